@@ -1,0 +1,1 @@
+//! Loads a model, generates from it and replays its answers.

@@ -1,0 +1,1 @@
+//! Trains a small language model from sealed datanet versions.

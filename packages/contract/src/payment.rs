@@ -1,0 +1,34 @@
+//! The coins that come with a message (convention C6).
+
+use cosmwasm_std::{MessageInfo, Uint128, Uint256};
+
+use crate::CommonError;
+
+/// Refuses any coin.
+pub fn nonpayable(info: &MessageInfo) -> Result<(), CommonError> {
+    match info.funds.is_empty() {
+        true => Ok(()),
+        false => Err(CommonError::NonPayable {}),
+    }
+}
+
+/// The one coin sent: its denom and amount, which is not zero.
+pub fn one_coin(info: &MessageInfo) -> Result<(String, u128), CommonError> {
+    match info.funds.as_slice() {
+        [coin] if !coin.amount.is_zero() => Ok((coin.denom.clone(), to_u128(coin.amount)?)),
+        _ => Err(CommonError::WrongFunds { expected: "the session's or contract's".into() }),
+    }
+}
+
+/// The amount sent, which must be one coin of `denom` and not zero.
+pub fn must_pay(info: &MessageInfo, denom: &str) -> Result<u128, CommonError> {
+    match info.funds.as_slice() {
+        [coin] if coin.denom == denom && !coin.amount.is_zero() => to_u128(coin.amount),
+        _ => Err(CommonError::WrongFunds { expected: denom.to_string() }),
+    }
+}
+
+/// Narrows a bank amount to the protocol's 128 bits.
+pub fn to_u128(amount: Uint256) -> Result<u128, CommonError> {
+    Uint128::try_from(amount).map(|a| a.u128()).map_err(|_| CommonError::AmountTooLarge {})
+}

@@ -1,0 +1,105 @@
+//! Models: manifest, weights root, training receipt.
+
+use cosmwasm_schema::cw_schema::Schemaifier;
+use cosmwasm_schema::cw_serde;
+use cosmwasm_schema::schemars::JsonSchema;
+use cosmwasm_schema::serde::{Deserialize, Serialize};
+use cosmwasm_std::HexBinary;
+use openledger_merkle::{leaf_hash, Hash};
+
+use crate::encode::Preimage;
+use crate::formats::{BlobRef, VersionRef};
+
+/// How exactly an answer can be repeated (DESIGN, inference node).
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Schemaifier)]
+#[serde(crate = "cosmwasm_schema::serde", rename_all = "kebab-case")]
+#[schemars(crate = "cosmwasm_schema::schemars")]
+#[schemaifier(crate = "cosmwasm_schema::cw_schema")]
+pub enum NumericClass {
+    /// Canonical int8 numerics: bit-identical everywhere, checked by equality.
+    Exact,
+    /// 32-bit floats in any order: checked by thresholds.
+    TolerantF32,
+    /// bfloat16: checked by wider thresholds; cannot tell int8 weights from honest ones.
+    TolerantBf16,
+}
+
+impl NumericClass {
+    /// The name as it stands in JSON and in hashes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NumericClass::Exact => "exact",
+            NumericClass::TolerantF32 => "tolerant-f32",
+            NumericClass::TolerantBf16 => "tolerant-bf16",
+        }
+    }
+}
+
+/// A file of the model, kept as a public blob.
+#[cw_serde]
+pub struct ModelFile {
+    /// Name in the model's folder, for example `model.safetensors`.
+    pub name: String,
+    /// The blob with its bytes.
+    pub blob: BlobRef,
+}
+
+/// Everything that decides what a model answers. The chain holds the hash of the bytes of this
+/// document as they were written; it is never re-serialised.
+#[cw_serde]
+pub struct Manifest {
+    /// Version of this document: 1.
+    pub format: u32,
+    /// Name shown to people.
+    pub name: String,
+    /// Shape of the network: `llama`.
+    pub architecture: String,
+    /// How exactly its answers repeat.
+    pub numeric_class: NumericClass,
+    /// Sampler and its version: `gumbel-chacha8/1`.
+    pub sampler: String,
+    /// Commitment scheme of answers, for example `proj32-f32/1`.
+    pub commit_scheme: String,
+    /// Attribution scheme: `span/1`.
+    pub attribution: String,
+    /// Root over the rows of all weights (32 bytes), see [`weights_row_leaf`].
+    pub weights_root: HexBinary,
+    /// SHA-256 of the tokenizer's file (32 bytes).
+    pub tokenizer_hash: HexBinary,
+    /// SHA-256 of the configuration's file (32 bytes).
+    pub config_hash: HexBinary,
+    /// SHA-256 of the chat template, 32 zero bytes where there is none.
+    pub template_hash: HexBinary,
+    /// Root of the adapter, 32 zero bytes where there is none.
+    pub adapter_root: HexBinary,
+    /// Most tokens of prompt and answer together.
+    pub context: u32,
+    /// Parameters.
+    pub parameters: u64,
+    /// Versions that it was trained on and that its answers are traced in.
+    pub datanets: Vec<VersionRef>,
+    /// Root over the training counts (32 bytes), see [`training_leaf`].
+    pub training_root: HexBinary,
+    /// The files, each a public blob.
+    pub files: Vec<ModelFile>,
+}
+
+/// `openledger/manifest/1`: the document's bytes.
+pub fn manifest_hash(document: &[u8]) -> Hash {
+    Preimage::new("openledger/manifest/1").bytes(document).hash()
+}
+
+/// Leaf of the weights tree: one output row of one tensor. Tensors in the order of their names as
+/// bytes, rows rising; a tensor of one dimension is one row.
+///
+/// `openledger/row/1`: name text, row u64, the row's values as little-endian f32.
+pub fn weights_row_leaf(tensor: &str, row: u64, values: &[u8]) -> Hash {
+    leaf_hash(&Preimage::new("openledger/row/1").text(tensor).u64(row).bytes(values).finish())
+}
+
+/// Leaf of the training receipt, sorted by contribution: how often training saw it.
+///
+/// `openledger/training/1`: contribution u64, times seen u64.
+pub fn training_leaf(contribution_id: u64, times_seen: u64) -> Hash {
+    leaf_hash(&Preimage::new("openledger/training/1").u64(contribution_id).u64(times_seen).finish())
+}

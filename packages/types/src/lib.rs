@@ -1,0 +1,15 @@
+//! What the contracts, the node, the command line and the web app of OpenLedger say to each other:
+//! messages and queries of the contracts, every format that is hashed or signed, and the money
+//! maths. Pure: no storage, no network, no clock.
+//!
+//! - [`formats`]: bytes that are hashed or signed (docs/formats.md, with JSON vectors).
+//! - [`money`]: how a fee is divided, to the last unit.
+//! - [`msg`]: the contracts' messages, one module a contract.
+
+pub mod encode;
+pub mod formats;
+pub mod money;
+pub mod msg;
+pub mod signature;
+
+pub use openledger_merkle as merkle;

@@ -1,0 +1,7 @@
+//! Messages and queries of the contracts.
+
+pub mod common;
+pub mod datanet;
+pub mod escrow;
+pub mod model_registry;
+pub mod node_registry;

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTOMLKeysAreReplacedOnlyInTheirSection(t *testing.T) {
+	in := "# top\nladdr = \"a\"\n[rpc]\nladdr = \"b\" # old\nlist = [\"x\"]\n[p2p]\nladdr = \"c\"\n"
+	out, err := editTOML([]byte(in), []entry{{"rpc", "laddr", `"new"`}, {"rpc", "list", `["*"]`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "# top\nladdr = \"a\"\n[rpc]\nladdr = \"new\"\nlist = [\"*\"]\n[p2p]\nladdr = \"c\"\n"
+	if string(out) != want {
+		t.Fatalf("got %q", out)
+	}
+	for _, missing := range []entry{{"rpc", "nothing", "1"}, {"other", "laddr", "1"}} {
+		if _, err := editTOML([]byte(in), []entry{missing}); err == nil {
+			t.Fatalf("%v was accepted", missing)
+		}
+	}
+}
+
+func TestGenesisRefusesUnknownShape(t *testing.T) {
+	for _, in := range []string{"", "[]", "{}", `{"consensus":{"params":{"block":{}}}}`, `{"consensus":7}`} {
+		if _, err := editGenesis([]byte(in), nil, 500); err == nil {
+			t.Fatalf("%q was accepted", in)
+		}
+	}
+}
+
+func TestSettingNeedsAnExistingKey(t *testing.T) {
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(`{"a":{"b":1}}`), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(doc, "a.b", "2"); err != nil {
+		t.Fatal(err)
+	}
+	if doc["a"].(map[string]any)["b"] != "2" {
+		t.Fatal("value not set")
+	}
+	for _, path := range []string{"a.c", "x.b", "a.b.c"} {
+		if err := set(doc, path, 1); err == nil || !strings.Contains(err.Error(), path) {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestCommittedAccountsAreWellFormed(t *testing.T) {
+	accounts, err := readAccounts(filepath.Join("..", "..", "dev-accounts.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, a := range accounts {
+		names[a.Name] = true
+	}
+	for _, name := range []string{"validator", "deployer", "node", "developer", "user", "datanet-owner"} {
+		if !names[name] {
+			t.Fatalf("no account %s", name)
+		}
+	}
+}
+
+func TestAccountsWithFaultsAreRefused(t *testing.T) {
+	good := `{"name":"a","address":"openledger1` + strings.Repeat("q", 38) + `","balance_uopen":"1","mnemonic":"` +
+		strings.TrimSpace(strings.Repeat("word ", 24)) + `"}`
+	cases := map[string]string{
+		"empty":    `{"accounts":[]}`,
+		"no json":  `accounts`,
+		"twice":    `{"accounts":[` + good + `,` + good + `]}`,
+		"zero":     `{"accounts":[` + strings.Replace(good, `"1"`, `"0"`, 1) + `]}`,
+		"mnemonic": `{"accounts":[` + strings.Replace(good, "word ", "", 1) + `]}`,
+		"prefix":   `{"accounts":[` + strings.Replace(good, "openledger1", "wasm1", 1) + `]}`,
+	}
+	for name, content := range cases {
+		path := filepath.Join(t.TempDir(), "accounts.json")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readAccounts(path); err == nil {
+			t.Fatalf("%s was accepted", name)
+		}
+	}
+}
