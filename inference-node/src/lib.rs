@@ -1,4 +1,17 @@
 //! The inference node of OpenLedger as a library: models, training, serving, receipts, settlement.
+//!
+//! - [`engine`]: loads a model, generates, replays.
+//! - [`train`]: makes a model from sealed datanet versions.
+//! - [`corpus`]: reads a sealed version back from chain and blobs, checked against its root.
+//! - [`ledger`]: from receipts to leaves, details, epochs and claims; pure.
+//! - [`request`]: what a body asks for; shared by server and verifier, so that both read it alike.
+//! - [`journal`]: vouchers, receipts and epochs on disk; survives a kill at any moment.
+//! - [`serve`]: the HTTP API and the loops behind it.
 
+pub mod corpus;
 pub mod engine;
+pub mod journal;
+pub mod ledger;
+pub mod request;
+pub mod serve;
 pub mod train;

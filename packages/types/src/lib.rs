@@ -5,7 +5,9 @@
 //! - [`formats`]: bytes that are hashed or signed (docs/formats.md, with JSON vectors).
 //! - [`money`]: how a fee is divided, to the last unit.
 //! - [`msg`]: the contracts' messages, one module a contract.
+//! - [`api`]: the HTTP interface between node and client.
 
+pub mod api;
 pub mod encode;
 pub mod formats;
 pub mod money;

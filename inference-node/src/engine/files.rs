@@ -1,0 +1,144 @@
+//! The model's folder: bounded reads, atomic writes, weights and their root.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use openledger_types::formats::weights_row_leaf;
+use openledger_types::merkle::{Hash, Tree};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::config::ModelConfig;
+use super::error::{Error, Result};
+
+/// Weights, by name, as f32 tensors on the processor.
+pub(crate) type Weights = BTreeMap<String, Tensor>;
+
+/// Name of the weights' file.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// Name of the configuration's file.
+pub const CONFIG_FILE: &str = "config.json";
+/// Name of the tokenizer's file.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Name of the manifest's file.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Most bytes of a safetensors header.
+const MAX_HEADER: u64 = 1 << 20;
+
+/// Reads a whole file of at most `max` bytes; a larger one is refused before it is read.
+pub(crate) fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let file = fs::File::open(path).map_err(|e| Error::file(path, &e))?;
+    let len = file.metadata().map_err(|e| Error::file(path, &e))?.len();
+    if len > max {
+        return Err(too_large(path, len, max));
+    }
+    let mut bytes = Vec::with_capacity(len as usize);
+    // The file may grow while it is read.
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|e| Error::file(path, &e))?;
+    if bytes.len() as u64 > max {
+        return Err(too_large(path, bytes.len() as u64, max));
+    }
+    Ok(bytes)
+}
+
+fn too_large(path: &Path, len: u64, max: u64) -> Error {
+    Error::new(
+        "E-MODEL-003",
+        format!("{} has {len} bytes, allowed are {max}", path.display()),
+        "The file does not belong to this model: fetch the model again.",
+    )
+}
+
+/// Writes a file so that it is either the old one or the whole new one, also after a kill.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(partial, path)
+    };
+    write().map_err(|e| Error::file(path, &e))
+}
+
+fn bad_weights(what: String) -> Error {
+    Error::new(
+        "E-MODEL-004",
+        format!("{WEIGHTS_FILE} refused: {what}"),
+        "The weights are damaged or of another model: fetch the model again and compare its manifest.",
+    )
+}
+
+/// Reads the weights that `config` asks for: exactly its tensors, in its shapes, f32, finite.
+pub(crate) fn read_weights(path: &Path, config: &ModelConfig) -> Result<(Vec<u8>, Weights)> {
+    let expected = config.parameters() * 4;
+    let bytes = read_bounded(path, expected + MAX_HEADER + 8)?;
+    let weights = parse_weights(&bytes, config)?;
+    Ok((bytes, weights))
+}
+
+/// Parses weights held in memory; see [`read_weights`].
+pub(crate) fn parse_weights(bytes: &[u8], config: &ModelConfig) -> Result<Weights> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| bad_weights(e.to_string()))?;
+    let wanted = config.tensors();
+    if file.len() != wanted.len() {
+        return Err(bad_weights(format!("{} tensors instead of {}", file.len(), wanted.len())));
+    }
+    let mut weights = Weights::new();
+    for (name, shape) in wanted {
+        let view = file.tensor(&name).map_err(|e| bad_weights(e.to_string()))?;
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            return Err(bad_weights(format!("{name} is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape())));
+        }
+        let values = f32_values(view.data());
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(bad_weights(format!("{name} holds a value that is not a finite number")));
+        }
+        weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
+    }
+    Ok(weights)
+}
+
+/// Little-endian bytes as f32; a rest of fewer than 4 bytes is left out.
+pub(crate) fn f32_values(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+/// f32 as little-endian bytes.
+pub(crate) fn f32_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// Tensors as a safetensors file.
+pub(crate) fn weights_bytes(
+    tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
+    let raw: Vec<(&String, &Vec<usize>, Vec<u8>)> =
+        tensors.iter().map(|(name, (shape, values))| (name, shape, f32_bytes(values))).collect();
+    let mut views = Vec::with_capacity(raw.len());
+    for (name, shape, bytes) in &raw {
+        let view = TensorView::new(Dtype::F32, (*shape).clone(), bytes).map_err(|e| bad_weights(e.to_string()))?;
+        views.push((name.as_str(), view));
+    }
+    safetensors::serialize(views, Some(metadata)).map_err(|e| bad_weights(e.to_string()))
+}
+
+/// Root over all output rows of all tensors (`openledger/row/1`).
+pub(crate) fn weights_root(weights: &Weights) -> Result<Hash> {
+    let mut leaves = Vec::new();
+    for (name, tensor) in weights {
+        let columns = tensor.dims().last().copied().unwrap_or(1).max(1);
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        for (row, values) in values.chunks(columns).enumerate() {
+            leaves.push(weights_row_leaf(name, row as u64, &f32_bytes(values)));
+        }
+    }
+    Ok(Tree::new(leaves).unwrap_or_else(Tree::empty).root())
+}

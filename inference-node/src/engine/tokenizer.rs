@@ -1,0 +1,110 @@
+//! Byte-level BPE: every UTF-8 text encodes, and decodes to itself.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use tokenizers::Tokenizer as Inner;
+
+use super::error::{Error, Result};
+
+/// Text that the tokenizer must carry unchanged before it is used.
+const PROBE: &str = "fn main() {\r\n\t// \u{0}\u{7f} caf\u{e9} \u{4f60}\u{597d} \u{1f980}\n\n   }  <|endoftext|> don't 12345";
+
+/// A tokenizer in the layout of `tokenizer.json`, restricted to byte-level BPE.
+pub struct Tokenizer {
+    inner: Inner,
+    /// Bytes of each token; empty for special tokens and unused ids.
+    bytes: Vec<Vec<u8>>,
+    longest: usize,
+}
+
+fn refuse(what: impl Into<String>) -> Error {
+    Error::new(
+        "E-MODEL-005",
+        format!("tokenizer.json refused: {}", what.into()),
+        "Use a byte-level BPE tokenizer whose ids lie below vocab_size.",
+    )
+}
+
+/// The character that stands for `byte` in byte-level BPE (the table of GPT-2): printable bytes for
+/// themselves, the others from U+0100 on in rising order.
+fn byte_table() -> Vec<char> {
+    let mut next = 0x100u32;
+    (0..=255u8)
+        .map(|byte| match byte {
+            0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
+            _ => {
+                next += 1;
+                char::from_u32(next - 1).unwrap_or('\u{fffd}')
+            }
+        })
+        .collect()
+}
+
+/// The 256 characters of byte-level BPE.
+pub(crate) fn byte_alphabet() -> Vec<char> {
+    byte_table()
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`. `vocab_size` bounds the ids.
+    pub fn parse(json: &[u8], vocab_size: usize) -> Result<Self> {
+        // A third-party parser must not bring the process down, whatever the file holds.
+        let parsed = catch_unwind(AssertUnwindSafe(|| Inner::from_bytes(json)));
+        let mut inner =
+            parsed.map_err(|_| refuse("its parser gave up"))?.map_err(|e| refuse(e.to_string()))?;
+        if inner.get_normalizer().is_some() || inner.get_truncation().is_some() || inner.get_padding().is_some() {
+            return Err(refuse("a normalizer, truncation or padding changes texts"));
+        }
+        // What a user writes is never a control token, even when it spells one.
+        inner.set_encode_special_tokens(true);
+        let special = inner.get_added_tokens_decoder();
+        let mut by_char = std::collections::HashMap::new();
+        for (byte, character) in byte_table().into_iter().enumerate() {
+            by_char.insert(character, byte as u8);
+        }
+        let mut bytes = vec![Vec::new(); vocab_size];
+        for (token, id) in inner.get_vocab(true) {
+            let Some(slot) = bytes.get_mut(id as usize) else {
+                return Err(refuse(format!("id {id} is not below {vocab_size}")));
+            };
+            if special.contains_key(&id) {
+                continue;
+            }
+            *slot = token
+                .chars()
+                .map(|c| by_char.get(&c).copied())
+                .collect::<Option<Vec<u8>>>()
+                .ok_or_else(|| refuse("a token is not made of bytes"))?;
+        }
+        let longest = bytes.iter().map(Vec::len).max().unwrap_or(0);
+        let tokenizer = Tokenizer { inner, bytes, longest };
+        let back = catch_unwind(AssertUnwindSafe(|| tokenizer.encode(PROBE)))
+            .map_err(|_| refuse("it gave up on a test text"))??;
+        if tokenizer.decode(&back) != PROBE {
+            return Err(refuse("it does not return a text unchanged"));
+        }
+        Ok(tokenizer)
+    }
+
+    /// Tokens of `text`, without a token for its start or end.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|e| refuse(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Bytes that `token` stands for; none for special tokens and unknown ids.
+    pub fn bytes(&self, token: u32) -> &[u8] {
+        self.bytes.get(token as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The text of `tokens`; bytes that are not UTF-8 become U+FFFD.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        let bytes: Vec<u8> = tokens.iter().flat_map(|t| self.bytes(*t)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Bytes of the longest token.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
