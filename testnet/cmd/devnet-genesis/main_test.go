@@ -88,3 +88,64 @@ func TestAccountsWithFaultsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// The files for wallets and registries say the same as the chain that this program configures.
+func TestRegistryFilesAgreeWithTheDevnet(t *testing.T) {
+	read := func(path string, into any) {
+		t.Helper()
+		raw, err := os.ReadFile(filepath.Join("..", "..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	var wallet struct {
+		ChainID string `json:"chainId"`
+		RPC     string `json:"rpc"`
+		REST    string `json:"rest"`
+		Bip44   struct {
+			CoinType int `json:"coinType"`
+		} `json:"bip44"`
+		Bech32  map[string]string `json:"bech32Config"`
+		FeeCoin []struct {
+			Denom string             `json:"coinMinimalDenom"`
+			Steps map[string]float64 `json:"gasPriceStep"`
+		} `json:"feeCurrencies"`
+	}
+	read("keplr.json", &wallet)
+	var chain struct {
+		Name   string `json:"chain_name"`
+		ID     string `json:"chain_id"`
+		Prefix string `json:"bech32_prefix"`
+		Slip44 int    `json:"slip44"`
+		APIs   map[string][]struct {
+			Address string `json:"address"`
+		} `json:"apis"`
+	}
+	read(filepath.Join("chain-registry", "chain.json"), &chain)
+	var assets struct {
+		Chain  string `json:"chain_name"`
+		Assets []struct {
+			Base string `json:"base"`
+		} `json:"assets"`
+	}
+	read(filepath.Join("chain-registry", "assetlist.json"), &assets)
+
+	if wallet.ChainID != chain.ID || wallet.Bip44.CoinType != chain.Slip44 || assets.Chain != chain.Name {
+		t.Fatal("the files name different chains")
+	}
+	if len(wallet.Bech32) != 6 || wallet.Bech32["bech32PrefixAccAddr"] != chain.Prefix {
+		t.Fatalf("prefixes: %v", wallet.Bech32)
+	}
+	if len(wallet.FeeCoin) != 1 || wallet.FeeCoin[0].Denom != denom || len(assets.Assets) != 1 || assets.Assets[0].Base != denom {
+		t.Fatal("the files name different coins")
+	}
+	if low := wallet.FeeCoin[0].Steps["low"]; low < 0.0025 {
+		t.Fatalf("the lowest gas price %v is under the node's minimum", low)
+	}
+	if wallet.RPC != chain.APIs["rpc"][0].Address || wallet.REST != chain.APIs["rest"][0].Address {
+		t.Fatal("the files name different endpoints")
+	}
+}
