@@ -1,0 +1,365 @@
+//! The four contracts of a deployment, with typed answers.
+
+use std::path::Path;
+
+use cosmwasm_std::HexBinary;
+use openledger_merkle::Hash;
+use openledger_types::formats::{Account, ContributionFacts};
+use openledger_types::msg::common::{InvariantsResponse, OwnershipResponse};
+use openledger_types::msg::{datanet, escrow, model_registry, node_registry};
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Chain;
+use crate::error::{Error, Result};
+
+/// Leaves asked for at once: the most that the contract gives.
+const LEAVES_PAGE: u32 = 100;
+/// Entries asked for at once: the most that the contracts give.
+const PAGE: u32 = openledger_types::msg::common::MAX_LIMIT;
+/// No deployment file is longer.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Addresses of the four contracts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contracts {
+    /// Datanets, contributions, versions.
+    pub datanet: String,
+    /// Models and their versions.
+    pub model_registry: String,
+    /// Nodes, keys, bonds.
+    pub node_registry: String,
+    /// Sessions, epochs, ledgers, claims.
+    pub payable_escrow: String,
+}
+
+impl Contracts {
+    /// Reads a JSON deployment file: the addresses at its top, or under `contracts`. Other fields are
+    /// left alone.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bad = |reason: String| Error::Input { what: "deployment file", reason };
+        let shown = path.display();
+        let length = std::fs::metadata(path).map_err(|e| bad(format!("{shown}: {e}")))?.len();
+        if length > MAX_FILE {
+            return Err(bad(format!("{shown}: has more than {MAX_FILE} bytes")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("{shown}: {e}")))?;
+        Contracts::from_json(&text).map_err(|e| match e {
+            Error::Input { what, reason } => Error::Input { what, reason: format!("{shown}: {reason}") },
+            other => other,
+        })
+    }
+
+    /// Reads the text of a deployment file.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let bad = |e: serde_json::Error| Error::Input { what: "deployment file", reason: e.to_string() };
+        let mut value: serde_json::Value = serde_json::from_str(text).map_err(bad)?;
+        let inner = value.get_mut("contracts").map(serde_json::Value::take).unwrap_or(value);
+        serde_json::from_value(inner).map_err(bad)
+    }
+
+    /// Typed questions to these contracts.
+    pub fn on(&self, chain: &Chain) -> Reader {
+        Reader { chain: chain.clone(), contracts: self.clone() }
+    }
+}
+
+/// Typed questions to the contracts. Errors are those of [`Chain::query_smart`]; what does not exist
+/// is a `Contract` error with the contract's words.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    chain: Chain,
+    contracts: Contracts,
+}
+
+impl Reader {
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The addresses.
+    pub fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    // Datanets.
+
+    /// Windows and bonds of the datanet contract.
+    pub async fn datanet_config(&self) -> Result<datanet::ConfigResponse> {
+        self.ask_datanet(datanet::QueryMsg::Config {}).await
+    }
+
+    /// One datanet.
+    pub async fn datanet(&self, datanet_id: u64) -> Result<datanet::DatanetResponse> {
+        self.ask_datanet(datanet::QueryMsg::Datanet { datanet_id }).await
+    }
+
+    /// All datanets.
+    pub async fn datanets(&self) -> Result<Vec<datanet::DatanetResponse>> {
+        let mut all: Vec<datanet::DatanetResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|d| d.datanet_id);
+            let page: datanet::DatanetsResponse =
+                self.ask_datanet(datanet::QueryMsg::Datanets { start_after, limit: Some(PAGE) }).await?;
+            let found = page.datanets.len();
+            all.extend(page.datanets);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// One commit.
+    pub async fn commit(&self, commit_id: u64) -> Result<datanet::CommitResponse> {
+        self.ask_datanet(datanet::QueryMsg::Commit { commit_id }).await
+    }
+
+    /// One contribution.
+    pub async fn contribution(&self, contribution_id: u64) -> Result<datanet::ContributionResponse> {
+        self.ask_datanet(datanet::QueryMsg::Contribution { contribution_id }).await
+    }
+
+    /// All contributions of a datanet.
+    pub async fn contributions(&self, datanet_id: u64) -> Result<Vec<datanet::ContributionResponse>> {
+        let mut all: Vec<datanet::ContributionResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|c| c.facts.contribution_id);
+            let query = datanet::QueryMsg::Contributions { datanet_id, start_after, limit: Some(PAGE) };
+            let page: datanet::ContributionsResponse = self.ask_datanet(query).await?;
+            let found = page.contributions.len();
+            all.extend(page.contributions);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The contribution that holds a match text, on any datanet; none when the text is new.
+    pub async fn by_match_hash(&self, match_hash: &Hash) -> Result<Option<u64>> {
+        let match_hash = HexBinary::from(match_hash);
+        let found: datanet::MatchResponse =
+            self.ask_datanet(datanet::QueryMsg::ByMatchHash { match_hash }).await?;
+        Ok(found.contribution_id)
+    }
+
+    /// One sealed version.
+    pub async fn version(&self, datanet_id: u64, version: u32) -> Result<datanet::VersionResponse> {
+        self.ask_datanet(datanet::QueryMsg::Version { datanet_id, version }).await
+    }
+
+    /// The first `size` leaves of a datanet's version tree, in order: all of a version when `size` is
+    /// its size. Errors: `Malformed` when the contract gives fewer.
+    pub async fn leaves(&self, datanet_id: u64, size: u64) -> Result<Vec<ContributionFacts>> {
+        let mut all: Vec<ContributionFacts> = Vec::new();
+        loop {
+            let start = all.len() as u64;
+            if start >= size {
+                return Ok(all);
+            }
+            let limit = u32::try_from(size - start).unwrap_or(LEAVES_PAGE).min(LEAVES_PAGE);
+            let query = datanet::QueryMsg::Leaves { datanet_id, start, limit: Some(limit) };
+            let page: datanet::LeavesResponse = self.ask_datanet(query).await?;
+            if page.leaves.is_empty() || page.leaves.len() as u64 > size - start {
+                return Err(Error::Malformed {
+                    what: format!("leaves of datanet {datanet_id}"),
+                    reason: format!("{} at position {start} of {size}", page.leaves.len()),
+                });
+            }
+            all.extend(page.leaves);
+        }
+    }
+
+    /// The datanet's key wrapped for a node; none without a grant.
+    pub async fn key_grant(&self, datanet_id: u64, node_id: u64) -> Result<Option<HexBinary>> {
+        let grant: datanet::KeyGrantResponse =
+            self.ask_datanet(datanet::QueryMsg::KeyGrant { datanet_id, node_id }).await?;
+        Ok(grant.wrapped)
+    }
+
+    /// Bonds that an address can withdraw, in base units.
+    pub async fn bonds(&self, address: &str) -> Result<u128> {
+        let bonds: datanet::BondsResponse =
+            self.ask_datanet(datanet::QueryMsg::Bonds { address: address.into() }).await?;
+        Ok(bonds.withdrawable.u128())
+    }
+
+    // Models.
+
+    /// Bounds of the model registry.
+    pub async fn model_config(&self) -> Result<model_registry::ConfigResponse> {
+        self.ask_models(model_registry::QueryMsg::Config {}).await
+    }
+
+    /// One model.
+    pub async fn model(&self, model_id: u64) -> Result<model_registry::ModelResponse> {
+        self.ask_models(model_registry::QueryMsg::Model { model_id }).await
+    }
+
+    /// All models.
+    pub async fn models(&self) -> Result<Vec<model_registry::ModelResponse>> {
+        let mut all: Vec<model_registry::ModelResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|m| m.model_id);
+            let page: model_registry::ModelsResponse =
+                self.ask_models(model_registry::QueryMsg::Models { start_after, limit: Some(PAGE) }).await?;
+            let found = page.models.len();
+            all.extend(page.models);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// One version of a model.
+    pub async fn model_version(
+        &self,
+        model_id: u64,
+        version: u32,
+    ) -> Result<model_registry::ModelVersionResponse> {
+        self.ask_models(model_registry::QueryMsg::Version { model_id, version }).await
+    }
+
+    // Nodes.
+
+    /// Bonds and delays of the node registry.
+    pub async fn node_config(&self) -> Result<node_registry::ConfigResponse> {
+        self.ask_nodes(node_registry::QueryMsg::Config {}).await
+    }
+
+    /// One node.
+    pub async fn node(&self, node_id: u64) -> Result<node_registry::NodeResponse> {
+        self.ask_nodes(node_registry::QueryMsg::Node { node_id }).await
+    }
+
+    /// All nodes.
+    pub async fn nodes(&self) -> Result<Vec<node_registry::NodeResponse>> {
+        let mut all: Vec<node_registry::NodeResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|n| n.node_id);
+            let page: node_registry::NodesResponse =
+                self.ask_nodes(node_registry::QueryMsg::Nodes { start_after, limit: Some(PAGE) }).await?;
+            let found = page.nodes.len();
+            all.extend(page.nodes);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The key with which a node signed at a height (33 bytes); none before its registration.
+    pub async fn node_key(&self, node_id: u64, height: u64) -> Result<Option<HexBinary>> {
+        let key: node_registry::NodeKeyResponse =
+            self.ask_nodes(node_registry::QueryMsg::NodeKey { node_id, height }).await?;
+        Ok(key.node_key)
+    }
+
+    // Escrow.
+
+    /// Windows and bounds of the escrow.
+    pub async fn escrow_config(&self) -> Result<escrow::ConfigResponse> {
+        self.ask_escrow(escrow::QueryMsg::Config {}).await
+    }
+
+    /// One session.
+    pub async fn session(&self, session_id: u64) -> Result<escrow::SessionResponse> {
+        self.ask_escrow(escrow::QueryMsg::Session { session_id }).await
+    }
+
+    /// All sessions.
+    pub async fn sessions(&self) -> Result<Vec<escrow::SessionResponse>> {
+        let mut all: Vec<escrow::SessionResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|s| s.session_id);
+            let page: escrow::SessionsResponse =
+                self.ask_escrow(escrow::QueryMsg::Sessions { start_after, limit: Some(PAGE) }).await?;
+            let found = page.sessions.len();
+            all.extend(page.sessions);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The ledger of a node in a denom.
+    pub async fn ledger(&self, node_id: u64, denom: &str) -> Result<escrow::LedgerResponse> {
+        self.ask_escrow(escrow::QueryMsg::Ledger { node_id, denom: denom.into() }).await
+    }
+
+    /// One epoch of a node in a denom.
+    pub async fn epoch(&self, node_id: u64, denom: &str, epoch: u64) -> Result<escrow::EpochResponse> {
+        self.ask_escrow(escrow::QueryMsg::Epoch { node_id, denom: denom.into(), epoch }).await
+    }
+
+    /// The root of a node that is not final; none when all are.
+    pub async fn pending(&self, node_id: u64) -> Result<Option<escrow::EpochResponse>> {
+        let pending: escrow::PendingResponse = self.ask_escrow(escrow::QueryMsg::Pending { node_id }).await?;
+        Ok(pending.epoch)
+    }
+
+    /// What an account has been credited from one ledger, in base units.
+    pub async fn claimed(&self, node_id: u64, denom: &str, account: Account) -> Result<u128> {
+        let query = escrow::QueryMsg::Claimed { node_id, denom: denom.into(), account };
+        let claimed: escrow::ClaimedResponse = self.ask_escrow(query).await?;
+        Ok(claimed.amount.u128())
+    }
+
+    /// What an address can withdraw from the escrow, one entry a denom.
+    pub async fn withdrawable(&self, address: &str) -> Result<escrow::BalanceResponse> {
+        self.ask_escrow(escrow::QueryMsg::Balance { address: address.into() }).await
+    }
+
+    // All of them.
+
+    /// The conservation equations of the contracts that hold coins: (name, answer).
+    pub async fn invariants(&self) -> Result<Vec<(&'static str, InvariantsResponse)>> {
+        Ok(vec![
+            ("datanet", self.ask_datanet(datanet::QueryMsg::Invariants {}).await?),
+            ("node_registry", self.ask_nodes(node_registry::QueryMsg::Invariants {}).await?),
+            ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Invariants {}).await?),
+        ])
+    }
+
+    /// The owners of the four contracts: (name, answer).
+    pub async fn owners(&self) -> Result<Vec<(&'static str, OwnershipResponse)>> {
+        Ok(vec![
+            ("datanet", self.ask_datanet(datanet::QueryMsg::Ownership {}).await?),
+            ("model_registry", self.ask_models(model_registry::QueryMsg::Ownership {}).await?),
+            ("node_registry", self.ask_nodes(node_registry::QueryMsg::Ownership {}).await?),
+            ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Ownership {}).await?),
+        ])
+    }
+
+    async fn ask_datanet<R: serde::de::DeserializeOwned>(&self, query: datanet::QueryMsg) -> Result<R> {
+        self.chain.query_smart(&self.contracts.datanet, &query).await
+    }
+
+    async fn ask_models<R: serde::de::DeserializeOwned>(&self, query: model_registry::QueryMsg) -> Result<R> {
+        self.chain.query_smart(&self.contracts.model_registry, &query).await
+    }
+
+    async fn ask_nodes<R: serde::de::DeserializeOwned>(&self, query: node_registry::QueryMsg) -> Result<R> {
+        self.chain.query_smart(&self.contracts.node_registry, &query).await
+    }
+
+    async fn ask_escrow<R: serde::de::DeserializeOwned>(&self, query: escrow::QueryMsg) -> Result<R> {
+        self.chain.query_smart(&self.contracts.payable_escrow, &query).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_from_both_forms_of_file() {
+        let addresses = r#"{"datanet":"a","model_registry":"b","node_registry":"c","payable_escrow":"d"}"#;
+        let top = Contracts::from_json(addresses).unwrap();
+        let below =
+            Contracts::from_json(&format!(r#"{{"chain_id":"x-1","contracts":{addresses}}}"#)).unwrap();
+        assert_eq!(top, below);
+        assert_eq!(top.payable_escrow, "d");
+        for bad in ["", "{}", "[]", r#"{"contracts":{}}"#, r#"{"contracts":3}"#] {
+            assert!(matches!(Contracts::from_json(bad), Err(Error::Input { .. })), "{bad}");
+        }
+    }
+}
