@@ -68,7 +68,8 @@ pub struct TxResult {
 }
 
 impl TxResult {
-    /// The first value under `key` of an event of type `event_type`. For what contracts say use
+    /// The first value under `key` of an event of type `event_type`; the payment of the fee comes
+    /// before everything else, as a `transfer` too. For what contracts say use
     /// [`TxResult::contract_attribute`]: another contract may emit events of the same type.
     pub fn attribute(&self, event_type: &str, key: &str) -> Option<&str> {
         self.events.iter().filter(|e| e.kind == event_type).find_map(|e| e.attribute(key))

@@ -267,7 +267,8 @@ impl Signer {
     }
 
     async fn simulate_body(&self, body: &TxBody, sequence: u64) -> Result<u64> {
-        let auth = self.auth_info(sequence, 0, &Coin::new(0, ""));
+        // One unit of fee, so that the gas of taking a fee is counted.
+        let auth = self.auth_info(sequence, 0, &Coin::new(1, self.0.chain.config().denom.clone()));
         let raw = TxRaw {
             body_bytes: body.encode_to_vec(),
             auth_info_bytes: auth.encode_to_vec(),
