@@ -49,4 +49,12 @@ pub enum CommonError {
         /// What it must be.
         rule: &'static str,
     },
+    /// A text or a number of a message that does not have its form.
+    #[error("{field} must be {rule}")]
+    BadField {
+        /// Field of the message.
+        field: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
 }

@@ -1,10 +1,13 @@
 //! What every contract of OpenLedger needs and none should write twice.
 
 mod error;
+pub mod invariants;
 pub mod migration;
 pub mod ownership;
 pub mod paging;
+pub mod params;
 pub mod pause;
 pub mod payment;
+pub mod text;
 
 pub use error::CommonError;

@@ -1,0 +1,90 @@
+//! Why a message is refused.
+
+use cosmwasm_std::{OverflowError, StdError};
+use openledger_contract::CommonError;
+use openledger_types::formats::FormatError;
+use thiserror::Error;
+
+/// Refusals of the model registry.
+#[derive(Error, Debug)]
+pub enum ContractError {
+    /// Refusals that all contracts share.
+    #[error(transparent)]
+    Common(#[from] CommonError),
+    /// A field of a wrong form.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// From the standard library.
+    #[error(transparent)]
+    Std(#[from] StdError),
+    /// A number above its range.
+    #[error(transparent)]
+    Overflow(#[from] OverflowError),
+    /// No such model.
+    #[error("there is no model {model_id}")]
+    ModelNotFound {
+        /// What was asked for.
+        model_id: u64,
+    },
+    /// No such version.
+    #[error("model {model_id} has no version {version}")]
+    VersionNotFound {
+        /// Model.
+        model_id: u64,
+        /// What was asked for.
+        version: u32,
+    },
+    /// The model has this manifest already.
+    #[error("model {model_id} registered this manifest as version {version}")]
+    ManifestTaken {
+        /// Model.
+        model_id: u64,
+        /// The version with the manifest.
+        version: u32,
+    },
+    /// The datanet contract does not know the version.
+    #[error("datanet {datanet_id} has no sealed version {version}: {reason}")]
+    DatanetVersion {
+        /// Datanet.
+        datanet_id: u64,
+        /// Version.
+        version: u32,
+        /// What the datanet contract answered.
+        reason: String,
+    },
+    /// The parts of the split are not 10,000 together.
+    #[error("the parts of the split must be 10,000 basis points together")]
+    SplitNotWhole {},
+    /// The protocol's part is fixed.
+    #[error("the split must give the protocol exactly {expected} basis points, not {actual}")]
+    ProtocolPart {
+        /// What it must be.
+        expected: u16,
+        /// What it is.
+        actual: u16,
+    },
+    /// The data's part is below the least one (D5).
+    #[error("the split must give the data at least {least} basis points, not {actual}")]
+    DataPart {
+        /// The highest of the registry's and the datanets' least parts.
+        least: u16,
+        /// What it is.
+        actual: u16,
+    },
+    /// The price of an answer token is below the datanets' floor (D5).
+    #[error("an answer token must cost at least {floor} base units, not {price}")]
+    BelowFloor {
+        /// The highest of the datanets' floors.
+        floor: u128,
+        /// What it costs.
+        price: u128,
+    },
+    /// The version is deprecated already.
+    #[error("version {version} of model {model_id} is deprecated already")]
+    AlreadyDeprecated {
+        /// Model.
+        model_id: u64,
+        /// Version.
+        version: u32,
+    },
+}
