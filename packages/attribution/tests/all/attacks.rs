@@ -1,0 +1,112 @@
+//! Attempts to earn what others wrote (numbers as in the list of attacks).
+
+use openledger_attribution::RunKind;
+
+use crate::support::{cut, document, index, prose};
+
+const SEED: [u8; 32] = [9; 32];
+
+/// An answer that repeats the attacker's and the victim's texts in copies and short phrases.
+fn mixed_answer(ours: &str, theirs: &str) -> String {
+    [cut(ours, 10, 40), prose(77, 5), cut(theirs, 50, 90), cut(ours, 100, 106), cut(theirs, 7, 12)].join(" ")
+}
+
+#[test]
+fn attr_attack_01_duplicates_gain_nothing() {
+    let (ours, theirs) = (prose(1, 400), prose(2, 400));
+    let honest = vec![document(1, "victim", &theirs), document(2, "attacker", &ours)];
+    let answer = mixed_answer(&ours, &theirs);
+    let before = index(honest.clone()).trace("", &answer, &SEED);
+    assert_eq!(before.shares.len(), 2);
+    for copied in [&ours, &theirs] {
+        for k in [1u64, 4, 64] {
+            for many in [false, true] {
+                for changed in [false, true] {
+                    let mut documents = honest.clone();
+                    for i in 0..k {
+                        let owner = if many { format!("attacker{i}") } else { "attacker".into() };
+                        // Changed: a tenth is new, so that hashes differ.
+                        let text = if changed {
+                            format!("{copied} {}", prose(1_000 + i, 40))
+                        } else {
+                            copied.clone()
+                        };
+                        documents.push(document(10 + i, &owner, &text));
+                    }
+                    let index = index(documents);
+                    assert_eq!(index.duplicates().len() as u64, k);
+                    assert_eq!(
+                        index.trace("", &answer, &SEED),
+                        before,
+                        "k {k}, many {many}, changed {changed}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn attr_attack_02_a_copier_earns_nothing_for_what_it_copied() {
+    let original = prose(1, 200);
+    // The copier's text is for the most part new, so that it is no duplicate as a whole.
+    let copier = [prose(3, 300), cut(&original, 20, 120), prose(4, 300)].join(" ");
+    let index = index(vec![document(5, "victim", &original), document(6, "copier", &copier)]);
+    assert!(index.duplicates().is_empty());
+    let trace = index.trace("", &cut(&original, 20, 120), &SEED);
+    assert_eq!(trace.shares.len(), 1);
+    assert_eq!((trace.shares[0].contribution_id, trace.shares[0].bps), (5, 10_000));
+    // Text and continuation taken from the copier's document: only its own words pay it.
+    let answer = [cut(&original, 60, 120), cut(&prose(4, 300), 0, 40)].join(" ");
+    let trace = index.trace("", &answer, &SEED);
+    for (number, token) in trace.tokens.iter().enumerate() {
+        let payee = if number < 60 { 5 } else { 6 };
+        let run = &trace.runs[token.run];
+        assert_eq!(run.kind, RunKind::Copy);
+        assert_eq!(run.payees[0].contribution_id, payee, "word {number}");
+    }
+}
+
+#[test]
+fn attr_attack_02_even_when_it_hides_the_copy_among_others() {
+    // A later text pieced together from two earlier ones, cited across the seam.
+    let (one, two) = (prose(1, 200), prose(2, 200));
+    let seam = [prose(3, 150), cut(&one, 0, 50), cut(&two, 0, 50)].join(" ");
+    let index = index(vec![document(1, "one", &one), document(2, "two", &two), document(3, "copier", &seam)]);
+    assert!(index.duplicates().is_empty());
+    let answer = [cut(&one, 40, 50), cut(&two, 0, 10)].join(" ");
+    let trace = index.trace("", &answer, &SEED);
+    let paid: Vec<u64> = trace.tokens.iter().map(|t| trace.runs[t.run].payees[0].contribution_id).collect();
+    // The answer's windows stand in the copier's text only; its origins pay.
+    assert_eq!(paid, [[1u64; 10], [2; 10]].concat());
+}
+
+#[test]
+fn attr_attack_12_an_echo_of_the_prompt_pays_nobody() {
+    let text = prose(1, 300);
+    let index = index(vec![document(1, "owner", &text)]);
+    let pasted = cut(&text, 50, 150);
+    let prompt = format!("please go on: {pasted}");
+    let echo = index.trace(&prompt, &pasted, &SEED);
+    assert!(echo.shares.is_empty() && echo.pieces.is_empty());
+    assert_eq!(echo.no_evidence_bps, 10_000);
+    // A continuation does not unmask the echo before it.
+    let longer = index.trace(&prompt, &cut(&text, 50, 170), &SEED);
+    assert!(longer.tokens[..100].iter().all(|t| longer.runs[t.run].kind == RunKind::Echo));
+    assert!(longer.tokens[100..].iter().all(|t| longer.runs[t.run].kind == RunKind::Copy));
+    // Seven words in a row are a coincidence.
+    let short = index.trace(&cut(&text, 50, 57), &cut(&text, 50, 70), &SEED);
+    assert!(short.runs.iter().all(|run| run.kind == RunKind::Copy));
+}
+
+#[test]
+fn attr_attack_18_case_width_and_zero_width_do_not_hide_a_copy() {
+    let text =
+        "The Quick brown fox jumps over the lazy dog while ten grey geese look on from afar and say nothing.";
+    let disguised =
+        text.to_uppercase().replace("FOX", "F\u{200b}OX").replace("TEN", "\u{ff34}\u{ff25}\u{ff2e}");
+    let index = index(vec![document(1, "owner", text), document(2, "copier", &disguised)]);
+    assert_eq!(index.duplicates().len(), 1);
+    let trace = index.trace("", &disguised.replace(' ', "  \n"), &SEED);
+    assert_eq!(trace.shares.iter().map(|s| (s.contribution_id, s.bps)).collect::<Vec<_>>(), [(1, 10_000)]);
+}
