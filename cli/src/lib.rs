@@ -1,1 +1,12 @@
+//! The command line of OpenLedger as a library: one function a command, typed in and out. The binary
+//! only parses and prints.
 
+pub mod context;
+pub mod contribute;
+pub mod datanet;
+pub mod deploy;
+pub mod error;
+pub mod keys;
+pub mod node_http;
+pub mod params;
+pub mod progress;

@@ -1,0 +1,107 @@
+//! Calls to a node's HTTP interface.
+
+use openledger_types::api::ErrorBody;
+use reqwest::{Client, Response};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Class, CliError, Result};
+
+/// Largest answer that is read into memory, in bytes.
+pub const MAX_ANSWER: usize = 256 << 20;
+
+/// An error of the connection itself.
+pub fn unreachable(url: &str, error: &reqwest::Error) -> CliError {
+    CliError::new(
+        Class::Node,
+        "E-CLI-051",
+        format!("the node does not answer at {url}: {error}"),
+        "check that the node runs and that --node names its address",
+    )
+    .retry()
+}
+
+/// The answer when it is a success, else the node's own error.
+///
+/// # Errors
+/// What the node said, with its code.
+pub async fn accepted(response: Response) -> Result<Response> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let (status, url) = (response.status(), response.url().clone());
+    let text = response.text().await.unwrap_or_default();
+    let (message, retryable) = match serde_json::from_str::<ErrorBody>(&text) {
+        Ok(body) => (format!("{}: {}", body.error.code, body.error.message), body.error.retryable),
+        Err(_) => (format!("{status} at {url}: {}", text.chars().take(300).collect::<String>()), false),
+    };
+    let error = CliError::new(Class::Node, "E-CLI-052", message, "do as the node says");
+    Err(if retryable { error.retry() } else { error })
+}
+
+/// The body of an answer, at most [`MAX_ANSWER`] bytes.
+///
+/// # Errors
+/// When the connection breaks or the answer is too large.
+pub async fn body(mut response: Response) -> Result<Vec<u8>> {
+    let url = response.url().to_string();
+    let mut bytes = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(|e| unreachable(&url, &e))? {
+        if bytes.len() + part.len() > MAX_ANSWER {
+            return Err(CliError::new(
+                Class::Node,
+                "E-CLI-053",
+                format!("the answer of {url} is larger than {MAX_ANSWER} bytes"),
+                "use another node",
+            ));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// `GET` of a JSON document.
+///
+/// # Errors
+/// When the node is not there, refuses, or answers something else.
+pub async fn get_json<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T> {
+    let response = http.get(url).send().await.map_err(|e| unreachable(url, &e))?;
+    let bytes = body(accepted(response).await?).await?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        CliError::new(
+            Class::Node,
+            "E-CLI-054",
+            format!("{url} answers with something else: {e}"),
+            "check that --node names an OpenLedger node of this release",
+        )
+    })
+}
+
+/// `PUT` of a blob that the chain references.
+///
+/// # Errors
+/// When the node is not there or refuses.
+pub async fn put_blob(http: &Client, node: &str, root: &str, reference: &str, bytes: Vec<u8>) -> Result<()> {
+    let url = format!("{node}/v1/blobs/{root}?ref={reference}");
+    let response = http.put(&url).body(bytes).send().await.map_err(|e| unreachable(&url, &e))?;
+    accepted(response).await.map(|_| ())
+}
+
+/// `GET` of a blob, checked against its root.
+///
+/// # Errors
+/// When the node is not there, lacks it, or sends other bytes.
+pub async fn get_blob(http: &Client, node: &str, root: &str) -> Result<Vec<u8>> {
+    use openledger_merkle::{chunk_root, BLOB_CHUNK};
+    let url = format!("{node}/v1/blobs/{root}");
+    let response = http.get(&url).send().await.map_err(|e| unreachable(&url, &e))?;
+    let bytes = body(accepted(response).await?).await?;
+    match hex::encode(chunk_root(&bytes, BLOB_CHUNK)) == root.to_lowercase() {
+        true => Ok(bytes),
+        false => Err(CliError::new(
+            Class::Verification,
+            "E-CLI-060",
+            format!("the blob {root} from {node} has other bytes than its name says"),
+            "fetch it from another node; this one is broken or lies",
+        )),
+    }
+}
