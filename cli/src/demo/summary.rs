@@ -1,0 +1,214 @@
+//! What the demo leaves behind for machines: `target/demo/summary.json`. Amounts are decimal strings of
+//! base units.
+
+use std::collections::BTreeMap;
+
+use cosmwasm_std::Uint128;
+use openledger_client::contracts::Contracts;
+use serde::{Deserialize, Serialize};
+
+/// Everything the demo did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Chain id.
+    pub chain_id: String,
+    /// Height at the end.
+    pub height: u64,
+    /// Addresses.
+    pub contracts: Contracts,
+    /// The datanet.
+    pub datanet: DatanetSummary,
+    /// The model.
+    pub model: ModelSummary,
+    /// Sessions.
+    pub sessions: Vec<SessionSummary>,
+    /// Answers.
+    pub answers: Vec<AnswerSummary>,
+    /// What contributors were paid.
+    pub payouts: Vec<Payout>,
+    /// Owner of each contract: contract name to address.
+    pub owners: BTreeMap<String, String>,
+    /// Whether the conservation equations hold, and their terms.
+    pub invariants: Invariants,
+    /// Seconds of each step.
+    pub seconds: BTreeMap<String, f64>,
+}
+
+/// A contributor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Contributor {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub address: String,
+}
+
+/// The datanet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DatanetSummary {
+    /// Number.
+    pub id: u64,
+    /// Sealed version.
+    pub version: u32,
+    /// Contributions in it.
+    pub contributions: u64,
+    /// Contributors.
+    pub contributors: u64,
+    /// Bytes of content text.
+    pub bytes: u64,
+}
+
+/// The model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelSummary {
+    /// Number.
+    pub id: u64,
+    /// Parameters.
+    pub parameters: u64,
+    /// Seconds of training.
+    pub train_seconds: f64,
+    /// Tokens a second.
+    pub train_tokens_per_second: f64,
+    /// Loss at the first step, nats a token.
+    pub loss_first: f64,
+    /// Loss at the last step.
+    pub loss_last: f64,
+    /// Bits per byte of held-out documents.
+    pub heldout: HeldoutSummary,
+}
+
+/// Bits per byte of held-out documents, of the model and of baselines on the same training text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldoutSummary {
+    /// The model.
+    pub bits_per_byte: f64,
+    /// Interpolated byte trigram.
+    pub trigram: f64,
+    /// Interpolated byte 5-gram.
+    pub five_gram: f64,
+    /// `xz -9`; none where xz is not installed.
+    pub xz: Option<f64>,
+}
+
+/// A session: `deposited` is the sum of all other amounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionSummary {
+    /// Number.
+    pub id: u64,
+    /// Denom.
+    pub denom: String,
+    /// What the user sent.
+    pub deposited: Uint128,
+    /// The opening fee.
+    pub open_fee: Uint128,
+    /// Fees of the answers.
+    pub fees: Uint128,
+    /// The protocol's part.
+    pub protocol: Uint128,
+    /// The developer's.
+    pub developer: Uint128,
+    /// The node's.
+    pub node: Uint128,
+    /// The contributors'.
+    pub data: Uint128,
+    /// Without evidence.
+    pub commons: Uint128,
+    /// From rounding.
+    pub dust: Uint128,
+    /// Returned to the user.
+    pub refund: Uint128,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnswerSummary {
+    /// Receipt's id.
+    pub receipt_id: String,
+    /// What was asked.
+    pub prompt: String,
+    /// What was answered.
+    pub answer: String,
+    /// What it cost.
+    pub fee: Uint128,
+    /// Basis points without evidence.
+    pub no_evidence_bps: u16,
+    /// Shares, by contributor.
+    pub shares: Vec<ShareSummary>,
+    /// Whether a fresh process verified it from its receipt.
+    pub verified: bool,
+}
+
+/// A contributor's share of an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShareSummary {
+    /// Contributor.
+    pub contributor: Contributor,
+    /// Basis points.
+    pub bps: u16,
+    /// Amount.
+    pub amount: Uint128,
+}
+
+/// What a contributor was paid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Payout {
+    /// Contributor.
+    pub contributor: Contributor,
+    /// Amount.
+    pub amount: Uint128,
+    /// Answers that paid it.
+    pub uses: u64,
+    /// Transaction; none when there was nothing to claim.
+    pub tx: Option<String>,
+}
+
+/// Conservation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invariants {
+    /// Whether all hold.
+    pub holds: bool,
+    /// The contracts' answers.
+    pub terms: serde_json::Value,
+}
+
+impl Summary {
+    /// What does not add up, in words; empty when all does.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let sum = |amounts: &[Uint128]| amounts.iter().map(|a| a.u128()).sum::<u128>();
+        for s in &self.sessions {
+            let parts = sum(&[s.open_fee, s.protocol, s.developer, s.node, s.data, s.commons, s.dust, s.refund]);
+            if parts != s.deposited.u128() {
+                faults.push(format!("session {}: deposited {} but the parts are {parts}", s.id, s.deposited));
+            }
+            if sum(&[s.protocol, s.developer, s.node, s.data, s.commons, s.dust]) != s.fees.u128() {
+                faults.push(format!("session {}: the parts of the fees are not {}", s.id, s.fees));
+            }
+        }
+        let data: u128 = self.sessions.iter().map(|s| s.data.u128()).sum();
+        let paid: u128 = self.payouts.iter().map(|p| p.amount.u128()).sum();
+        if data != paid {
+            faults.push(format!("contributors earned {data} but were paid {paid}"));
+        }
+        for answer in &self.answers {
+            let bps: u32 = answer.shares.iter().map(|s| u32::from(s.bps)).sum();
+            if bps + u32::from(answer.no_evidence_bps) != 10_000 {
+                faults.push(format!("answer {}: shares are not 10,000 together", answer.receipt_id));
+            }
+            if !answer.verified {
+                faults.push(format!("answer {} was not verified", answer.receipt_id));
+            }
+        }
+        if !self.invariants.holds {
+            faults.push("a contract's conservation equation does not hold".into());
+        }
+        let heldout = &self.model.heldout;
+        if heldout.bits_per_byte.partial_cmp(&heldout.trigram) != Some(std::cmp::Ordering::Less) {
+            faults.push(format!(
+                "held-out bits per byte {:.3} are not below the byte trigram's {:.3}",
+                heldout.bits_per_byte, heldout.trigram
+            ));
+        }
+        faults
+    }
+}
