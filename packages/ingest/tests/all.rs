@@ -1,0 +1,6 @@
+//! Tests of ingest, a module for each subject.
+
+mod cleaning;
+mod matching;
+mod reporting;
+mod secrets;
