@@ -1,0 +1,4 @@
+//! Tests of the store, a module for each subject.
+
+mod sealing;
+mod storing;
