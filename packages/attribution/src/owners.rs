@@ -11,6 +11,9 @@ pub const MAX_OWNERS: usize = 256;
 /// Ranges up to this many suffixes are simply read.
 const SHORT: usize = 256;
 
+/// Suffixes that are read in the time in which one owner is listed and its suffixes are searched.
+const SEARCH: usize = 32;
+
 /// Lists the distinct owners of a range in time that depends on their number, not on the length of
 /// the range (Muthukrishnan, "Efficient algorithms for document retrieval problems", 2002), and
 /// finds the first place of each.
@@ -89,12 +92,21 @@ impl Owners {
         }
         let owner_at = |i: usize| self.owner_of[document_at(sorted[i]) as usize];
         let mut places: Vec<u32> = if hi - lo <= SHORT {
-            let mut first: BTreeMap<u32, u32> = BTreeMap::new();
-            for i in lo..hi {
-                let place = first.entry(owner_at(i)).or_insert(sorted[i]);
-                *place = (*place).min(sorted[i]);
+            let mut found: Vec<(u32, u32)> = (lo..hi).map(|i| (owner_at(i), sorted[i])).collect();
+            found.sort_unstable();
+            found.dedup_by_key(|(owner, _)| *owner);
+            found.into_iter().map(|(_, place)| place).collect()
+        } else if hi - lo <= SEARCH * (self.group.len() - 1).min(MAX_OWNERS) {
+            let mut first = vec![u32::MAX; self.group.len()];
+            for (i, position) in sorted.iter().enumerate().take(hi).skip(lo) {
+                let place = &mut first[owner_at(i) as usize];
+                *place = (*place).min(*position);
             }
-            first.into_values().collect()
+            first.retain(|place| *place != u32::MAX);
+            if first.len() > MAX_OWNERS {
+                return None;
+            }
+            first
         } else {
             let owners = self.distinct(lo, hi, owner_at)?;
             owners.into_iter().filter_map(|owner| self.first_of(sorted, owner, lo, hi)).collect()
