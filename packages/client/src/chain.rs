@@ -385,7 +385,7 @@ impl Chain {
 }
 
 /// A height that CometBFT takes.
-fn to_height(height: u64) -> Result<Height> {
+pub(crate) fn to_height(height: u64) -> Result<Height> {
     Height::try_from(height).map_err(|e| Error::Input { what: "height", reason: e.to_string() })
 }
 

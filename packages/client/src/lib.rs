@@ -8,6 +8,7 @@
 //!
 //! Every error has a stable code, says whether a retry helps and what to do ([`Error`]).
 
+mod blocks;
 mod chain;
 mod config;
 pub mod contracts;
@@ -18,6 +19,7 @@ mod message;
 mod result;
 mod signer;
 
+pub use blocks::{Block, BlockEvents, TxEvents};
 pub use chain::{Account, Chain, Status};
 pub use config::{ChainConfig, Coin};
 pub use error::{Error, Result};
