@@ -7,6 +7,7 @@
 //! by care, not by proof: the report shows every document before it is signed.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -87,13 +88,11 @@ fn private_key(text: &str) -> Option<(usize, SecretKind)> {
         }
         let body = rest.get(label_end + 5..)?;
         let body = body.split(|byte| *byte == b'-').next()?;
-        let material = body
-            .iter()
-            .filter(|byte| byte.is_ascii_alphanumeric() || matches!(**byte, b'+' | b'/' | b'='))
-            .count();
+        let in_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(*byte, b'+' | b'/' | b'=');
+        let material = body.split(|byte| !in_key(byte)).any(|run| run.len() >= 32);
         let placeholder =
             is_placeholder(&body.iter().copied().filter(u8::is_ascii_alphanumeric).collect::<Vec<_>>());
-        (material >= 40 && !placeholder).then_some((at, SecretKind::PrivateKey))
+        (material && !placeholder).then_some((at, SecretKind::PrivateKey))
     })
 }
 
@@ -187,25 +186,33 @@ fn assignment(text: &str) -> Option<(usize, SecretKind)> {
         }
         let value = value_after(bytes, sign)?;
         let name = name_before(bytes, sign);
+        // Without quotation marks only `NAME=value` and `name: value` count, not a piece of an address.
+        let quoted = bytes.get(..value.start).and_then(<[u8]>::last).is_some_and(|b| b"\"'`".contains(b));
+        let value = bytes.get(value)?;
+        let holds = |part: &[u8], any: &[u8]| part.iter().any(|byte| any.contains(byte));
+        if !quoted && (holds(name, b"/?&#[:") || holds(value, b"?&#[:")) {
+            return None;
+        }
         let named = NAMES.iter().any(|needle| contains_ignore_case(name, needle.as_bytes()));
         let password = contains_ignore_case(name, b"pass") || contains_ignore_case(name, b"pwd");
         (named && is_random(value, password)).then_some((sign, SecretKind::Assignment))
     })
 }
 
-/// The quoted value after the sign, or the bare one that runs to the end of its line.
-fn value_after(bytes: &[u8], sign: usize) -> Option<&[u8]> {
+/// Where the quoted value after the sign stands, or the bare one that runs to the end of its line.
+fn value_after(bytes: &[u8], sign: usize) -> Option<Range<usize>> {
+    const REACH: usize = 256;
     let rest = bytes.get(sign + 1..)?;
     let skip = rest.iter().take(4).take_while(|byte| matches!(**byte, b' ' | b'=' | b'>' | b'\t')).count();
+    let start = sign + 1 + skip;
     let rest = rest.get(skip..)?;
-    let rest = rest.get(..rest.len().min(257))?;
     if let [quote @ (b'"' | b'\'' | b'`'), inner @ ..] = rest {
-        let end = inner.iter().position(|byte| byte == quote || *byte == b'\n')?;
-        return inner.get(..end).filter(|_| inner.get(end) == Some(quote));
+        let length = inner.iter().take(REACH).position(|byte| byte == quote || *byte == b'\n')?;
+        return (inner.get(length) == Some(quote)).then_some(start + 1..start + 1 + length);
     }
-    let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-    let value = rest.get(..end)?;
-    (end < 257).then_some(value)
+    let length = rest.iter().take(REACH).position(|byte| *byte == b'\n').unwrap_or(rest.len().min(REACH));
+    let value = rest.get(..length)?.trim_ascii_end();
+    Some(start..start + value.len())
 }
 
 /// What stands before the sign, back to the nearest separator.
