@@ -1,1 +1,300 @@
-//! Written next.
+//! From receipts to leaves, details, epochs and claims (PROTOCOL L1-L4, S2). Pure integers: the node
+//! that posts a ledger, the contributor who claims from it and whoever checks it run this same code.
+
+use std::collections::BTreeMap;
+
+use cosmwasm_std::{HexBinary, Uint128};
+use openledger_types::formats::{
+    Account, BlobRef, Detail, LedgerBlob, LedgerEntry, LedgerLeaf, ReceiptsBlob, SignedReceipt,
+    SignedVoucher, SumRoot, SumStep,
+};
+use openledger_types::merkle::{Frontier, Hash, SumNode, Tree, ZERO_HASH};
+use openledger_types::money::{bps_floor, divide_answer, split_fees, Split};
+use openledger_types::msg::escrow::{ClaimItem, PendingReceipt, Settlement};
+
+use crate::fault::{Class, Fault, Result};
+
+/// What one session adds to an epoch: its receipts that no epoch covers yet, in order of sequence.
+#[derive(Debug, Clone)]
+pub struct SessionPart {
+    /// Session.
+    pub session_id: u64,
+    /// Split pinned at its opening.
+    pub split: Split,
+    /// The new receipts.
+    pub receipts: Vec<SignedReceipt>,
+}
+
+fn broken(what: impl Into<String>) -> Fault {
+    Fault::new(
+        Class::Internal,
+        "E-LEDGER-001",
+        what,
+        "Do not post or claim from this ledger: fetch the blobs again and compare them with the chain.",
+    )
+}
+
+fn overflow() -> Fault {
+    Fault::new(
+        Class::Internal,
+        "E-LEDGER-002",
+        "a sum of amounts overflows",
+        "Settle fewer sessions at once.",
+    )
+}
+
+/// The root of a list of Merkle-sum leaves.
+fn sum_root(leaves: Vec<SumNode>) -> Result<SumRoot> {
+    let count = leaves.len() as u64;
+    let tree = Tree::new(leaves).ok_or_else(overflow)?;
+    Ok(SumRoot::new(tree.root(), count))
+}
+
+/// The commitment to a ledger's leaves.
+///
+/// # Errors
+/// `E-LEDGER-002` when the amounts overflow.
+pub fn ledger_root(blob: &LedgerBlob) -> Result<SumRoot> {
+    sum_root(blob.leaves.iter().map(|entry| entry.leaf.leaf()).collect())
+}
+
+/// The commitment to receipts in the order given.
+///
+/// # Errors
+/// `E-LEDGER-002` when the fees overflow.
+pub fn receipts_root(receipts: &[SignedReceipt]) -> Result<SumRoot> {
+    sum_root(receipts.iter().map(|signed| signed.receipt.leaf()).collect())
+}
+
+/// What an account earns in one epoch.
+#[derive(Default)]
+struct Growth {
+    /// Amounts by (receipt id, contribution).
+    details: BTreeMap<(Hash, u64), u128>,
+}
+
+impl Growth {
+    fn add(&mut self, receipt_id: Hash, contribution_id: u64, amount: u128) -> Result<()> {
+        let entry = self.details.entry((receipt_id, contribution_id)).or_default();
+        *entry = entry.checked_add(amount).ok_or_else(overflow)?;
+        Ok(())
+    }
+
+    /// Answers that paid it: receipts with an amount. Dust stands for no answer.
+    fn uses(&self) -> u64 {
+        let mut paying: Vec<&Hash> = self
+            .details
+            .iter()
+            .filter(|((receipt, _), amount)| **amount > 0 && *receipt != ZERO_HASH)
+            .map(|((receipt, _), _)| receipt)
+            .collect();
+        paying.dedup();
+        paying.len() as u64
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        self.details
+            .iter()
+            .map(|((receipt_id, contribution_id), amount)| Detail {
+                receipt_id: HexBinary::from(receipt_id),
+                contribution_id: *contribution_id,
+                amount: Uint128::new(*amount),
+            })
+            .collect()
+    }
+}
+
+/// The ledger after an epoch: every leaf of the previous final one, grown by what the new receipts
+/// pay (L4): `floor(fee × data_bps / 10,000)` of each, divided by its shares, the part without
+/// evidence to the commons; what the settled data part exceeds their sum is dust. Details are of
+/// this epoch only, sorted by (receipt, contribution), and have an entry for every share.
+///
+/// `owner` tells who contributed a contribution.
+///
+/// # Errors
+/// `E-LEDGER-001` for a contribution without owner or a split that is not whole, `-002` on overflow.
+pub fn grow(
+    previous: &LedgerBlob,
+    parts: &[SessionPart],
+    owner: &dyn Fn(u64) -> Option<String>,
+) -> Result<LedgerBlob> {
+    let mut growth: BTreeMap<Account, Growth> = BTreeMap::new();
+    let mut dust = 0u128;
+    for part in parts {
+        let data_bps = part.split.data;
+        let (mut fees, mut given) = (0u128, 0u128);
+        for signed in &part.receipts {
+            let receipt = &signed.receipt;
+            let (id, fee) = (receipt.digest(), receipt.fee.u128());
+            let seed = hash(&receipt.seed)?;
+            let division = divide_answer(fee, data_bps, &receipt.shares, receipt.no_evidence, &seed);
+            for (contribution_id, amount) in division.amounts {
+                let address = owner(contribution_id)
+                    .ok_or_else(|| broken(format!("contribution {contribution_id} has no owner on chain")))?;
+                growth.entry(Account::Contributor(address)).or_default().add(id, contribution_id, amount)?;
+            }
+            if receipt.no_evidence > 0 {
+                growth.entry(Account::Commons).or_default().add(id, 0, division.commons)?;
+            }
+            fees = fees.checked_add(fee).ok_or_else(overflow)?;
+            given = given.checked_add(bps_floor(fee, data_bps)).ok_or_else(overflow)?;
+        }
+        let settled = split_fees(fees, &part.split)
+            .ok_or_else(|| broken(format!("the split of session {} is not whole", part.session_id)))?;
+        let rest = settled.data.checked_sub(given).ok_or_else(overflow)?;
+        dust = dust.checked_add(rest).ok_or_else(overflow)?;
+    }
+    if dust > 0 {
+        growth.entry(Account::Dust).or_default().add(ZERO_HASH, 0, dust)?;
+    }
+
+    let mut before: BTreeMap<&Account, &LedgerLeaf> = BTreeMap::new();
+    for entry in &previous.leaves {
+        before.insert(&entry.leaf.account, &entry.leaf);
+        growth.entry(entry.leaf.account.clone()).or_default();
+    }
+    let mut leaves = Vec::with_capacity(growth.len());
+    for (account, growth) in &growth {
+        let details = growth.details();
+        let detail = sum_root(details.iter().map(Detail::leaf).collect())?;
+        let (cumulative, uses) = before.get(account).map_or((0, 0), |l| (l.cumulative.u128(), l.uses));
+        let cumulative = cumulative.checked_add(detail.sum.u128()).ok_or_else(overflow)?;
+        let uses = uses.checked_add(growth.uses()).ok_or_else(overflow)?;
+        let leaf =
+            LedgerLeaf { account: account.clone(), cumulative: Uint128::new(cumulative), uses, detail };
+        leaves.push(LedgerEntry { leaf, details });
+    }
+    Ok(LedgerBlob { leaves })
+}
+
+/// Reads a ledger and checks it against the chain: the blob's root, the order of the leaves, every
+/// detail root, the ledger's root.
+///
+/// # Errors
+/// `E-LEDGER-001` naming what differs.
+pub fn parse_ledger(bytes: &[u8], blob: &BlobRef, root: &SumRoot) -> Result<LedgerBlob> {
+    if BlobRef::of(bytes) != *blob {
+        return Err(broken("the bytes are not the blob of leaves that the chain names"));
+    }
+    let ledger: LedgerBlob = serde_json::from_slice(bytes)
+        .map_err(|e| broken(format!("the blob of leaves is not readable: {e}")))?;
+    for pair in ledger.leaves.windows(2) {
+        if let [a, b] = pair {
+            if a.leaf.account >= b.leaf.account {
+                return Err(broken("the leaves are not sorted by account, or one stands twice"));
+            }
+        }
+    }
+    for entry in &ledger.leaves {
+        if sum_root(entry.details.iter().map(Detail::leaf).collect())? != entry.leaf.detail {
+            return Err(broken(format!("the details of {:?} do not match their root", entry.leaf.account)));
+        }
+    }
+    if ledger_root(&ledger)? != *root {
+        return Err(broken("the leaves do not match the ledger's root"));
+    }
+    Ok(ledger)
+}
+
+/// Reads the receipts of an epoch and checks them against the chain.
+///
+/// # Errors
+/// `E-LEDGER-001` naming what differs.
+pub fn parse_receipts(bytes: &[u8], blob: &BlobRef, root: &SumRoot) -> Result<Vec<SignedReceipt>> {
+    if BlobRef::of(bytes) != *blob {
+        return Err(broken("the bytes are not the blob of receipts that the chain names"));
+    }
+    let receipts: ReceiptsBlob = serde_json::from_slice(bytes)
+        .map_err(|e| broken(format!("the blob of receipts is not readable: {e}")))?;
+    if receipts_root(&receipts.receipts)? != *root {
+        return Err(broken("the receipts do not match their root"));
+    }
+    Ok(receipts.receipts)
+}
+
+/// Everything that one settlement of a session is built from.
+#[derive(Debug, Clone)]
+pub struct SettlementInput<'a> {
+    /// Session.
+    pub session_id: u64,
+    /// The voucher with the newest acknowledgement.
+    pub voucher: &'a SignedVoucher,
+    /// All receipts of the session's log, from sequence 1 on.
+    pub log: &'a [SignedReceipt],
+    /// Vouchers of the receipts after the acknowledged ones, in the same order.
+    pub pending: &'a [SignedVoucher],
+    /// Receipts settled on chain so far.
+    pub settled: u64,
+}
+
+/// Builds a settlement: the acknowledged peaks, the receipts not yet acknowledged with their
+/// vouchers, and the proof that the log settled before is a prefix (S1, S2).
+///
+/// # Errors
+/// `E-LEDGER-001` when log, voucher and vouchers do not fit together.
+pub fn settlement(input: &SettlementInput) -> Result<Settlement> {
+    let leaves: Vec<SumNode> = input.log.iter().map(|signed| signed.receipt.leaf()).collect();
+    let acknowledged = &input.voucher.voucher.acknowledged;
+    let count = usize::try_from(acknowledged.count).unwrap_or(usize::MAX);
+    let mut frontier = Frontier::new();
+    for leaf in leaves.get(..count).ok_or_else(|| broken("the voucher acknowledges more than the log"))? {
+        frontier.push(*leaf).ok_or_else(overflow)?;
+    }
+    if frontier.root() != acknowledged.node().ok() {
+        return Err(broken("the acknowledged root is not that of the log"));
+    }
+    let unacknowledged = input.log.get(count..).unwrap_or_default();
+    if unacknowledged.len() != input.pending.len() {
+        return Err(broken("there is not one voucher for each receipt that waits"));
+    }
+    let tree = Tree::new(leaves).ok_or_else(overflow)?;
+    let consistency = tree
+        .prove_consistency(input.settled)
+        .ok_or_else(|| broken("the chain has settled more than the log holds"))?;
+    Ok(Settlement {
+        session_id: input.session_id,
+        voucher: input.voucher.clone(),
+        acknowledged_peaks: frontier.peaks().iter().map(|peak| SumStep::from(*peak)).collect(),
+        pending: unacknowledged
+            .iter()
+            .zip(input.pending)
+            .map(|(receipt, voucher)| PendingReceipt { voucher: voucher.clone(), receipt: receipt.clone() })
+            .collect(),
+        consistency: consistency.into_iter().map(SumStep::from).collect(),
+    })
+}
+
+/// The claims for some accounts from a checked ledger; accounts without a leaf are left out.
+///
+/// # Errors
+/// `E-LEDGER-002` when the amounts overflow.
+pub fn claims(
+    node_id: u64,
+    denom: &str,
+    ledger: &LedgerBlob,
+    accounts: &[Account],
+) -> Result<Vec<ClaimItem>> {
+    let tree = Tree::new(ledger.leaves.iter().map(|entry| entry.leaf.leaf()).collect::<Vec<SumNode>>())
+        .ok_or_else(overflow)?;
+    let mut items = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let Ok(position) = ledger.leaves.binary_search_by(|entry| entry.leaf.account.cmp(account)) else {
+            continue;
+        };
+        let (Some(entry), Some(path)) = (ledger.leaves.get(position), tree.prove(position as u64)) else {
+            continue;
+        };
+        items.push(ClaimItem {
+            node_id,
+            denom: denom.to_string(),
+            leaf: entry.leaf.clone(),
+            index: position as u64,
+            path: path.into_iter().map(SumStep::from).collect(),
+        });
+    }
+    Ok(items)
+}
+
+fn hash(value: &HexBinary) -> Result<Hash> {
+    value.as_slice().try_into().map_err(|_| broken("a hash does not have 32 bytes"))
+}

@@ -6,10 +6,14 @@
 //! - [`ledger`]: from receipts to leaves, details, epochs and claims; pure.
 //! - [`request`]: what a body asks for; shared by server and verifier, so that both read it alike.
 //! - [`journal`]: vouchers, receipts and epochs on disk; survives a kill at any moment.
+//! - [`fault`]: what goes wrong, with code and advice.
+//! - [`config`]: the operator's file.
 //! - [`serve`]: the HTTP API and the loops behind it.
 
+pub mod config;
 pub mod corpus;
 pub mod engine;
+pub mod fault;
 pub mod journal;
 pub mod ledger;
 pub mod request;

@@ -1,1 +1,157 @@
-//! The HTTP API.
+//! The HTTP API of a node and the loops behind it. Every path is listed in docs/api.md.
+//!
+//! - [`Node`]: what handlers and loops share.
+//! - `completions`, `answer`: from a paid request to a receipt on disk.
+//! - `payment`: vouchers and headers; `sessions`, `blobs`, `info`: the other paths.
+//! - `models`, `settle`: the loops; `chain`: the chain behind a trait.
+
+mod answer;
+mod blobs;
+mod chain;
+mod completions;
+mod error;
+mod info;
+mod metrics;
+mod models;
+mod node;
+mod payment;
+mod sessions;
+mod settle;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::Router;
+use tokio::net::TcpListener;
+
+pub use chain::{ChainView, ClientChain, Posting};
+pub use metrics::Metrics;
+pub use models::{
+    build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,
+};
+pub use node::{LocalBlobs, Node, Settings, Store};
+pub use payment::{Payee, Prices};
+pub use settle::SettleState;
+
+use crate::fault::{Fault, Result};
+use crate::request::MAX_BODY;
+
+/// Longest time that answers under way get when the node stops.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// All paths.
+pub fn router(node: Arc<Node>) -> Router {
+    // One byte more than a body may have, so that the parser names the limit.
+    let answers = Router::new()
+        .route("/v1/completions", post(completions::completions))
+        .route("/v1/chat/completions", post(completions::chat))
+        .route("/v1/sessions/{id}/acknowledge", post(sessions::acknowledge))
+        .layer(DefaultBodyLimit::max(MAX_BODY + 1));
+    Router::new()
+        .route("/health", get(info::health))
+        .route("/ready", get(info::ready))
+        .route("/metrics", get(info::metrics))
+        .route("/v1/node", get(info::node))
+        .route("/v1/models", get(info::models))
+        .route("/v1/receipts/{id}", get(sessions::receipt))
+        .route("/v1/sessions/{id}", get(sessions::session))
+        .route("/v1/sessions/{id}/settle", post(sessions::settle))
+        .route("/v1/ledgers/{denom}", get(sessions::ledger))
+        .route("/v1/blobs/{root}", get(blobs::get).put(blobs::put))
+        .merge(answers)
+        .with_state(node)
+}
+
+/// Opens the port.
+///
+/// # Errors
+/// `E-NODE-060` when it is in use or not allowed.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| {
+        Fault::unavailable(
+            "E-NODE-060",
+            format!("cannot listen on {address}: {e}"),
+            "Stop the program that uses this port, or set another one with --listen.",
+        )
+    })
+}
+
+/// Serves until `stop` is done, then drains: new requests get 503, answers under way are finished.
+/// `scratch` is a folder in which models are put together.
+///
+/// # Errors
+/// `E-NODE-061` when the server fails.
+pub async fn run(
+    node: Arc<Node>,
+    listener: TcpListener,
+    scratch: PathBuf,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let models = tokio::spawn(model_loop(node.clone(), scratch));
+    let settles = tokio::spawn(settle_loop(node.clone()));
+    let draining = node.clone();
+    let (stopped, until) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, router(node.clone())).with_graceful_shutdown(async move {
+        stop.await;
+        draining.drain();
+        tracing::info!("stopping: answers under way are finished, new requests get 503");
+        let _ = stopped.send(());
+    });
+    // A client that keeps its connection open must not keep the node from stopping.
+    let deadline = async move {
+        if until.await.is_ok() {
+            tokio::time::sleep(DRAIN).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let result = tokio::select! {
+        served = async move { server.await } => served,
+        () = deadline => Ok(()),
+    };
+    models.abort();
+    settles.abort();
+    // Answers whose client has left may still be written.
+    let all = u32::try_from(node.settings.workers.max(1)).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(DRAIN, node.workers.acquire_many(all)).await;
+    result.map_err(|e| {
+        Fault::unavailable(
+            "E-NODE-061",
+            format!("the server failed: {e}"),
+            "Start the node again; nothing is lost.",
+        )
+    })
+}
+
+async fn model_loop(node: Arc<Node>, scratch: PathBuf) {
+    loop {
+        let round = async {
+            node.load_models(&scratch).await?;
+            node.resume().await
+        };
+        if let Err(fault) = round.await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick * 2).await;
+    }
+}
+
+async fn settle_loop(node: Arc<Node>) {
+    loop {
+        match node.settle_round().await {
+            Ok(done) => tracing::debug!("{done}"),
+            Err(fault) => report(&node, &fault),
+        }
+        tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+fn report(node: &Node, fault: &Fault) {
+    node.metrics.chain_failures.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    tracing::warn!(code = fault.code, "{}. {}", fault.what, fault.advice);
+}

@@ -1,0 +1,193 @@
+//! The operator's file: `config.toml` in the node's home, commented line by line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use openledger_client::contracts::Contracts;
+use openledger_client::ChainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, Result};
+use crate::serve::Settings;
+
+/// The file with every setting and what it means; `init` writes it.
+pub const EXAMPLE: &str = include_str!("../config.example.toml");
+
+/// Most bytes of the file.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Everything in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Number in the registry; 0 before the registration.
+    pub node_id: u64,
+    /// Address and port of the HTTP API.
+    pub listen: SocketAddr,
+    /// The chain.
+    pub chain: ChainConfig,
+    /// Addresses of the contracts.
+    pub contracts: Contracts,
+    /// How to serve.
+    #[serde(default)]
+    pub serve: Serve,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Serve {
+    /// (model, version); empty for all that are stored here.
+    pub models: Vec<(u64, u32)>,
+    /// Answers made at once.
+    pub workers: usize,
+    /// Requests that may wait beside them.
+    pub queue: usize,
+    /// Blocks after which a session is settled.
+    pub settle_after_blocks: u64,
+    /// Blocks between two settlements asked for by a client.
+    pub settle_least_blocks: u64,
+    /// Blocks before the end of a session's life.
+    pub expiry_margin_blocks: u64,
+    /// Milliseconds for which what was read from the chain is used again.
+    pub cache_ms: u64,
+    /// Milliseconds between two rounds of the loops.
+    pub tick_ms: u64,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Serve {
+            models: Vec::new(),
+            workers: settings.workers,
+            queue: settings.queue,
+            settle_after_blocks: settings.settle_after_blocks,
+            settle_least_blocks: settings.settle_least_blocks,
+            expiry_margin_blocks: settings.expiry_margin_blocks,
+            cache_ms: 1_000,
+            tick_ms: 1_000,
+        }
+    }
+}
+
+impl Serve {
+    /// As the server takes them.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            workers: self.workers.clamp(1, 1_024),
+            queue: self.queue.min(100_000),
+            cache: Duration::from_millis(self.cache_ms),
+            settle_after_blocks: self.settle_after_blocks.max(1),
+            settle_least_blocks: self.settle_least_blocks,
+            expiry_margin_blocks: self.expiry_margin_blocks,
+            tick: Duration::from_millis(self.tick_ms.max(50)),
+            models: self.models.clone(),
+        }
+    }
+}
+
+/// Where a node keeps its things.
+#[derive(Debug, Clone)]
+pub struct Home(pub PathBuf);
+
+impl Home {
+    /// The configuration.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+    /// The key that signs receipts and transactions.
+    pub fn node_key(&self) -> PathBuf {
+        self.0.join("node.key")
+    }
+    /// The age identity for datanet keys.
+    pub fn age_key(&self) -> PathBuf {
+        self.0.join("age.key")
+    }
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("journal.redb")
+    }
+    /// The store of blobs.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs.redb")
+    }
+    /// The folder in which models are put together.
+    pub fn models(&self) -> PathBuf {
+        self.0.join("models")
+    }
+}
+
+fn bad(path: &Path, what: impl std::fmt::Display) -> Fault {
+    Fault::invalid(
+        "E-CONFIG-001",
+        format!("{}: {what}", path.display()),
+        "Correct the file; `openledger-node init` writes one with every setting explained.",
+    )
+}
+
+impl Config {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// `E-CONFIG-001` naming line and field.
+    pub fn load(path: &Path) -> Result<Self> {
+        let length = std::fs::metadata(path).map_err(|e| bad(path, e))?.len();
+        if length > MAX_FILE {
+            return Err(bad(path, "it is too large"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| bad(path, e))?;
+        toml::from_str(&text).map_err(|e| bad(path, e))
+    }
+
+    /// Replaces the values of single lines `key = …` in the file's text, comments and all.
+    ///
+    /// # Errors
+    /// `E-CONFIG-001` when a line is missing.
+    pub fn edit(text: &str, path: &Path, values: &[(&str, String)]) -> Result<String> {
+        let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+        for (key, value) in values {
+            let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+            let mut here = String::new();
+            let line = lines.iter_mut().find(|line| {
+                if let Some(title) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+                    here = title.to_string();
+                }
+                here == section && line.split('=').next().map(str::trim) == Some(name)
+            });
+            *line.ok_or_else(|| bad(path, format!("there is no line `{key} = …`")))? =
+                format!("{name} = {value}");
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_read_and_has_the_defaults() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.serve, Serve::default());
+        assert!(config.listen.ip().is_loopback());
+        assert!(toml::from_str::<Config>(&EXAMPLE.replace("queue = 16", "qeue = 16")).is_err());
+    }
+
+    #[test]
+    fn single_lines_are_replaced_in_their_section() {
+        let path = Path::new("config.toml");
+        let values = [
+            ("node_id", "7".to_string()),
+            ("chain.rpc", "\"http://127.0.0.1:1\"".to_string()),
+            ("contracts.datanet", "\"openledger1x\"".to_string()),
+        ];
+        let text = Config::edit(EXAMPLE, path, &values).unwrap();
+        let config: Config = toml::from_str(&text).unwrap();
+        assert_eq!((config.node_id, config.chain.rpc.as_str()), (7, "http://127.0.0.1:1"));
+        assert_eq!(config.contracts.datanet, "openledger1x");
+        assert_eq!(text.matches('#').count(), EXAMPLE.matches('#').count());
+        assert!(Config::edit(EXAMPLE, path, &[("chain.nothing", String::new())]).is_err());
+    }
+}

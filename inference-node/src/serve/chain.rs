@@ -1,0 +1,188 @@
+//! The chain as a node sees it, behind a trait so that the server runs in tests without one.
+
+use openledger_client::contracts::Reader;
+use openledger_client::{Error, Signer};
+use openledger_types::formats::EpochCommit;
+use openledger_types::msg::datanet::ContributionResponse;
+use openledger_types::msg::escrow::{
+    ConfigResponse, EpochResponse, ExecuteMsg, LedgerResponse, SessionResponse, Settlement,
+};
+use openledger_types::msg::model_registry::ModelVersionResponse;
+
+use crate::corpus::{chain_fault, Answer, DatanetView};
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posting {
+    /// It is in a block and took effect.
+    Done {
+        /// Its hash.
+        tx: String,
+    },
+    /// The contract refused it; it took no effect and will not.
+    Refused {
+        /// In the contract's words.
+        reason: String,
+    },
+    /// It may have taken effect, or may later; ask the chain before anything else is posted.
+    Open {
+        /// What is known.
+        reason: String,
+    },
+}
+
+/// Everything that a node asks of the chain and sends to it. What does not exist is none; every
+/// error means that the chain could not be asked.
+pub trait ChainView: DatanetView {
+    /// Chain id.
+    fn chain_id(&self) -> &str;
+    /// Address of the escrow.
+    fn escrow(&self) -> &str;
+    /// Newest height.
+    fn height(&self) -> Answer<'_, u64>;
+    /// Windows and bounds of the escrow.
+    fn escrow_config(&self) -> Answer<'_, ConfigResponse>;
+    /// A session.
+    fn session(&self, session_id: u64) -> Answer<'_, Option<SessionResponse>>;
+    /// Models with their newest versions.
+    fn models(&self) -> Answer<'_, Vec<(u64, u32)>>;
+    /// A version of a model.
+    fn model_version(&self, model_id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>>;
+    /// A contribution.
+    fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>>;
+    /// This node's ledger in a denom.
+    fn ledger<'a>(&'a self, denom: &'a str) -> Answer<'a, LedgerResponse>;
+    /// One epoch of this node.
+    fn epoch<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>>;
+    /// This node's root that is not final.
+    fn pending(&self) -> Answer<'_, Option<EpochResponse>>;
+    /// Posts an epoch.
+    fn post_epoch<'a>(
+        &'a self,
+        commit: &'a EpochCommit,
+        settlements: &'a [Settlement],
+    ) -> Answer<'a, Posting>;
+    /// Makes this node's root final.
+    fn finalize(&self) -> Answer<'_, Posting>;
+}
+
+/// The chain through its client.
+pub struct ClientChain {
+    reader: Reader,
+    signer: Signer,
+    node_id: u64,
+}
+
+impl ClientChain {
+    /// The view of node `node_id`, whose hot key signs transactions.
+    pub fn new(reader: Reader, signer: Signer, node_id: u64) -> Self {
+        ClientChain { reader, signer, node_id }
+    }
+
+    async fn send(&self, msg: ExecuteMsg) -> Posting {
+        match self.signer.execute(&self.reader.contracts().payable_escrow, &msg, &[]).await {
+            Ok(result) => Posting::Done { tx: result.hash },
+            Err(Error::Contract { message, .. }) => Posting::Refused { reason: message },
+            Err(error @ Error::TooLarge { .. }) => Posting::Refused { reason: error.to_string() },
+            // Everything else either never left or may still land; the same message is posted again
+            // after the chain was asked, and the epoch's number lets only one of them in.
+            Err(error) => Posting::Open { reason: format!("{}: {error}; {}", error.code(), error.advice()) },
+        }
+    }
+}
+
+/// What a contract says about a missing thing is an error of its query.
+fn optional<T>(result: openledger_client::Result<T>) -> crate::fault::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Contract { .. } | Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(chain_fault(error)),
+    }
+}
+
+impl DatanetView for ClientChain {
+    fn datanet(&self, datanet_id: u64) -> Answer<'_, openledger_types::msg::datanet::DatanetResponse> {
+        DatanetView::datanet(&self.reader, datanet_id)
+    }
+    fn version(
+        &self,
+        datanet_id: u64,
+        version: u32,
+    ) -> Answer<'_, openledger_types::msg::datanet::VersionResponse> {
+        DatanetView::version(&self.reader, datanet_id, version)
+    }
+    fn leaves(
+        &self,
+        datanet_id: u64,
+        size: u64,
+    ) -> Answer<'_, Vec<openledger_types::formats::ContributionFacts>> {
+        DatanetView::leaves(&self.reader, datanet_id, size)
+    }
+    fn key_grant(&self, datanet_id: u64, node_id: u64) -> Answer<'_, Option<cosmwasm_std::HexBinary>> {
+        DatanetView::key_grant(&self.reader, datanet_id, node_id)
+    }
+}
+
+impl ChainView for ClientChain {
+    fn chain_id(&self) -> &str {
+        &self.reader.chain().config().chain_id
+    }
+
+    fn escrow(&self) -> &str {
+        &self.reader.contracts().payable_escrow
+    }
+
+    fn height(&self) -> Answer<'_, u64> {
+        Box::pin(async move { self.reader.chain().latest_height().await.map_err(chain_fault) })
+    }
+
+    fn escrow_config(&self) -> Answer<'_, ConfigResponse> {
+        Box::pin(async move { self.reader.escrow_config().await.map_err(chain_fault) })
+    }
+
+    fn session(&self, session_id: u64) -> Answer<'_, Option<SessionResponse>> {
+        Box::pin(async move { optional(self.reader.session(session_id).await) })
+    }
+
+    fn models(&self) -> Answer<'_, Vec<(u64, u32)>> {
+        Box::pin(async move {
+            let models = self.reader.models().await.map_err(chain_fault)?;
+            Ok(models.into_iter().map(|m| (m.model_id, m.latest_version)).collect())
+        })
+    }
+
+    fn model_version(&self, model_id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>> {
+        Box::pin(async move { optional(self.reader.model_version(model_id, version).await) })
+    }
+
+    fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>> {
+        Box::pin(async move { optional(self.reader.contribution(contribution_id).await) })
+    }
+
+    fn ledger<'a>(&'a self, denom: &'a str) -> Answer<'a, LedgerResponse> {
+        Box::pin(async move { self.reader.ledger(self.node_id, denom).await.map_err(chain_fault) })
+    }
+
+    fn epoch<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
+        Box::pin(async move { optional(self.reader.epoch(self.node_id, denom, epoch).await) })
+    }
+
+    fn pending(&self) -> Answer<'_, Option<EpochResponse>> {
+        Box::pin(async move { self.reader.pending(self.node_id).await.map_err(chain_fault) })
+    }
+
+    fn post_epoch<'a>(
+        &'a self,
+        commit: &'a EpochCommit,
+        settlements: &'a [Settlement],
+    ) -> Answer<'a, Posting> {
+        Box::pin(async move {
+            let msg = ExecuteMsg::PostEpoch { commit: commit.clone(), settlements: settlements.to_vec() };
+            Ok(self.send(msg).await)
+        })
+    }
+
+    fn finalize(&self) -> Answer<'_, Posting> {
+        Box::pin(async move { Ok(self.send(ExecuteMsg::Finalize { node_id: self.node_id }).await) })
+    }
+}

@@ -1,0 +1,137 @@
+//! Counters for Prometheus, in its text format.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Upper bounds of the time to the first token, in milliseconds.
+const BOUNDS: [u64; 9] = [10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000];
+
+/// Everything that is counted since the start.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Requests to the endpoints of answers.
+    pub requests: AtomicU64,
+    /// Of these, refused for any reason.
+    pub refused: AtomicU64,
+    /// Of these, for want of payment.
+    pub unpaid: AtomicU64,
+    /// Vouchers written to the journal.
+    pub vouchers: AtomicU64,
+    /// Receipts signed.
+    pub receipts: AtomicU64,
+    /// Answers that ended because the client left.
+    pub cancelled: AtomicU64,
+    /// Tokens read.
+    pub tokens_in: AtomicU64,
+    /// Tokens written.
+    pub tokens_out: AtomicU64,
+    /// Fees of the receipts, in base units, up to 64 bits.
+    pub fees: AtomicU64,
+    /// Answers that failed in the engine or the journal.
+    pub failures: AtomicU64,
+    /// Epochs posted.
+    pub epochs_posted: AtomicU64,
+    /// Epochs made final.
+    pub epochs_final: AtomicU64,
+    /// Settlements and finalizations that failed.
+    pub settle_failures: AtomicU64,
+    /// Calls to the chain that failed in the loops.
+    pub chain_failures: AtomicU64,
+    /// Requests that wait or are answered now.
+    pub queue: AtomicI64,
+    /// Newest height seen.
+    pub height: AtomicU64,
+    /// Models that are ready.
+    pub models: AtomicU64,
+    first_token: [AtomicU64; BOUNDS.len() + 1],
+    first_token_ms: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts a time to the first token.
+    pub fn first_token(&self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let slot = BOUNDS.partition_point(|bound| *bound < ms);
+        if let Some(counter) = self.first_token.get(slot) {
+            counter.fetch_add(1, Relaxed);
+        }
+        self.first_token_ms.fetch_add(ms, Relaxed);
+    }
+
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(4096);
+        let counters = [
+            ("requests_total", "Requests to the endpoints of answers.", &self.requests),
+            ("requests_refused_total", "Requests refused for any reason.", &self.refused),
+            ("requests_unpaid_total", "Requests refused for want of payment.", &self.unpaid),
+            ("vouchers_total", "Vouchers written to the journal.", &self.vouchers),
+            ("receipts_total", "Receipts signed.", &self.receipts),
+            ("cancelled_total", "Answers that ended because the client left.", &self.cancelled),
+            ("tokens_in_total", "Tokens of prompts.", &self.tokens_in),
+            ("tokens_out_total", "Tokens of answers.", &self.tokens_out),
+            ("fees_total", "Fees of the receipts, in base units.", &self.fees),
+            ("failures_total", "Answers that failed in the engine or the journal.", &self.failures),
+            ("epochs_posted_total", "Epochs posted.", &self.epochs_posted),
+            ("epochs_final_total", "Epochs made final.", &self.epochs_final),
+            ("settle_failures_total", "Settlements and finalizations that failed.", &self.settle_failures),
+            ("chain_failures_total", "Calls to the chain that failed in the loops.", &self.chain_failures),
+        ];
+        for (name, help, value) in counters {
+            line(&mut out, name, help, "counter", &value.load(Relaxed).to_string());
+        }
+        line(
+            &mut out,
+            "queue",
+            "Requests that wait or are answered now.",
+            "gauge",
+            &self.queue.load(Relaxed).to_string(),
+        );
+        line(&mut out, "height", "Newest height seen.", "gauge", &self.height.load(Relaxed).to_string());
+        line(&mut out, "models", "Models that are ready.", "gauge", &self.models.load(Relaxed).to_string());
+        self.render_first_token(&mut out);
+        out
+    }
+
+    fn render_first_token(&self, out: &mut String) {
+        let name = "openledger_node_first_token_seconds";
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "# HELP {name} Time from a paid request to its first token.");
+        let _ = writeln!(out, "# TYPE {name} histogram");
+        let mut total = 0;
+        for (bound, counter) in BOUNDS.iter().zip(&self.first_token) {
+            total += counter.load(Relaxed);
+            let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {total}", *bound as f64 / 1_000.0);
+        }
+        total += self.first_token.last().map_or(0, |c| c.load(Relaxed));
+        let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {total}");
+        let _ = writeln!(out, "{name}_sum {}", self.first_token_ms.load(Relaxed) as f64 / 1_000.0);
+        let _ = writeln!(out, "{name}_count {total}");
+    }
+}
+
+fn line(out: &mut String, name: &str, help: &str, kind: &str, value: &str) {
+    let _ = writeln!(out, "# HELP openledger_node_{name} {help}");
+    let _ = writeln!(out, "# TYPE openledger_node_{name} {kind}");
+    let _ = writeln!(out, "openledger_node_{name} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_is_cumulative() {
+        let metrics = Metrics::default();
+        for ms in [1, 10, 11, 900, 100_000] {
+            metrics.first_token(Duration::from_millis(ms));
+        }
+        let text = metrics.render();
+        assert!(text.contains("first_token_seconds_bucket{le=\"0.01\"} 2\n"), "{text}");
+        assert!(text.contains("first_token_seconds_bucket{le=\"1\"} 4\n"));
+        assert!(text.contains("first_token_seconds_bucket{le=\"+Inf\"} 5\n"));
+        assert!(text.contains("first_token_seconds_count 5\n"));
+        assert!(text.contains("openledger_node_requests_total 0\n"));
+    }
+}

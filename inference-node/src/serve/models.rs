@@ -1,0 +1,376 @@
+//! Models: found on chain, put together from stored blobs, checked, indexed, kept in memory.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use openledger_attribution::{Document, Evidence, Index};
+use openledger_types::api::EvidencePiece;
+use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
+use openledger_types::merkle::{Hash, ZERO_HASH};
+use openledger_types::msg::model_registry::ModelVersionResponse;
+
+use super::node::{blocking, lock, root_of, LocalBlobs, Node};
+use crate::corpus::{self, BlobSource, CorpusDoc};
+use crate::engine::{GenRequest, Generation, Model};
+use crate::fault::{Class, Fault, Result};
+
+/// Name of the attribution scheme that this node computes.
+pub const ATTRIBUTION: &str = "span/1";
+
+/// Who earns an answer, with the evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traced {
+    /// Shares of the receipt.
+    pub shares: Vec<Share>,
+    /// Basis points without evidence.
+    pub no_evidence: u16,
+    /// The evidence.
+    pub pieces: Vec<EvidencePiece>,
+    /// Its root.
+    pub root: Hash,
+}
+
+/// What answers and traces, so that the server runs in tests without a trained model.
+pub trait Answerer: Send + Sync {
+    /// Most tokens of prompt and answer together.
+    fn context(&self) -> usize;
+    /// Tokens of a prompt.
+    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>>;
+    /// Writes an answer.
+    fn generate(
+        &self,
+        request: &GenRequest,
+        deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generation>;
+    /// Traces an answer.
+    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced;
+}
+
+/// A model with the index of the versions that it rests on.
+pub struct Traceable {
+    model: Model,
+    index: Index,
+}
+
+impl Answerer for Traceable {
+    fn context(&self) -> usize {
+        self.model.context()
+    }
+
+    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
+        Ok(self.model.encode_prompt(prompt)?)
+    }
+
+    fn generate(
+        &self,
+        request: &GenRequest,
+        deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generation> {
+        Ok(self.model.generate(request, deliver)?)
+    }
+
+    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced {
+        let trace = self.index.trace(prompt, answer, seed);
+        let root = Evidence::new(&trace).root();
+        let pieces = trace
+            .pieces
+            .iter()
+            .map(|p| EvidencePiece {
+                answer_start: p.answer_start,
+                len: p.len,
+                contribution_id: p.contribution_id,
+                source_start: p.source_start,
+            })
+            .collect();
+        Traced { shares: trace.shares, no_evidence: trace.no_evidence_bps, pieces, root }
+    }
+}
+
+/// A model version that is ready.
+pub struct Loaded {
+    /// What the chain says of it.
+    pub info: ModelVersionResponse,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// What answers.
+    pub answerer: Box<dyn Answerer>,
+}
+
+/// A model's standing.
+#[derive(Clone)]
+pub enum Slot {
+    /// Being put together.
+    Loading,
+    /// Ready.
+    Ready(Arc<Loaded>),
+    /// Not to be had now, with the reason in words.
+    Missing(String),
+}
+
+/// All models.
+#[derive(Default)]
+pub struct Models {
+    slots: Mutex<HashMap<(u64, u32), Slot>>,
+    /// Contributor of each contribution that was loaded.
+    owners: Mutex<HashMap<u64, String>>,
+}
+
+impl Models {
+    /// A model that is ready.
+    ///
+    /// # Errors
+    /// `E-NODE-004` unknown here, `-005` not ready yet.
+    pub fn ready(&self, model_id: u64, version: u32) -> Result<Arc<Loaded>> {
+        let named = format!("version {version} of model {model_id}");
+        match lock(&self.slots).get(&(model_id, version)) {
+            Some(Slot::Ready(loaded)) => Ok(loaded.clone()),
+            Some(Slot::Loading) => Err(Fault::unavailable(
+                "E-NODE-005",
+                format!("{named} is being loaded"),
+                "Try again in a few seconds.",
+            )),
+            Some(Slot::Missing(why)) => Err(Fault::unavailable(
+                "E-NODE-005",
+                format!("{named} is not ready: {why}"),
+                "Ask the operator, or another node of the session.",
+            )),
+            None => Err(Fault::new(
+                Class::NotFound,
+                "E-NODE-004",
+                format!("{named} is not served here"),
+                "See GET /v1/models for what is.",
+            )),
+        }
+    }
+
+    /// Models that are ready, in order.
+    pub fn all(&self) -> Vec<Arc<Loaded>> {
+        let slots = lock(&self.slots);
+        let mut ready: Vec<Arc<Loaded>> = slots
+            .values()
+            .filter_map(|slot| match slot {
+                Slot::Ready(loaded) => Some(loaded.clone()),
+                _ => None,
+            })
+            .collect();
+        ready.sort_by_key(|loaded| (loaded.info.model_id, loaded.info.version));
+        ready
+    }
+
+    /// Models that are not ready: (model, version, why).
+    pub fn waiting(&self) -> Vec<(u64, u32, String)> {
+        let slots = lock(&self.slots);
+        let mut waiting: Vec<_> = slots
+            .iter()
+            .filter_map(|((id, version), slot)| match slot {
+                Slot::Ready(_) => None,
+                Slot::Loading => Some((*id, *version, "loading".to_string())),
+                Slot::Missing(why) => Some((*id, *version, why.clone())),
+            })
+            .collect();
+        waiting.sort();
+        waiting
+    }
+
+    /// The newest version of a model that is ready.
+    pub fn newest(&self, model_id: u64) -> Option<Arc<Loaded>> {
+        self.all().into_iter().rfind(|loaded| loaded.info.model_id == model_id)
+    }
+
+    /// Makes a model ready.
+    pub fn insert(&self, loaded: Loaded) {
+        let key = (loaded.info.model_id, loaded.info.version);
+        lock(&self.slots).insert(key, Slot::Ready(Arc::new(loaded)));
+    }
+
+    /// The contributor of a contribution, when it was seen.
+    pub fn owner(&self, contribution_id: u64) -> Option<String> {
+        lock(&self.owners).get(&contribution_id).cloned()
+    }
+
+    /// Remembers a contributor.
+    pub fn remember_owner(&self, contribution_id: u64, contributor: String) {
+        lock(&self.owners).insert(contribution_id, contributor);
+    }
+
+    fn set(&self, key: (u64, u32), slot: Slot) {
+        lock(&self.slots).insert(key, slot);
+    }
+
+    fn is_ready(&self, key: (u64, u32)) -> bool {
+        matches!(lock(&self.slots).get(&key), Some(Slot::Ready(_)))
+    }
+}
+
+impl Node {
+    /// One round of the model loop: loads what is wanted, stored here and not ready.
+    pub async fn load_models(self: &Arc<Self>, scratch: &Path) -> Result<()> {
+        let wanted = if self.settings.models.is_empty() {
+            let models = self.chain.models().await?;
+            models.iter().flat_map(|(id, latest)| (1..=*latest).map(|v| (*id, v))).collect()
+        } else {
+            self.settings.models.clone()
+        };
+        for key in wanted {
+            if self.models.is_ready(key) {
+                continue;
+            }
+            let Some(info) = self.chain.model_version(key.0, key.1).await? else {
+                if !self.settings.models.is_empty() {
+                    self.models.set(key, Slot::Missing("it is not registered".into()));
+                }
+                continue;
+            };
+            let Some(manifest) = self.stored(&root_of(&info.manifest)?).await? else {
+                // Without a list of models, what was never uploaded here is none of this node's.
+                if !self.settings.models.is_empty() {
+                    self.models.set(key, Slot::Missing("its manifest was not uploaded".into()));
+                }
+                continue;
+            };
+            self.models.set(key, Slot::Loading);
+            let slot = match self.assemble(&info, manifest, scratch).await {
+                Ok(loaded) => {
+                    tracing::info!(model = key.0, version = key.1, "model ready");
+                    Slot::Ready(Arc::new(loaded))
+                }
+                Err(fault) => {
+                    tracing::warn!(
+                        model = key.0,
+                        version = key.1,
+                        code = fault.code,
+                        "model not ready: {}",
+                        fault.what
+                    );
+                    Slot::Missing(fault.to_string())
+                }
+            };
+            self.models.set(key, slot);
+        }
+        self.metrics.models.store(self.models.all().len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn assemble(
+        &self,
+        info: &ModelVersionResponse,
+        manifest_bytes: Vec<u8>,
+        scratch: &Path,
+    ) -> Result<Loaded> {
+        let manifest = check_manifest(info, &manifest_bytes)?;
+        let local = LocalBlobs(self.store.clone());
+        let folder = scratch.join(format!("{}-{}", info.model_id, info.version));
+        let mut files = vec![(crate::engine::MANIFEST_FILE.to_string(), manifest_bytes)];
+        for file in &manifest.files {
+            files.push((safe_name(&file.name)?, local.blob(&file.blob).await?));
+        }
+        let path = folder.clone();
+        let model = blocking(move || {
+            write_folder(&path, &files)?;
+            Ok(Model::load(&path)?)
+        })
+        .await?;
+        let versions: Vec<VersionRef> = manifest.datanets.clone();
+        let docs = corpus::load(self.chain.as_ref(), &versions, &local, &self.identities, &|_, _| {}).await?;
+        for doc in &docs {
+            self.models.remember_owner(doc.facts.contribution_id, doc.facts.contributor.clone());
+        }
+        let index = blocking(move || build_index(docs)).await?;
+        Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { model, index }) })
+    }
+}
+
+/// The index over a corpus, as node and verifier build it.
+///
+/// # Errors
+/// `E-NODE-032` when the texts cannot be indexed.
+pub fn build_index(docs: Vec<CorpusDoc>) -> Result<Index> {
+    let documents = docs
+        .into_iter()
+        .map(|doc| Document {
+            contribution_id: doc.facts.contribution_id,
+            contributor: doc.facts.contributor,
+            priority: (doc.facts.priority.height, doc.facts.priority.tx_index),
+            match_text: doc.match_text,
+        })
+        .collect();
+    Index::build(documents).map_err(|e| {
+        Fault::new(
+            Class::Internal,
+            "E-NODE-032",
+            format!("the texts cannot be indexed: {e}"),
+            "Serve a model that rests on fewer or smaller versions.",
+        )
+    })
+}
+
+/// The manifest, held against everything that the chain says of it.
+///
+/// # Errors
+/// `E-NODE-030` naming what differs.
+pub fn check_manifest(info: &ModelVersionResponse, bytes: &[u8]) -> Result<Manifest> {
+    let differs = |what: &str| {
+        Fault::new(
+            Class::Internal,
+            "E-NODE-030",
+            format!(
+                "the manifest of model {}:{} differs from the chain: {what}",
+                info.model_id, info.version
+            ),
+            "Upload the manifest that was registered.",
+        )
+    };
+    if BlobRef::of(bytes) != info.manifest || info.manifest_hash.as_slice() != manifest_hash(bytes) {
+        return Err(differs("its bytes"));
+    }
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| differs(&e.to_string()))?;
+    if manifest.datanets != info.datanets {
+        return Err(differs("datanets"));
+    }
+    if manifest.weights_root != info.weights_root || manifest.training_root != info.training_root {
+        return Err(differs("weights or training root"));
+    }
+    if manifest.numeric_class != info.numeric_class {
+        return Err(differs("numeric class"));
+    }
+    if manifest.attribution != ATTRIBUTION {
+        return Err(differs("an attribution scheme that this node does not compute"));
+    }
+    if manifest.template_hash.as_slice() != ZERO_HASH {
+        return Err(differs("a chat template, which this node does not apply"));
+    }
+    Ok(manifest)
+}
+
+/// A file's name that stays inside its folder.
+fn safe_name(name: &str) -> Result<String> {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if name.is_empty() || name.len() > 128 || name.starts_with('.') || !plain {
+        return Err(Fault::new(
+            Class::Internal,
+            "E-NODE-031",
+            format!("the manifest names a file {name:?}"),
+            "Train the model with a release whose files have plain names.",
+        ));
+    }
+    Ok(name.to_string())
+}
+
+/// Writes a model's folder. Its files are checked against their hashes by who loads it.
+fn write_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    let failed = |e: std::io::Error| {
+        Fault::unavailable(
+            "E-NODE-033",
+            format!("{}: {e}", folder.display()),
+            "Check that the disk is not full and is writable.",
+        )
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (name, bytes) in files {
+        std::fs::write(folder.join(name), bytes).map_err(failed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The server against a chain in memory that checks settlements by the escrow's rules.
+
+mod answers;
+mod blobs;
+mod payment;
+mod restart;
+mod settlement;
+mod support;

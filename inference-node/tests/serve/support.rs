@@ -1,0 +1,624 @@
+//! A chain in memory, a model that writes by rote, a server on a free port.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::prelude::{Engine as _, BASE64_STANDARD};
+use cosmwasm_std::{HexBinary, Uint128};
+use openledger_client::{verify_digest, Key};
+use openledger_node::corpus::{Answer, DatanetView, Identities};
+use openledger_node::engine::{GenRequest, Generation};
+use openledger_node::fault::{Class, Fault, Result};
+use openledger_node::journal::Journal;
+use openledger_node::serve::{router, Answerer, ChainView, Loaded, Node, Posting, Settings, Traced};
+use openledger_store::RedbStore;
+use openledger_types::api::{AnswerBundle, EvidencePiece, PaymentSignature, SessionState};
+use openledger_types::formats::*;
+use openledger_types::merkle::{verify_consistency, Frontier, Hash, ZERO_HASH};
+use openledger_types::money::{split_fees, Split};
+use openledger_types::msg::datanet::{
+    ContributionResponse, ContributionStatus, DatanetResponse, VersionResponse,
+};
+use openledger_types::msg::escrow::*;
+use openledger_types::msg::model_registry::ModelVersionResponse;
+use serde_json::Value;
+
+pub const CHAIN: &str = "openledger-7";
+pub const ESCROW: &str = "openledger1escrow";
+pub const NODE: u64 = 3;
+pub const DENOM: &str = "uopen";
+pub const CAP: u128 = 10_000_000;
+pub const SPLIT: Split = Split { protocol: 333, developer: 1_777, node: 2_890, data: 5_000 };
+
+#[derive(Default)]
+pub struct State {
+    pub height: u64,
+    pub sessions: BTreeMap<u64, SessionResponse>,
+    pub contributions: BTreeMap<u64, ContributionResponse>,
+    pub models: BTreeMap<(u64, u32), ModelVersionResponse>,
+    pub ledger: Option<LedgerResponse>,
+    pub epochs: BTreeMap<u64, EpochResponse>,
+    pub waiting: Option<u64>,
+    /// What the next postings do instead of what they should.
+    pub mishaps: Vec<Mishap>,
+}
+
+/// What goes wrong with a posting.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mishap {
+    /// It takes effect and the node is not told.
+    Silent,
+    /// It never arrives.
+    Lost,
+    /// The chain does not answer at all.
+    Down,
+}
+
+pub struct FakeChain(pub Mutex<State>);
+
+fn none() -> Fault {
+    Fault::new(Class::NotFound, "E-CLIENT-022", "not there", "")
+}
+
+impl FakeChain {
+    pub fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// `PostEpoch` by the rules of the escrow (S1, S2, L2).
+    fn post(&self, commit: &EpochCommit, settlements: &[Settlement]) -> std::result::Result<(), String> {
+        let mut state = self.state();
+        if state.waiting.is_some() {
+            return Err("a root waits".into());
+        }
+        let ledger = state.ledger.clone().unwrap_or_else(empty_ledger);
+        if commit.epoch != ledger.epoch + 1 || commit.previous != ledger.ledger {
+            return Err("the commitment's epoch or previous is wrong".into());
+        }
+        let (mut fees, mut data, mut receipts) = (0, 0, 0);
+        let height = state.height;
+        for s in settlements {
+            let session = state.sessions.get_mut(&s.session_id).ok_or("no session")?;
+            let fail = |why: &str| format!("session {}: {why}", s.session_id);
+            let key = session.session_key.clone();
+            let signed = |v: &SignedVoucher| verify_digest(&key, &v.voucher.digest(), &v.signature);
+            if !signed(&s.voucher) || s.voucher.voucher.sequence < s.voucher.voucher.acknowledged.count {
+                return Err(fail("voucher"));
+            }
+            let acknowledged = &s.voucher.voucher.acknowledged;
+            let peaks = sum_path(&s.acknowledged_peaks).map_err(|e| e.to_string())?;
+            let mut log = Frontier::from_parts(acknowledged.count, peaks).ok_or("peaks")?;
+            if log.root().ok_or("root")? != acknowledged.node().map_err(|e| e.to_string())? {
+                return Err(fail("peaks do not bag"));
+            }
+            if s.pending.len() > 4 {
+                return Err(fail("too many pending"));
+            }
+            let entry = session.nodes.iter_mut().find(|n| n.node_id == NODE).ok_or("node")?;
+            let mut total = acknowledged.sum.u128();
+            for p in &s.pending {
+                let (v, r) = (&p.voucher.voucher, &p.receipt.receipt);
+                total += r.fee.u128();
+                if !signed(&p.voucher)
+                    || v.sequence != log.size() + 1
+                    || r.sequence != v.sequence
+                    || r.request_hash != v.request_hash
+                    || total > v.cumulative_max.u128()
+                    || r.height > height
+                    || r.height < session.opened_at
+                    || !verify_digest(&entry.node_key, &r.digest(), &p.receipt.signature)
+                {
+                    return Err(fail("pending receipt"));
+                }
+                log.push(r.leaf()).ok_or("overflow")?;
+            }
+            let root = log.root().ok_or("root")?;
+            let proof = sum_path(&s.consistency).map_err(|e| e.to_string())?;
+            let old = entry.log.node().map_err(|e| e.to_string())?;
+            if !verify_consistency(entry.log.count, &old, log.size(), &root, &proof) {
+                return Err(fail("not an extension"));
+            }
+            let delta = root.sum - entry.log.sum.u128();
+            if delta == 0 || root.sum > entry.cap.u128() {
+                return Err(fail("nothing new, or above the cap"));
+            }
+            receipts += log.size() - entry.log.count;
+            entry.log = SumRoot::new(root, log.size());
+            entry.settled = Uint128::new(root.sum);
+            entry.settled_at = height;
+            let parts = split_fees(delta, &session.split).ok_or("split")?;
+            fees += delta;
+            data += parts.data;
+        }
+        if commit.receipts.sum.u128() != fees || commit.receipts.count != receipts {
+            return Err("the receipts' root does not hold the fees settled".into());
+        }
+        if commit.ledger.sum.u128() != ledger.ledger.sum.u128() + data {
+            return Err("the ledger does not grow by the data's part".into());
+        }
+        let response = EpochResponse {
+            hash: HexBinary::from(&commit.hash()),
+            commit: commit.clone(),
+            posted_at: height,
+            final_at: height + 8,
+            finalized: false,
+            attested: false,
+            fees: fees.into(),
+            data: data.into(),
+        };
+        state.epochs.insert(commit.epoch, response);
+        state.waiting = Some(commit.epoch);
+        state.ledger = Some(LedgerResponse { epoch: commit.epoch, ..ledger });
+        state.height += 1;
+        Ok(())
+    }
+}
+
+fn empty_ledger() -> LedgerResponse {
+    LedgerResponse {
+        epoch: 0,
+        ledger: SumRoot::empty(),
+        leaves_blob: None,
+        funded: 0u128.into(),
+        claimed: 0u128.into(),
+        refunded: 0u128.into(),
+    }
+}
+
+impl DatanetView for FakeChain {
+    fn datanet(&self, _: u64) -> Answer<'_, DatanetResponse> {
+        Box::pin(async { Err(none()) })
+    }
+    fn version(&self, _: u64, _: u32) -> Answer<'_, VersionResponse> {
+        Box::pin(async { Err(none()) })
+    }
+    fn leaves(&self, _: u64, _: u64) -> Answer<'_, Vec<ContributionFacts>> {
+        Box::pin(async { Err(none()) })
+    }
+    fn key_grant(&self, _: u64, _: u64) -> Answer<'_, Option<HexBinary>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+impl ChainView for FakeChain {
+    fn chain_id(&self) -> &str {
+        CHAIN
+    }
+    fn escrow(&self) -> &str {
+        ESCROW
+    }
+    fn height(&self) -> Answer<'_, u64> {
+        Box::pin(async {
+            match self.state().mishaps.first() {
+                Some(Mishap::Down) => {
+                    Err(Fault::unavailable("E-CLIENT-010", "the chain does not answer", ""))
+                }
+                _ => Ok(self.state().height),
+            }
+        })
+    }
+    fn escrow_config(&self) -> Answer<'_, ConfigResponse> {
+        Box::pin(async {
+            Ok(ConfigResponse {
+                model_registry: "m".into(),
+                node_registry: "n".into(),
+                params: Params {
+                    denoms: vec![DenomParams {
+                        denom: DENOM.into(),
+                        min_deposit: 1u128.into(),
+                        open_fee: 1u128.into(),
+                        min_fee: 100u128.into(),
+                    }],
+                    grace_blocks: 16,
+                    challenge_blocks: 2,
+                    unattested_windows: 4,
+                    max_session_blocks: 1_000,
+                    in_flight: 4,
+                },
+                paused: false,
+            })
+        })
+    }
+    fn session(&self, id: u64) -> Answer<'_, Option<SessionResponse>> {
+        Box::pin(async move { Ok(self.state().sessions.get(&id).cloned()) })
+    }
+    fn models(&self) -> Answer<'_, Vec<(u64, u32)>> {
+        Box::pin(async { Ok(self.state().models.keys().copied().collect()) })
+    }
+    fn model_version(&self, id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>> {
+        Box::pin(async move { Ok(self.state().models.get(&(id, version)).cloned()) })
+    }
+    fn contribution(&self, id: u64) -> Answer<'_, Option<ContributionResponse>> {
+        Box::pin(async move { Ok(self.state().contributions.get(&id).cloned()) })
+    }
+    fn ledger<'a>(&'a self, _: &'a str) -> Answer<'a, LedgerResponse> {
+        Box::pin(async { Ok(self.state().ledger.clone().unwrap_or_else(empty_ledger)) })
+    }
+    fn epoch<'a>(&'a self, _: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
+        Box::pin(async move { Ok(self.state().epochs.get(&epoch).cloned()) })
+    }
+    fn pending(&self) -> Answer<'_, Option<EpochResponse>> {
+        Box::pin(async {
+            let state = self.state();
+            Ok(state.waiting.and_then(|epoch| state.epochs.get(&epoch).cloned()))
+        })
+    }
+    fn post_epoch<'a>(
+        &'a self,
+        commit: &'a EpochCommit,
+        settlements: &'a [Settlement],
+    ) -> Answer<'a, Posting> {
+        Box::pin(async move {
+            let mishap = self.state().mishaps.pop();
+            let open = || Posting::Open { reason: "no answer".into() };
+            if mishap == Some(Mishap::Lost) {
+                return Ok(open());
+            }
+            Ok(match self.post(commit, settlements) {
+                Ok(()) if mishap == Some(Mishap::Silent) => open(),
+                Ok(()) => Posting::Done { tx: format!("TX{}", commit.epoch) },
+                Err(reason) => Posting::Refused { reason },
+            })
+        })
+    }
+    fn finalize(&self) -> Answer<'_, Posting> {
+        Box::pin(async {
+            let mut state = self.state();
+            let Some(epoch) = state.waiting.take() else {
+                return Ok(Posting::Refused { reason: "nothing waits".into() });
+            };
+            let record = state.epochs.get_mut(&epoch).unwrap();
+            record.finalized = true;
+            let commit = record.commit.clone();
+            let data = record.data;
+            let ledger = state.ledger.as_mut().unwrap();
+            ledger.ledger = commit.ledger;
+            ledger.leaves_blob = Some(commit.leaves_blob);
+            ledger.funded += data;
+            Ok(Posting::Done { tx: "FINAL".into() })
+        })
+    }
+}
+
+/// Writes `w0 w1 w2 …`, one word a token, as many as are asked for.
+#[derive(Default)]
+pub struct Rote {
+    /// Pause before each token.
+    pub pause: Duration,
+    pub written: Arc<AtomicU64>,
+    pub fails: bool,
+}
+
+impl Answerer for Rote {
+    fn context(&self) -> usize {
+        512
+    }
+    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
+        Ok((0..=prompt.split_whitespace().count() as u32).collect())
+    }
+    fn generate(
+        &self,
+        request: &GenRequest,
+        deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generation> {
+        if self.fails {
+            return Err(Fault::new(Class::Internal, "E-GEN-004", "not a number", "Use another version."));
+        }
+        let (mut text, mut tokens) = (String::new(), Vec::new());
+        let mut outcome = Outcome::Length;
+        for i in 0..request.decoding.max_tokens {
+            std::thread::sleep(self.pause);
+            self.written.fetch_add(1, Ordering::SeqCst);
+            let piece = format!("w{i} ");
+            text.push_str(&piece);
+            tokens.push(i);
+            if deliver(&piece).is_break() {
+                outcome = Outcome::Cancelled;
+                break;
+            }
+        }
+        let trace = vec![7; tokens.len() * 4];
+        let commit_root = openledger_types::formats::window_leaf(&request.request_hash, 0, &tokens, &trace);
+        Ok(Generation { tokens, text, outcome, commit_root, trace })
+    }
+    fn trace(&self, _: &str, answer: &str, _: &Hash) -> Traced {
+        // Shares that leave remainders everywhere.
+        let odd = (answer.len() % 7) as u16;
+        Traced {
+            shares: vec![
+                Share { contribution_id: 11, bps: 3_333 + odd },
+                Share { contribution_id: 12, bps: 3_334 - odd },
+                Share { contribution_id: 13, bps: 1 },
+            ],
+            no_evidence: 3_332,
+            pieces: vec![EvidencePiece { answer_start: 0, len: 2, contribution_id: 11, source_start: 5 }],
+            root: [9; 32],
+        }
+    }
+}
+
+fn h(byte: u8) -> HexBinary {
+    HexBinary::from([byte; 32].as_slice())
+}
+
+fn contribution(id: u64, owner: &str, blob: BlobRef) -> ContributionResponse {
+    ContributionResponse {
+        facts: ContributionFacts {
+            datanet_id: 1,
+            contribution_id: id,
+            contributor: owner.into(),
+            priority: Priority { height: 1, tx_index: 0 },
+            content_root: h(1),
+            content_len: 1,
+            match_root: h(2),
+            match_len: 1,
+            match_hash: h(3),
+            blob,
+            media: "text/plain".into(),
+            license: "MIT".into(),
+        },
+        title: "t".into(),
+        status: ContributionStatus::Sealed,
+        duplicate_of: None,
+        version: Some(1),
+        position: Some(0),
+    }
+}
+
+fn manifest() -> Manifest {
+    Manifest {
+        format: 1,
+        name: "rote".into(),
+        architecture: "llama".into(),
+        numeric_class: NumericClass::TolerantF32,
+        sampler: "gumbel-chacha8/1".into(),
+        commit_scheme: "proj32-f32/1".into(),
+        attribution: "span/1".into(),
+        weights_root: h(1),
+        tokenizer_hash: h(2),
+        config_hash: h(3),
+        template_hash: HexBinary::from(&ZERO_HASH),
+        adapter_root: HexBinary::from(&ZERO_HASH),
+        context: 512,
+        parameters: 1,
+        datanets: vec![VersionRef { datanet_id: 1, version: 1, root: h(4), size: 3 }],
+        training_root: h(5),
+        files: vec![ModelFile { name: "config.json".into(), blob: BlobRef::of(b"the config") }],
+    }
+}
+
+pub fn manifest_bytes() -> Vec<u8> {
+    serde_json::to_vec(&manifest()).unwrap()
+}
+
+pub fn model_info() -> ModelVersionResponse {
+    let bytes = manifest_bytes();
+    ModelVersionResponse {
+        model_id: 1,
+        version: 2,
+        developer: "openledger1dev".into(),
+        manifest_hash: HexBinary::from(&manifest_hash(&bytes)),
+        manifest: BlobRef::of(&bytes),
+        weights_root: h(1),
+        training_root: h(5),
+        numeric_class: NumericClass::TolerantF32,
+        datanets: manifest().datanets,
+        denom: DENOM.into(),
+        price_in: 10u128.into(),
+        price_out: 37u128.into(),
+        floor_per_token: 0u128.into(),
+        split: SPLIT,
+        registered_at: 1,
+        deprecated: false,
+    }
+}
+
+/// A server with its chain.
+pub struct World {
+    pub chain: Arc<FakeChain>,
+    pub node: Arc<Node>,
+    pub url: String,
+    pub http: reqwest::Client,
+    server: tokio::task::JoinHandle<()>,
+}
+
+pub fn node_key() -> Key {
+    Key::from_bytes(&[42; 32]).unwrap()
+}
+
+pub fn new_chain() -> Arc<FakeChain> {
+    let mut state = State { height: 100, ..State::default() };
+    for (id, owner) in [(11, "openledger1ann"), (12, "openledger1bob"), (13, "openledger1ann")] {
+        state
+            .contributions
+            .insert(id, contribution(id, owner, BlobRef::of(format!("cipher {id}").as_bytes())));
+    }
+    state.models.insert((1, 2), model_info());
+    Arc::new(FakeChain(Mutex::new(state)))
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        cache: Duration::ZERO,
+        settle_after_blocks: 50,
+        settle_least_blocks: 0,
+        expiry_margin_blocks: 5,
+        tick: Duration::from_millis(50),
+        ..Settings::default()
+    }
+}
+
+impl World {
+    pub async fn start(home: &Path, chain: Arc<FakeChain>, rote: Rote) -> World {
+        Self::start_with(home, chain, rote, settings()).await
+    }
+
+    pub async fn start_with(home: &Path, chain: Arc<FakeChain>, rote: Rote, settings: Settings) -> World {
+        let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, NODE).unwrap();
+        let store = Arc::new(RedbStore::open(&home.join("blobs")).unwrap());
+        let identities = Identities::default();
+        let node = Node::new(chain.clone(), journal, store, node_key(), NODE, identities, settings);
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = router(node.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        World { chain, node, url, http: reqwest::Client::new(), server }
+    }
+
+    /// Ends it as a kill would: nothing is closed or flushed.
+    pub async fn kill(self) {
+        self.server.abort();
+        let _ = self.server.await;
+        drop(self.http);
+        // Tasks under way hold the node; its file is free once they are gone.
+        let mut node = self.node;
+        for _ in 0..500 {
+            match Arc::try_unwrap(node) {
+                Ok(_) => return,
+                Err(still) => node = still,
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the node is still in use");
+    }
+
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    pub async fn ask(&self, user: &mut User, prompt: &str) -> AnswerBundle {
+        let (body, payment) = user.request(prompt, 5);
+        let response = self.send("/v1/completions", &body, Some(&payment)).await;
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+        let json: Value = response.json().await.unwrap();
+        let bundle: AnswerBundle = serde_json::from_value(json["openledger"].clone()).unwrap();
+        user.take(&bundle);
+        bundle
+    }
+
+    pub async fn send(
+        &self,
+        path: &str,
+        body: &str,
+        payment: Option<&PaymentSignature>,
+    ) -> reqwest::Response {
+        let mut request = self.http.post(format!("{}{path}", self.url)).body(body.to_string());
+        if let Some(payment) = payment {
+            request = request
+                .header("payment-signature", BASE64_STANDARD.encode(serde_json::to_vec(payment).unwrap()));
+        }
+        request.send().await.unwrap()
+    }
+
+    pub async fn session(&self, id: u64) -> SessionState {
+        self.get(&format!("/v1/sessions/{id}")).await.json().await.unwrap()
+    }
+}
+
+/// A client with a session.
+pub struct User {
+    pub session_id: u64,
+    pub key: Key,
+    pub sequence: u64,
+    pub log: Frontier<openledger_types::merkle::SumNode>,
+    pub nonce: u8,
+    /// Whether vouchers acknowledge what was received.
+    pub acknowledges: bool,
+}
+
+impl User {
+    pub fn open(chain: &FakeChain, session_id: u64) -> User {
+        let key = Key::from_bytes(&[session_id as u8; 32]).unwrap();
+        let mut state = chain.state();
+        let opened_at = state.height;
+        let session = SessionResponse {
+            session_id,
+            owner: "openledger1user".into(),
+            session_key: HexBinary::from(key.public_key().as_slice()),
+            denom: DENOM.into(),
+            deposit: CAP.into(),
+            open_fee: 1u128.into(),
+            protocol: 0u128.into(),
+            developer_part: 0u128.into(),
+            node_part: 0u128.into(),
+            data_part: 0u128.into(),
+            refunded: 0u128.into(),
+            nodes: vec![SessionNodeResponse {
+                node_id: NODE,
+                cap: CAP.into(),
+                settled: 0u128.into(),
+                log: SumRoot::empty(),
+                settled_at: opened_at,
+                node_key: HexBinary::from(node_key().public_key().as_slice()),
+                operator: "openledger1op".into(),
+                hot_addr: None,
+            }],
+            model_id: 1,
+            model_version: 2,
+            developer: "openledger1dev".into(),
+            price_in: 10u128.into(),
+            price_out: 37u128.into(),
+            min_fee: 100u128.into(),
+            split: SPLIT,
+            opened_at,
+            expires: opened_at + 500,
+            close_requested_at: None,
+            closed: false,
+        };
+        state.sessions.insert(session_id, session);
+        User { session_id, key, sequence: 0, log: Frontier::new(), nonce: 0, acknowledges: true }
+    }
+
+    pub fn acknowledged(&self) -> SumRoot {
+        SumRoot::new(self.log.root().unwrap(), self.log.size())
+    }
+
+    pub fn sign(&self, voucher: Voucher) -> SignedVoucher {
+        let signature = self.key.sign_digest(&voucher.digest());
+        SignedVoucher { voucher, signature: HexBinary::from(signature.as_slice()) }
+    }
+
+    pub fn voucher(&self, request_hash: &Hash) -> Voucher {
+        Voucher {
+            chain_id: CHAIN.into(),
+            contract: ESCROW.into(),
+            session_id: self.session_id,
+            node_id: NODE,
+            sequence: self.sequence,
+            denom: DENOM.into(),
+            request_hash: HexBinary::from(request_hash),
+            cumulative_max: (self.sequence as u128 * 10_000).min(CAP).into(),
+            acknowledged: if self.acknowledges { self.acknowledged() } else { SumRoot::empty() },
+        }
+    }
+
+    /// The next request.
+    pub fn request(&mut self, prompt: &str, max_tokens: u32) -> (String, PaymentSignature) {
+        self.sequence += 1;
+        self.body(&format!(r#"{{"model":"1:2","prompt":{prompt:?},"max_tokens":{max_tokens}}}"#))
+    }
+
+    /// Pays for `body` under the present sequence.
+    pub fn body(&mut self, body: &str) -> (String, PaymentSignature) {
+        self.nonce += 1;
+        let nonce = [self.nonce; 32];
+        let hash = request_hash(body.as_bytes(), &nonce);
+        let voucher = self.sign(self.voucher(&hash));
+        (body.to_string(), PaymentSignature { voucher, nonce: HexBinary::from(&nonce) })
+    }
+
+    pub fn take(&mut self, bundle: &AnswerBundle) {
+        self.log.push(bundle.receipt.receipt.leaf()).unwrap();
+    }
+}
+
+pub async fn code(response: reqwest::Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    let json: Value = response.json().await.unwrap();
+    (status, json["error"]["code"].as_str().unwrap_or_default().to_string())
+}
