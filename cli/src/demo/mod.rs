@@ -186,10 +186,10 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
         deployment: &ctx.deployment_path(),
         operator_key: &ctx.key_path("node")?,
         bond: Profile::Devnet.node_registry().min_bond.u128(),
+        chain_id: &args.chain_id,
+        rpc: &args.devnet_rpc,
+        gas: 100_000_000,
     };
-    let made = NodeProcess::init(&setup)?;
-    let hot = made["address"].as_str().context("E-DEMO-011 the node did not say its address")?;
-    faucet.bank_send(hot, &[Coin::new(100_000_000, DENOM)]).await?;
     let node = NodeProcess::start(&setup, &ctx.http).await?;
     let ctx = Context { settings: Settings { node: Some(node.url.clone()), ..Settings::default() }, ..ctx };
     println!("    node {} at {}", node.node_id, node.url);

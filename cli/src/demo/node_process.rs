@@ -29,10 +29,16 @@ pub struct NodeSetup<'a> {
     pub port: u16,
     /// Deployment file.
     pub deployment: &'a Path,
+    /// Chain id.
+    pub chain_id: &'a str,
+    /// RPC address.
+    pub rpc: &'a str,
     /// Key file of the operator.
     pub operator_key: &'a Path,
     /// Bond in base units.
     pub bond: u128,
+    /// Base units for the node's own account, from which it pays gas.
+    pub gas: u128,
 }
 
 fn call(binary: &Path, args: &[&str]) -> Result<serde_json::Value> {
@@ -49,17 +55,7 @@ fn call(binary: &Path, args: &[&str]) -> Result<serde_json::Value> {
 }
 
 impl NodeProcess {
-    /// Makes keys and config; answers with what `init --json` says (its `address` needs coins for gas).
-    ///
-    /// # Errors
-    /// When the program fails.
-    pub fn init(setup: &NodeSetup) -> Result<serde_json::Value> {
-        let (home, listen) = (setup.home.display().to_string(), format!("127.0.0.1:{}", setup.port));
-        let deployment = setup.deployment.display().to_string();
-        call(setup.binary, &["init", "--home", &home, "--listen", &listen, "--deployment", &deployment, "--json"])
-    }
-
-    /// Registers the node and starts serving.
+    /// Makes the node's keys and config, registers it, and starts serving.
     ///
     /// # Errors
     /// When the chain refuses or the node does not become healthy within a minute.
@@ -67,9 +63,21 @@ impl NodeProcess {
         let home = setup.home.display().to_string();
         let url = format!("http://127.0.0.1:{}", setup.port);
         let (key, bond) = (setup.operator_key.display().to_string(), setup.bond.to_string());
+        let (gas, listen) = (setup.gas.to_string(), format!("127.0.0.1:{}", setup.port));
+        let contracts = setup.deployment.display().to_string();
+        call(
+            setup.binary,
+            &[
+                "init", "--home", &home, "--chain-id", setup.chain_id, "--rpc", setup.rpc, "--contracts", &contracts,
+                "--listen", &listen, "--json",
+            ],
+        )?;
         let registered = call(
             setup.binary,
-            &["register", "--home", &home, "--operator-key", &key, "--bond", &bond, "--endpoint", &url, "--moniker", "demo", "--json"],
+            &[
+                "register", "--home", &home, "--operator-key", &key, "--bond", &bond, "--endpoint", &url, "--moniker",
+                "demo", "--gas", &gas, "--json",
+            ],
         )?;
         let node_id = registered["node_id"].as_u64().context("E-DEMO-011 the node did not say its number")?;
         let log_path = setup.home.join("node.log");
