@@ -94,7 +94,11 @@ pub(crate) fn parse_weights(bytes: &[u8], config: &ModelConfig) -> Result<Weight
     for (name, shape) in wanted {
         let view = file.tensor(&name).map_err(|e| bad_weights(e.to_string()))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(bad_weights(format!("{name} is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape())));
+            return Err(bad_weights(format!(
+                "{name} is {:?} {:?}, not F32 {shape:?}",
+                view.dtype(),
+                view.shape()
+            )));
         }
         let values = f32_values(view.data());
         if values.iter().any(|v| !v.is_finite()) {
@@ -124,7 +128,8 @@ pub(crate) fn weights_bytes(
         tensors.iter().map(|(name, (shape, values))| (name, shape, f32_bytes(values))).collect();
     let mut views = Vec::with_capacity(raw.len());
     for (name, shape, bytes) in &raw {
-        let view = TensorView::new(Dtype::F32, (*shape).clone(), bytes).map_err(|e| bad_weights(e.to_string()))?;
+        let view =
+            TensorView::new(Dtype::F32, (*shape).clone(), bytes).map_err(|e| bad_weights(e.to_string()))?;
         views.push((name.as_str(), view));
     }
     safetensors::serialize(views, Some(metadata)).map_err(|e| bad_weights(e.to_string()))

@@ -7,7 +7,8 @@ use tokenizers::Tokenizer as Inner;
 use super::error::{Error, Result};
 
 /// Text that the tokenizer must carry unchanged before it is used.
-const PROBE: &str = "fn main() {\r\n\t// \u{0}\u{7f} caf\u{e9} \u{4f60}\u{597d} \u{1f980}\n\n   }  <|endoftext|> don't 12345";
+const PROBE: &str =
+    "fn main() {\r\n\t// \u{0}\u{7f} caf\u{e9} \u{4f60}\u{597d} \u{1f980}\n\n   }  <|endoftext|> don't 12345";
 
 /// A tokenizer in the layout of `tokenizer.json`, restricted to byte-level BPE.
 pub struct Tokenizer {
@@ -52,7 +53,10 @@ impl Tokenizer {
         let parsed = catch_unwind(AssertUnwindSafe(|| Inner::from_bytes(json)));
         let mut inner =
             parsed.map_err(|_| refuse("its parser gave up"))?.map_err(|e| refuse(e.to_string()))?;
-        if inner.get_normalizer().is_some() || inner.get_truncation().is_some() || inner.get_padding().is_some() {
+        if inner.get_normalizer().is_some()
+            || inner.get_truncation().is_some()
+            || inner.get_padding().is_some()
+        {
             return Err(refuse("a normalizer, truncation or padding changes texts"));
         }
         // What a user writes is never a control token, even when it spells one.

@@ -1,1 +1,24 @@
-//! Trains a small language model from sealed datanet versions.
+//! Training: from the documents of sealed datanet versions to a model's folder.
+//!
+//! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
+//! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`). [`evaluate`]
+//! measures the result on held-out text beside byte models (`ngram`).
+
+mod checkpoint;
+mod corpus;
+mod eval;
+mod export;
+mod ngram;
+mod optimizer;
+mod progress;
+mod recipe;
+mod run;
+
+pub use checkpoint::CurvePoint;
+pub use corpus::{Document, END_OF_TEXT};
+pub use eval::{evaluate, model_bits, Heldout};
+pub use export::{TrainingReceipt, TrainingUse, CURVE_FILE, RECEIPT_FILE};
+pub use ngram::{xz_len, Ngram};
+pub use progress::{bar, Phase, Progress};
+pub use recipe::{Plan, Recipe};
+pub use run::{train, TrainReport};

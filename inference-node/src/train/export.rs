@@ -1,0 +1,165 @@
+//! A trained model as files: weights, configuration, tokenizer, receipt, curve, manifest.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use cosmwasm_std::HexBinary;
+use openledger_types::formats::{manifest_hash, BlobRef, Manifest, ModelFile, NumericClass, VersionRef};
+use openledger_types::merkle::{Hash, ZERO_HASH};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::CurvePoint;
+use super::recipe::{Plan, Recipe};
+use crate::engine::files::{parse_weights, weights_bytes, weights_root, write_atomic};
+use crate::engine::{
+    Error, ModelConfig, Result, COMMIT_SCHEME, CONFIG_FILE, MANIFEST_FILE, SAMPLER, TOKENIZER_FILE,
+    WEIGHTS_FILE,
+};
+
+/// Name of the training receipt's file.
+pub const RECEIPT_FILE: &str = "training_receipt.json";
+/// Name of the loss curve's files, with `.csv` and `.svg`.
+pub const CURVE_FILE: &str = "loss_curve";
+
+/// How often training saw a contribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingUse {
+    /// Contribution.
+    pub contribution_id: u64,
+    /// Training sequences that held at least one of its tokens.
+    pub times_seen: u64,
+}
+
+/// How a model came about, enough to repeat it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReceipt {
+    /// Version of this document: 1.
+    pub format: u32,
+    /// The recipe as given.
+    pub recipe: Recipe,
+    /// The plans that the run followed; put into the recipe, they repeat it.
+    pub schedule: Vec<Plan>,
+    /// Sealed versions trained on.
+    pub datanets: Vec<VersionRef>,
+    /// SHA-256 over ids, lengths and texts of the documents in their order.
+    pub documents_hash: HexBinary,
+    /// SHA-256 of the tokenizer's file.
+    pub tokenizer_hash: HexBinary,
+    /// Documents and their bytes.
+    pub documents: u64,
+    /// Bytes of the documents.
+    pub bytes: u64,
+    /// Tokens of the documents.
+    pub tokens: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Tokens trained on, repetitions counted.
+    pub tokens_seen: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Loss of the first steps, nats a token.
+    pub loss_first: f32,
+    /// Loss of the last steps, nats a token.
+    pub loss_last: f32,
+    /// Root over `uses` (`openledger/training/1`).
+    pub training_root: HexBinary,
+    /// Sorted by contribution.
+    pub uses: Vec<TrainingUse>,
+}
+
+/// Everything that is written at the end of a run.
+pub(crate) struct Export<'a> {
+    pub config: &'a ModelConfig,
+    pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub tokenizer: &'a [u8],
+    pub receipt: &'a TrainingReceipt,
+    pub curve: &'a [CurvePoint],
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|e| {
+        Error::new(
+            "E-TRAIN-006",
+            format!("a document cannot be written: {e}"),
+            "Report this with the recipe.",
+        )
+    })
+}
+
+/// Writes the model's folder, the manifest last, and returns the manifest's hash.
+pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    let weights = weights_bytes(&export.tensors, metadata)?;
+    let root = weights_root(&parse_weights(&weights, export.config)?)?;
+    let config = json(export.config)?;
+    let receipt = json(export.receipt)?;
+    let files = [
+        (WEIGHTS_FILE, weights.as_slice()),
+        (CONFIG_FILE, config.as_slice()),
+        (TOKENIZER_FILE, export.tokenizer),
+        (RECEIPT_FILE, receipt.as_slice()),
+    ];
+    for (name, bytes) in files {
+        write_atomic(&dir.join(name), bytes)?;
+    }
+    write_atomic(&dir.join(format!("{CURVE_FILE}.csv")), curve_csv(export.curve).as_bytes())?;
+    write_atomic(&dir.join(format!("{CURVE_FILE}.svg")), curve_svg(export.curve).as_bytes())?;
+    let sha = |bytes: &[u8]| HexBinary::from(&<[u8; 32]>::from(Sha256::digest(bytes)));
+    let manifest = Manifest {
+        format: 1,
+        name: export.receipt.recipe.name.clone(),
+        architecture: "llama".into(),
+        numeric_class: NumericClass::TolerantF32,
+        sampler: SAMPLER.into(),
+        commit_scheme: COMMIT_SCHEME.into(),
+        attribution: "span/1".into(),
+        weights_root: HexBinary::from(&root),
+        tokenizer_hash: sha(export.tokenizer),
+        config_hash: sha(&config),
+        template_hash: HexBinary::from(&ZERO_HASH),
+        adapter_root: HexBinary::from(&ZERO_HASH),
+        context: u32::try_from(export.config.max_position_embeddings).unwrap_or(u32::MAX),
+        parameters: export.config.parameters(),
+        datanets: export.receipt.datanets.clone(),
+        training_root: export.receipt.training_root.clone(),
+        files: files
+            .iter()
+            .map(|(name, bytes)| ModelFile { name: (*name).to_string(), blob: BlobRef::of(bytes) })
+            .collect(),
+    };
+    let bytes = json(&manifest)?;
+    write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
+    Ok((manifest, manifest_hash(&bytes)))
+}
+
+fn curve_csv(curve: &[CurvePoint]) -> String {
+    let mut csv = String::from("step,loss,learning_rate\n");
+    for point in curve {
+        let _ = writeln!(csv, "{},{},{}", point.step, point.loss, point.rate);
+    }
+    csv
+}
+
+/// The smoothed curve as a picture of 640 by 240.
+fn curve_svg(curve: &[CurvePoint]) -> String {
+    let every = (curve.len() / 300).max(1);
+    let means: Vec<f32> =
+        curve.chunks(every).map(|c| c.iter().map(|p| p.loss).sum::<f32>() / c.len() as f32).collect();
+    let (low, high) = means.iter().fold((f32::MAX, f32::MIN), |(l, h), x| (l.min(*x), h.max(*x)));
+    let span = (high - low).max(1e-6);
+    let mut points = String::new();
+    for (i, mean) in means.iter().enumerate() {
+        let x = 40.0 + 580.0 * i as f32 / (means.len().max(2) - 1) as f32;
+        let _ = write!(points, "{x:.1},{:.1} ", 20.0 + 190.0 * (high - mean) / span);
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 240\" font-family=\"sans-serif\" font-size=\"11\">\
+         <rect width=\"640\" height=\"240\" fill=\"#fff\"/>\
+         <polyline points=\"{points}\" fill=\"none\" stroke=\"#246\" stroke-width=\"1.5\"/>\
+         <text x=\"4\" y=\"24\">{high:.2}</text><text x=\"4\" y=\"213\">{low:.2}</text>\
+         <text x=\"40\" y=\"232\">loss (nats a token) over {} steps</text></svg>\n",
+        curve.len()
+    )
+}
