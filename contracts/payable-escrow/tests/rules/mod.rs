@@ -1,0 +1,6 @@
+//! The protocol's rules that one message alone does not show.
+
+mod ledgers;
+mod logs;
+mod state;
+mod vouchers;
