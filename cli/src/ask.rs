@@ -77,7 +77,10 @@ pub async fn ask(ctx: &Context, args: AskArgs, on_text: &mut dyn FnMut(&str)) ->
     let endpoint = Endpoint::Completions.path();
     let offer = offer(ctx, &state, endpoint, &body).await?;
     // The node's word on its price is compared with what the chain pinned.
-    if offer.price_in != session.price_in || offer.price_out != session.price_out || offer.min_fee > session.min_fee {
+    if offer.price_in != session.price_in
+        || offer.price_out != session.price_out
+        || offer.min_fee > session.min_fee
+    {
         return Err(CliError::new(
             Class::Node,
             "E-CLI-055",
@@ -86,7 +89,12 @@ pub async fn ask(ctx: &Context, args: AskArgs, on_text: &mut dyn FnMut(&str)) ->
         ));
     }
     let max_fee = offer.max_fee.ok_or_else(|| {
-        CliError::new(Class::Node, "E-CLI-056", "the node names no price for this request", "use another node")
+        CliError::new(
+            Class::Node,
+            "E-CLI-056",
+            "the node names no price for this request",
+            "use another node",
+        )
     })?;
     let mut nonce = [0u8; 32];
     rand::rng().fill_bytes(&mut nonce);
@@ -118,7 +126,8 @@ async fn finish(ctx: &Context, mut state: State, on_text: &mut dyn FnMut(&str)) 
         return Err(CliError::usage("nothing is under way"));
     };
     let url = format!("{}{}", state.node_url, sent.endpoint);
-    let header = BASE64_STANDARD.encode(serde_json::to_vec(&sent.payment).map_err(|e| CliError::usage(e.to_string()))?);
+    let header = BASE64_STANDARD
+        .encode(serde_json::to_vec(&sent.payment).map_err(|e| CliError::usage(e.to_string()))?);
     let response = ctx
         .http
         .post(&url)
@@ -208,7 +217,9 @@ async fn offer(ctx: &Context, state: &State, endpoint: &str, body: &[u8]) -> Res
         .and_then(|value| BASE64_STANDARD.decode(value.as_bytes()).ok())
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     required
-        .and_then(|r| r.accepts.into_iter().find(|o| o.node_id == state.node_id && o.escrow == state.contract))
+        .and_then(|r| {
+            r.accepts.into_iter().find(|o| o.node_id == state.node_id && o.escrow == state.contract)
+        })
         .ok_or_else(|| {
             CliError::new(
                 Class::Node,
@@ -226,7 +237,8 @@ async fn read_stream(
     on_text: &mut dyn FnMut(&str),
 ) -> Result<(String, AnswerBundle)> {
     let broken = |what: String| {
-        CliError::new(Class::Node, "E-CLI-059", what, "fetch the answer again: openledger ask --resume").retry()
+        CliError::new(Class::Node, "E-CLI-059", what, "fetch the answer again: openledger ask --resume")
+            .retry()
     };
     let (mut text, mut bundle, mut pending) = (String::new(), None, Vec::new());
     let mut stream = response.bytes_stream();
@@ -243,7 +255,9 @@ async fn read_stream(
                 serde_json::from_slice(data).map_err(|e| broken(format!("unreadable event: {e}")))?;
             if event["object"] == "openledger.receipt" {
                 let value = event["bundle"].take();
-                bundle = Some(serde_json::from_value(value).map_err(|e| broken(format!("unreadable receipt: {e}")))?);
+                bundle = Some(
+                    serde_json::from_value(value).map_err(|e| broken(format!("unreadable receipt: {e}")))?,
+                );
             } else if let Some(message) = event["error"]["message"].as_str() {
                 return Err(broken(message.to_string()));
             } else if let Some(piece) = event["choices"][0]["text"].as_str() {

@@ -83,7 +83,7 @@ impl Pins {
 }
 
 /// Collects checks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Checks(pub Vec<Check>);
 
 impl Checks {
@@ -104,7 +104,9 @@ pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
     let mut checks = Checks::default();
     let (receipt, voucher) = (&bundle.receipt.receipt, &bundle.voucher.voucher);
     let form = receipt.validate().and_then(|()| voucher.validate());
-    checks.add("form of receipt and voucher", form.is_ok(), || form.map_err(|e| e.to_string()).err().unwrap_or_default());
+    checks.add("form of receipt and voucher", form.is_ok(), || {
+        form.map_err(|e| e.to_string()).err().unwrap_or_default()
+    });
     checks.add(
         "voucher signed by the session key",
         is_canonical(&bundle.voucher.signature)
@@ -171,11 +173,9 @@ pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
         })
         .collect();
     let evidence = Evidence::from_parts(&openledger_ingest::match_text(&bundle.answer), &pieces);
-    checks.add(
-        "evidence root",
-        receipt.evidence_root.as_slice() == evidence.root(),
-        || "the evidence is not the one that was signed".into(),
-    );
+    checks.add("evidence root", receipt.evidence_root.as_slice() == evidence.root(), || {
+        "the evidence is not the one that was signed".into()
+    });
     let fee = answer_fee(receipt.tokens_in, receipt.tokens_out, pins.price_in, pins.price_out, pins.min_fee);
     checks.add("fee by the pinned prices", fee == Some(receipt.fee.u128()), || {
         format!("{} instead of {}", receipt.fee, fee.map(Uint128::new).unwrap_or_default())

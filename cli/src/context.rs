@@ -69,10 +69,10 @@ impl Context {
         settings.deployment = flags.deployment.or(settings.deployment);
         settings.node = flags.node.or(settings.node);
         settings.key = flags.key.or(settings.key);
-        let http = reqwest::Client::builder()
-            .connect_timeout(std::time::Duration::from_secs(5))
-            .build()
-            .map_err(|e| CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up"))?;
+        let http =
+            reqwest::Client::builder().connect_timeout(std::time::Duration::from_secs(5)).build().map_err(
+                |e| CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up"),
+            )?;
         Ok(Context { home, settings, progress, http })
     }
 
@@ -164,7 +164,9 @@ pub fn check_name(name: &str) -> Result<()> {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     match plain {
         true => Ok(()),
-        false => Err(CliError::usage(format!("{name:?} is no name: use letters, digits, - _ . (at most 64)"))),
+        false => {
+            Err(CliError::usage(format!("{name:?} is no name: use letters, digits, - _ . (at most 64)")))
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use openledger_types::msg::datanet::{ExecuteMsg, RevealItem, MAX_COMMIT};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{make_private_dir, read_json, write_json, write_private, Context};
+use crate::context::{make_private_dir, read_json, write_json, Context};
 use crate::error::{Class, CliError, Result};
 use crate::{node_http, progress};
 
@@ -112,7 +112,12 @@ pub async fn contribute(
             cleaned.content.as_bytes(),
         )
         .map_err(|e| {
-            CliError::new(Class::Refused, "E-CLI-062", e.to_string(), "the datanet's recipient cannot be used")
+            CliError::new(
+                Class::Refused,
+                "E-CLI-062",
+                e.to_string(),
+                "the datanet's recipient cannot be used",
+            )
         })?;
         let mut salt = [0u8; 32];
         rand::rng().fill_bytes(&mut salt);
@@ -125,15 +130,16 @@ pub async fn contribute(
             match_root: HexBinary::from(&cleaned.match_root),
             match_len: cleaned.match_text.len() as u64,
             match_hash: HexBinary::from(&cleaned.match_hash),
-            blob: BlobRef::of(&blob),
+            blob: blob.reference(),
             media: cleaned.media.content_type().to_string(),
             license: document.license,
             contribution_id: None,
             uploaded: false,
         };
-        items.push((item, blob));
+        items.push((item, blob.bytes));
         if items.len() == MAX_COMMIT as usize {
-            let dir = open_batch(ctx, &reader, signer, datanet_id, std::mem::take(&mut items), &mut done).await?;
+            let dir =
+                open_batch(ctx, &reader, signer, datanet_id, std::mem::take(&mut items), &mut done).await?;
             if let Some(dir) = dir {
                 finish(ctx, signer, &reader, &dir, node, &mut done).await?;
             }
@@ -280,7 +286,9 @@ async fn reveal(
             .events
             .iter()
             .filter(|e| e.is_from(contract) && e.kind.ends_with("contribution_revealed"))
-            .filter_map(|e| Some((e.attribute("index")?.parse().ok()?, e.attribute("contribution_id")?.parse().ok()?)))
+            .filter_map(|e| {
+                Some((e.attribute("index")?.parse().ok()?, e.attribute("contribution_id")?.parse().ok()?))
+            })
             .collect();
         for i in part {
             let id = numbers.get(i).ok_or_else(|| crate::datanet::silent("contribution_id"))?;
@@ -324,12 +332,16 @@ async fn find_commit(reader: &Reader, contract: &str, batch: &Batch) -> Result<O
     use tendermint_rpc::query::Query;
     use tendermint_rpc::{Client, Order};
     let query = Query::eq("wasm-commit_opened.owner", batch.owner.as_str());
-    let found = reader
-        .chain()
-        .http()
-        .tx_search(query, false, 1, 100, Order::Descending)
-        .await
-        .map_err(|e| CliError::new(Class::Chain, "E-CLI-030", e.to_string(), "use an RPC endpoint with a transaction index").retry())?;
+    let found =
+        reader.chain().http().tx_search(query, false, 1, 100, Order::Descending).await.map_err(|e| {
+            CliError::new(
+                Class::Chain,
+                "E-CLI-030",
+                e.to_string(),
+                "use an RPC endpoint with a transaction index",
+            )
+            .retry()
+        })?;
     for tx in found.txs {
         for event in tx.tx_result.events.iter().cloned().map(openledger_client::Event::from) {
             if !event.is_from(contract) || !event.kind.ends_with("commit_opened") {
@@ -465,16 +477,19 @@ impl Inputs {
             }
         }
         if documents.is_empty() {
-            return Err(std::io::Error::other(format!("no line has a text `{}`: see --text-field", self.text_field)));
+            return Err(std::io::Error::other(format!(
+                "no line has a text `{}`: see --text-field",
+                self.text_field
+            )));
         }
         Ok(documents)
     }
 }
 
-/// Keeps a file readable by its owner alone; used by tests of the journal.
+/// A file that holds no document.
 #[cfg(test)]
 fn touch(path: &Path) {
-    write_private(path, b"{}").expect("a temporary folder can be written");
+    std::fs::write(path, b"{}").expect("a temporary folder can be written");
 }
 
 #[cfg(test)]

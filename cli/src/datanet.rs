@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use age::secrecy::ExposeSecret;
 use cosmwasm_std::Uint128;
 use openledger_client::Signer;
 use openledger_store::DatanetKey;
@@ -68,14 +69,14 @@ pub async fn create(ctx: &Context, signer: &Signer, args: CreateArgs) -> Result<
     let recipient = key.recipient();
     let key_file = dir.join(format!("{recipient}.key"));
     let secret = key.to_secret_string();
-    write_private(&key_file, secret.as_bytes())?;
+    write_private(&key_file, secret.expose_secret().as_bytes())?;
     let msg = ExecuteMsg::CreateDatanet {
         name: args.name,
         description: args.description,
         visibility: args.visibility,
         license: args.license,
         recipient,
-        public_identity: (args.visibility == Visibility::Public).then_some(secret),
+        public_identity: (args.visibility == Visibility::Public).then(|| secret.expose_secret().to_string()),
         min_data_bps: args.min_data_bps,
         floor_per_token: Uint128::new(args.floor_per_token),
     };
@@ -98,9 +99,15 @@ pub async fn grant(ctx: &Context, signer: &Signer, datanet_id: u64, node_id: u64
         advice: "run this where the datanet was made: its key is kept there alone".into(),
         ..CliError::file(&path, e)
     })?;
-    let key = DatanetKey::parse(text.trim()).map_err(|e| CliError::file(&path, e))?;
-    let wrapped = openledger_store::wrap_key(&key, &node.age_recipient)
-        .map_err(|e| CliError::new(Class::Refused, "E-CLI-061", e.to_string(), "the node must register a valid age recipient"))?;
+    let key: DatanetKey = text.parse().map_err(|e| CliError::file(&path, e))?;
+    let wrapped = openledger_store::wrap_key(&key, &node.age_recipient).map_err(|e| {
+        CliError::new(
+            Class::Refused,
+            "E-CLI-061",
+            e.to_string(),
+            "the node must register a valid age recipient",
+        )
+    })?;
     let msg = ExecuteMsg::GrantKey { datanet_id, node_id, wrapped: wrapped.into() };
     Ok(signer.execute(&reader.contracts().datanet, &msg, &[]).await?.hash)
 }
@@ -116,7 +123,11 @@ pub async fn seal(ctx: &Context, signer: &Signer, datanet_id: u64, up_to: Option
     let bar = progress::bar(ctx, before.contributions.saturating_sub(before.leaves), "sealing");
     let mut txs = Vec::new();
     loop {
-        let msg = ExecuteMsg::Seal { datanet_id, up_to: if txs.is_empty() { up_to } else { None }, limit: Some(256) };
+        let msg = ExecuteMsg::Seal {
+            datanet_id,
+            up_to: if txs.is_empty() { up_to } else { None },
+            limit: Some(256),
+        };
         let result = signer.execute(&contract, &msg, &[]).await?;
         txs.push(result.hash.clone());
         bar.inc(result.contract_number(&contract, "taken").unwrap_or(0));

@@ -15,7 +15,13 @@ use crate::params::Profile;
 ///
 /// # Errors
 /// When a module is missing, the chain refuses it or the file cannot be written.
-pub async fn deploy(ctx: &Context, chain: &Chain, signer: &Signer, wasm_dir: &Path, profile: Profile) -> Result<Deployment> {
+pub async fn deploy(
+    ctx: &Context,
+    chain: &Chain,
+    signer: &Signer,
+    wasm_dir: &Path,
+    profile: Profile,
+) -> Result<Deployment> {
     let owner = chain.module_address("gov").await?;
     let mut code_ids = std::collections::BTreeMap::new();
     for name in ["datanet", "model-registry", "node-registry", "payable-escrow"] {

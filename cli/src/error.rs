@@ -40,7 +40,12 @@ pub type Result<T> = std::result::Result<T, CliError>;
 
 impl CliError {
     /// An error of `class` that a retry does not help.
-    pub fn new(class: Class, code: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub fn new(
+        class: Class,
+        code: &'static str,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         CliError { class, code, message: message.into(), retryable: false, advice: advice.into() }
     }
 
@@ -95,5 +100,48 @@ impl From<openledger_client::Error> for CliError {
             retryable: error.retryable(),
             advice: error.advice().to_string(),
         }
+    }
+}
+
+/// Whether a fault of the node's library means that something is not what the chain says it is.
+fn differs_from_chain(code: &str) -> bool {
+    matches!(
+        code,
+        "E-CORPUS-001"
+            | "E-CORPUS-003"
+            | "E-CORPUS-004"
+            | "E-CORPUS-013"
+            | "E-NODE-030"
+            | "E-NODE-031"
+            | "E-LEDGER-001"
+            | "E-LEDGER-002"
+            | "E-MODEL-007"
+    )
+}
+
+impl From<openledger_node::fault::Fault> for CliError {
+    fn from(fault: openledger_node::fault::Fault) -> Self {
+        let class = match fault.code {
+            code if differs_from_chain(code) => Class::Verification,
+            "E-CORPUS-011" | "E-TRAIN-001" | "E-TRAIN-003" => Class::Usage,
+            code if code.starts_with("E-CORPUS-01") => Class::Node,
+            code if code.starts_with("E-CLIENT") => Class::Chain,
+            "E-CORPUS-002" => Class::Refused,
+            code if code.starts_with("E-REQ") || code.starts_with("E-GEN") => Class::Usage,
+            _ => Class::File,
+        };
+        CliError {
+            class,
+            code: fault.code,
+            message: fault.what,
+            retryable: fault.retry,
+            advice: fault.advice.to_string(),
+        }
+    }
+}
+
+impl From<openledger_node::engine::Error> for CliError {
+    fn from(error: openledger_node::engine::Error) -> Self {
+        openledger_node::fault::Fault::from(error).into()
     }
 }

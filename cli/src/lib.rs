@@ -1,12 +1,19 @@
 //! The command line of OpenLedger as a library: one function a command, typed in and out. The binary
 //! only parses and prints.
 
+pub mod ask;
+pub mod check;
 pub mod context;
 pub mod contribute;
 pub mod datanet;
 pub mod deploy;
+pub mod earnings;
 pub mod error;
 pub mod keys;
+pub mod model;
 pub mod node_http;
 pub mod params;
 pub mod progress;
+pub mod session;
+pub mod show;
+pub mod verify;

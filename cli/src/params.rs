@@ -44,7 +44,11 @@ impl Profile {
     /// Parameters of the node registry. Unbonding is longer than epoch, availability votes, demand,
     /// challenge and dispute together (F5).
     pub fn node_registry(self) -> node_registry::Params {
-        let unbonding = self.window(720) + self.window(720) + self.window(360) + 4 * self.window(8_640) + self.window(17_280);
+        let unbonding = self.window(720)
+            + self.window(720)
+            + self.window(360)
+            + 4 * self.window(8_640)
+            + self.window(17_280);
         node_registry::Params {
             denom: DENOM.into(),
             min_bond: Uint128::new(100_000_000),
@@ -77,7 +81,8 @@ mod tests {
     #[test]
     fn no_default_is_zero_and_windows_are_ordered() {
         for profile in [Profile::Default, Profile::Devnet] {
-            let (d, m, n, e) = (profile.datanet(), profile.model_registry(), profile.node_registry(), profile.escrow());
+            let (d, m, n, e) =
+                (profile.datanet(), profile.model_registry(), profile.node_registry(), profile.escrow());
             for window in [
                 d.reveal_blocks,
                 d.withdrawal_grace,
@@ -93,7 +98,9 @@ mod tests {
             assert!(!d.commit_bond.is_zero() && !n.min_bond.is_zero());
             assert!(m.min_data_bps >= 3_000 && m.protocol_bps > 0);
             for denom in &e.denoms {
-                assert!(!denom.min_deposit.is_zero() && !denom.open_fee.is_zero() && !denom.min_fee.is_zero());
+                assert!(
+                    !denom.min_deposit.is_zero() && !denom.open_fee.is_zero() && !denom.min_fee.is_zero()
+                );
                 assert!(denom.min_deposit >= denom.min_fee);
             }
             // D4: grace after a withdrawal outlasts every session; F5: bonds outlast every window.

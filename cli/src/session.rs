@@ -66,7 +66,8 @@ impl State {
     /// When this home folder did not open it.
     pub fn load(ctx: &Context, session_id: u64) -> Result<Self> {
         read_json(&State::path(ctx, session_id)).map_err(|e| CliError {
-            advice: "use the home folder that opened the session, or open one: openledger session open".into(),
+            advice: "use the home folder that opened the session, or open one: openledger session open"
+                .into(),
             ..e
         })
     }
@@ -210,7 +211,10 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
             "choose a model priced in a denom that the escrow takes",
         )
     })?;
-    let funds = args.deposit.checked_add(denom.open_fee.u128()).ok_or_else(|| CliError::usage("the deposit is too large"))?;
+    let funds = args
+        .deposit
+        .checked_add(denom.open_fee.u128())
+        .ok_or_else(|| CliError::usage("the deposit is too large"))?;
     let dir = ctx.home.join("sessions");
     make_private_dir(&dir)?;
     let key = Key::random()?;
@@ -225,7 +229,8 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
     };
     let escrow = reader.contracts().payable_escrow.clone();
     let result = signer.execute(&escrow, &msg, &[Coin::new(funds, version.denom.clone())]).await?;
-    let session_id = result.contract_number(&escrow, "session_id").ok_or_else(|| crate::datanet::silent("session_id"))?;
+    let session_id =
+        result.contract_number(&escrow, "session_id").ok_or_else(|| crate::datanet::silent("session_id"))?;
     let path = dir.join(format!("{session_id}.key"));
     std::fs::rename(&pending, &path).map_err(|e| CliError::file(&path, e))?;
     let state = State {
@@ -252,7 +257,10 @@ pub async fn top_up(ctx: &Context, signer: &Signer, session_id: u64, amount: u12
     let mut state = State::load(ctx, session_id)?;
     let msg = ExecuteMsg::TopUp { session_id, node_id: state.node_id };
     let result = signer.execute(&state.contract, &msg, &[Coin::new(amount, state.denom.clone())]).await?;
-    state.cap = state.cap.checked_add(Uint128::new(amount)).map_err(|_| CliError::usage("the amount is too large"))?;
+    state.cap = state
+        .cap
+        .checked_add(Uint128::new(amount))
+        .map_err(|_| CliError::usage("the amount is too large"))?;
     state.save(ctx)?;
     Ok(result.hash)
 }
@@ -306,7 +314,9 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
     let owed = state.acknowledged()?.sum;
     let started = std::time::Instant::now();
     let mut session = reader.session(session_id).await?;
-    let settled = |s: &SessionResponse| s.nodes.iter().filter(|n| n.node_id == state.node_id).any(|n| n.settled >= owed);
+    let settled = |s: &SessionResponse| {
+        s.nodes.iter().filter(|n| n.node_id == state.node_id).any(|n| n.settled >= owed)
+    };
     while session.close_requested_at.is_none() && !settled(&session) {
         let note = match settle(ctx, session_id).await {
             Ok(answer) => answer.note,
@@ -317,7 +327,11 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
             break;
         }
         if started.elapsed() > patience {
-            tracing::warn!(session_id, note, "the node has not settled; closing anyway, it has the grace to do so");
+            tracing::warn!(
+                session_id,
+                note,
+                "the node has not settled; closing anyway, it has the grace to do so"
+            );
             break;
         }
         reader.chain().wait_for_next_block().await?;
@@ -355,9 +369,8 @@ pub fn list(ctx: &Context) -> Result<Vec<u64>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(CliError::file(&dir, e)),
     };
-    let mut ids: Vec<u64> = entries
-        .filter_map(|e| e.ok()?.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
-        .collect();
+    let mut ids: Vec<u64> =
+        entries.filter_map(|e| e.ok()?.file_name().to_str()?.strip_suffix(".json")?.parse().ok()).collect();
     ids.sort_unstable();
     Ok(ids)
 }

@@ -1,0 +1,401 @@
+//! Commands and flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Data, models and answers that pay their contributors, on a chain.
+#[derive(Debug, Parser)]
+#[command(name = "openledger", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command. A flag wins over the environment, that over `config.toml` in the home folder.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Folder of keys, sessions and journals [default: ~/.openledger]
+    #[arg(long, global = true, env = "OPENLEDGER_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// RPC address of the chain, instead of the deployment's
+    #[arg(long, global = true, env = "OPENLEDGER_RPC", value_name = "URL")]
+    pub rpc: Option<String>,
+    /// Deployment file [default: deployment.json in the home folder]
+    #[arg(long, global = true, env = "OPENLEDGER_DEPLOYMENT", value_name = "FILE")]
+    pub deployment: Option<PathBuf>,
+    /// Base URL of the node to use
+    #[arg(long, global = true, env = "OPENLEDGER_NODE", value_name = "URL")]
+    pub node: Option<String>,
+    /// Name of the key to sign with
+    #[arg(long, global = true, env = "OPENLEDGER_KEY", value_name = "NAME")]
+    pub key: Option<String>,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print less: no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keys of accounts
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Set the contracts up on a chain
+    Deploy(Deploy),
+    /// Collections of contributed data
+    #[command(subcommand)]
+    Datanet(Datanet),
+    /// Models trained on sealed data
+    #[command(subcommand)]
+    Model(Model),
+    /// Nodes on record
+    #[command(subcommand)]
+    Node(Node),
+    /// Sessions that pay for answers
+    #[command(subcommand)]
+    Session(Session),
+    /// Ask a question within a session
+    Ask(Ask),
+    /// What an account has earned
+    Earnings(Earnings),
+    /// Credit earnings from all nodes and pay them out
+    Claim(Claim),
+    /// Verify a paid answer from chain and public blobs
+    Verify(Verify),
+    /// Conservation of money in the contracts, term by term
+    Invariants,
+    /// Completions for a shell, on standard output
+    Completions {
+        /// Shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key; prints the words to write down
+    Add {
+        /// Name
+        name: String,
+    },
+    /// Import a key from its words or 64 hexadecimal digits, read from standard input
+    Import {
+        /// Name
+        name: String,
+    },
+    /// Show a key's address
+    Show {
+        /// Name
+        name: String,
+    },
+    /// List all keys
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// Folder with the built contracts
+    #[arg(long, value_name = "DIR")]
+    pub wasm_dir: PathBuf,
+    /// Windows and bounds
+    #[arg(long, value_enum, default_value_t = Profile::Default)]
+    pub params: Profile,
+    /// Chain id
+    #[arg(long)]
+    pub chain_id: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Profile {
+    /// Short windows, for a chain on one machine
+    Devnet,
+    /// The protocol's windows
+    Default,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Datanet {
+    /// Make a datanet; its key stays in the home folder
+    Create {
+        /// Name
+        name: String,
+        /// What it is about
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Who sees the text
+        #[arg(long, value_enum, default_value_t = Visible::Public)]
+        visibility: Visible,
+        /// SPDX expression for contributions that name none
+        #[arg(long)]
+        license: String,
+        /// Least part of every fee for the data, in basis points
+        #[arg(long, default_value_t = 3_000)]
+        min_data_bps: u16,
+        /// Least fee for each token of an answer, in base units
+        #[arg(long, default_value_t = 0)]
+        floor_per_token: u128,
+    },
+    /// Clean documents on this machine and contribute them
+    Contribute {
+        /// Datanet
+        datanet_id: u64,
+        /// Files, folders, .jsonl or .jsonl.gz
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Field of the text in .jsonl lines
+        #[arg(long, default_value = "text")]
+        text_field: String,
+        /// SPDX expression of these documents
+        #[arg(long)]
+        license: Option<String>,
+    },
+    /// Seal the next version
+    Seal {
+        /// Datanet
+        datanet_id: u64,
+        /// Last contribution that it takes
+        #[arg(long)]
+        up_to: Option<u64>,
+    },
+    /// Show a datanet and its newest version
+    Show {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// List all datanets
+    List,
+    /// Give a node the key of a datanet that is not public
+    Grant {
+        /// Datanet
+        datanet_id: u64,
+        /// Node
+        node_id: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Visible {
+    /// Everybody
+    Public,
+    /// Excerpts beside answers
+    Excerpt,
+    /// Nobody; shares and contributors are still shown
+    Sealed,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Train a model on sealed versions
+    Train(Train),
+    /// Register a trained model and upload it to a node
+    Register(Register),
+    /// Show a model and one of its versions
+    Show {
+        /// Model, or MODEL:VERSION
+        #[arg(value_parser = model_ref)]
+        model: (u64, Option<u32>),
+    },
+    /// List all models
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Sealed version, as DATANET:VERSION; may be given up to eight times
+    #[arg(long = "data", required = true, value_parser = version_ref, value_name = "DATANET:VERSION")]
+    pub data: Vec<(u64, u32)>,
+    /// Folder for the model
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// TOML file with fields of the recipe; the others keep their defaults
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Name in the manifest
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Seconds of training
+    #[arg(long, conflicts_with = "steps")]
+    pub seconds: Option<u64>,
+    /// Steps of training
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Seed of the first weights and of the order of the data
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Files or folders that the model has not seen, to measure it on
+    #[arg(long, value_name = "PATH")]
+    pub heldout: Vec<PathBuf>,
+    /// Field of the text in held-out .jsonl lines
+    #[arg(long, default_value = "text")]
+    pub text_field: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Register {
+    /// The model's folder
+    pub dir: PathBuf,
+    /// Model that gets a new version, instead of a new model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<u64>,
+    /// Name of a new model
+    #[arg(long, required_unless_present = "model", default_value = "")]
+    pub name: String,
+    /// What a new model is for
+    #[arg(long, default_value = "")]
+    pub description: String,
+    /// Price of a prompt token, in base units
+    #[arg(long)]
+    pub price_in: u128,
+    /// Price of an answer token, in base units
+    #[arg(long)]
+    pub price_out: u128,
+    /// The developer's part of a fee, in basis points; node and protocol get the rest
+    #[arg(long, default_value_t = 2_000)]
+    pub developer_bps: u16,
+    /// The data's part of a fee, in basis points
+    #[arg(long, default_value_t = 5_000)]
+    pub data_bps: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// List nodes with their endpoints
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Open a session; its key stays in the home folder
+    Open {
+        /// Model, or MODEL:VERSION
+        #[arg(value_parser = model_ref)]
+        model: (u64, Option<u32>),
+        /// Node
+        #[arg(long)]
+        node_id: u64,
+        /// Deposit in base units, the opening fee not included
+        #[arg(long)]
+        deposit: u128,
+        /// Life in blocks; the longest when absent
+        #[arg(long)]
+        blocks: Option<u64>,
+    },
+    /// Show a session as the chain knows it
+    Show {
+        /// Session
+        session_id: u64,
+    },
+    /// List the sessions of this home folder
+    List,
+    /// Ask the node to settle
+    Settle {
+        /// Session
+        session_id: u64,
+    },
+    /// Add to the deposit
+    TopUp {
+        /// Session
+        session_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Settle, close and take the refund
+    Close {
+        /// Session
+        session_id: u64,
+        /// Seconds that the node gets to settle before the closing starts
+        #[arg(long, default_value_t = 60)]
+        patience: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The text to be continued; `-` reads standard input
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub prompt: Option<String>,
+    /// Session; the newest of this home folder when absent
+    #[arg(long)]
+    pub session: Option<u64>,
+    /// Most tokens of the answer
+    #[arg(long, default_value_t = 64)]
+    pub max_tokens: u32,
+    /// Temperature, 0 to 2
+    #[arg(long, default_value_t = 0.7)]
+    pub temperature: f64,
+    /// Fetch the answer that an earlier run left under way
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Earnings {
+    /// Address; that of --key when absent
+    pub address: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Claim {
+    /// Claim for this address; that of --key when absent; may be repeated
+    #[arg(long = "for", value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// Claim for the commons too
+    #[arg(long)]
+    pub commons: bool,
+    /// Credit only, pay nothing out
+    #[arg(long)]
+    pub no_withdraw: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// File that `ask` wrote, or a receipt's id
+    pub answer: String,
+    /// Folder for the fetched model, kept afterwards; a fresh one that is removed when absent
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {
+    let refuse = || format!("{text:?} is neither MODEL nor MODEL:VERSION");
+    match text.split_once(':') {
+        None => Ok((text.parse().map_err(|_| refuse())?, None)),
+        Some((id, version)) => {
+            Ok((id.parse().map_err(|_| refuse())?, Some(version.parse().map_err(|_| refuse())?)))
+        }
+    }
+}
+
+fn version_ref(text: &str) -> Result<(u64, u32), String> {
+    match model_ref(text) {
+        Ok((id, Some(version))) => Ok((id, version)),
+        _ => Err(format!("{text:?} is not DATANET:VERSION")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn commands_and_flags_do_not_collide() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn references_are_read() {
+        assert_eq!(model_ref("3"), Ok((3, None)));
+        assert_eq!(model_ref("3:2"), Ok((3, Some(2))));
+        assert_eq!(version_ref("3:2"), Ok((3, 2)));
+        for bad in ["", ":", "3:", ":2", "a", "-1", "1:2:3", "99999999999999999999"] {
+            assert!(model_ref(bad).is_err(), "{bad}");
+        }
+        assert!(version_ref("3").is_err());
+    }
+}

@@ -1,0 +1,6 @@
+//! The binary's own part: what is parsed, what is called, what is printed.
+
+pub mod args;
+mod run;
+
+pub use run::run;

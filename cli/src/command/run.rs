@@ -1,0 +1,621 @@
+//! Calls what was asked for and prints the result.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use openledger::context::Context;
+use openledger::contribute::Inputs;
+use openledger::error::{Class, CliError, Result};
+use openledger::params::DENOM;
+use openledger::{ask, contribute, datanet, deploy, earnings, keys, model, params, session, show, verify};
+use openledger_client::{Chain, ChainConfig};
+use openledger_node::train::Recipe;
+use openledger_types::formats::Account;
+use openledger_types::money::Split;
+use openledger_types::msg::datanet::Visibility;
+use openledger_types::msg::escrow::SessionResponse;
+use rand::RngCore;
+use serde::Serialize;
+
+use super::args::{self, Cli, Command, Global};
+
+/// Most bytes read from standard input.
+const MAX_INPUT: u64 = 1 << 20;
+
+/// Runs a command.
+pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()> {
+    let out = Out { json: global.json };
+    match command {
+        Command::Keys(command) => keys(ctx, &out, command),
+        Command::Deploy(args) => deploy(ctx, &out, args).await,
+        Command::Datanet(command) => datanet(ctx, &out, command).await,
+        Command::Model(command) => model(ctx, &out, command).await,
+        Command::Node(args::Node::List) => nodes(ctx, &out).await,
+        Command::Session(command) => session(ctx, &out, command).await,
+        Command::Ask(args) => ask(ctx, &out, args).await,
+        Command::Earnings(args) => earnings(ctx, &out, args).await,
+        Command::Claim(args) => claim(ctx, &out, args).await,
+        Command::Verify(args) => verify(ctx, &out, args).await,
+        Command::Invariants => invariants(ctx, &out).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "openledger", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Where results go: one JSON document, or text for people.
+struct Out {
+    json: bool,
+}
+
+impl Out {
+    fn print<T: Serialize>(&self, value: &T, people: impl FnOnce() -> String) -> Result<()> {
+        let text = match self.json {
+            true => serde_json::to_string_pretty(value).map_err(|e| CliError::usage(e.to_string()))?,
+            false => people().trim_end().to_string(),
+        };
+        say(&format!("{text}\n"))
+    }
+}
+
+/// Writes to standard output. A reader who left early, as `head` does, is no error.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::file("standard output".as_ref(), e))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn input() -> Result<String> {
+    let mut text = String::new();
+    let taken = std::io::stdin().take(MAX_INPUT).read_to_string(&mut text);
+    taken.map_err(|e| CliError::file("standard input".as_ref(), e))?;
+    Ok(text)
+}
+
+fn keys(ctx: &Context, out: &Out, command: args::Keys) -> Result<()> {
+    let info = match command {
+        args::Keys::List => {
+            let names = keys::list(ctx)?;
+            return out.print(&names, || names.join("\n"));
+        }
+        args::Keys::Add { name } => keys::add(ctx, &name)?,
+        args::Keys::Import { name } => keys::import(ctx, &name, &input()?)?,
+        args::Keys::Show { name } => keys::show(ctx, &name)?,
+    };
+    out.print(&info, || match &info.mnemonic {
+        None => format!("{}  {}", info.name, info.address),
+        Some(words) => format!(
+            "{}  {}\n\nThese words are the only way to restore the key. Write them down:\n{words}",
+            info.name, info.address
+        ),
+    })
+}
+
+async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
+    let rpc =
+        ctx.settings.rpc.clone().ok_or_else(|| CliError::usage("name the chain's RPC address: --rpc URL"))?;
+    let chain = Chain::connect(ChainConfig::new(args.chain_id, rpc)).await?;
+    let signer = chain.signer(ctx.key(None)?)?;
+    let profile = match args.params {
+        args::Profile::Devnet => params::Profile::Devnet,
+        args::Profile::Default => params::Profile::Default,
+    };
+    let deployment = deploy::deploy(ctx, &chain, &signer, &args.wasm_dir, profile).await?;
+    out.print(&deployment, || {
+        let c = &deployment.contracts;
+        let rows = [
+            ("datanet", &c.datanet),
+            ("model registry", &c.model_registry),
+            ("node registry", &c.node_registry),
+            ("payable escrow", &c.payable_escrow),
+            ("owner (governance)", &deployment.owner),
+        ]
+        .map(|(name, address)| vec![name.to_string(), address.clone()]);
+        show::table(&["contract", "address"], &rows)
+    })
+}
+
+async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()> {
+    match command {
+        args::Datanet::Create { name, description, visibility, license, min_data_bps, floor_per_token } => {
+            let visibility = match visibility {
+                args::Visible::Public => Visibility::Public,
+                args::Visible::Excerpt => Visibility::Excerpt,
+                args::Visible::Sealed => Visibility::Sealed,
+            };
+            let args =
+                datanet::CreateArgs { name, description, visibility, license, min_data_bps, floor_per_token };
+            let created = datanet::create(ctx, &ctx.signer(None).await?, args).await?;
+            out.print(&created, || {
+                format!(
+                    "datanet {}\nkey     {}\ntx      {}",
+                    created.datanet_id,
+                    created.key_file.display(),
+                    created.tx
+                )
+            })
+        }
+        args::Datanet::Contribute { datanet_id, paths, text_field, license } => {
+            let signer = ctx.signer(None).await?;
+            let inputs = Inputs { paths, text_field, license };
+            let mut skipped = Vec::new();
+            let node = ctx.node_url()?;
+            // One document at a time, so that memory does not grow with the input.
+            let done =
+                contribute::contribute(ctx, &signer, datanet_id, inputs.documents(&mut skipped), &node)
+                    .await?;
+            let value = serde_json::json!({ "done": done, "skipped": skipped });
+            out.print(&value, || {
+                let mut text = format!(
+                    "{} documents contributed, {} bytes, in {} transactions\n",
+                    done.contributions.len(),
+                    done.bytes,
+                    done.txs.len()
+                );
+                for (name, why) in &skipped {
+                    text.push_str(&show::clean(&format!("skipped {name}: {why}\n")));
+                }
+                for (name, id) in &done.on_chain {
+                    text.push_str(&show::clean(&format!("already contribution {id}: {name}\n")));
+                }
+                text
+            })
+        }
+        args::Datanet::Seal { datanet_id, up_to } => {
+            let sealed = datanet::seal(ctx, &ctx.signer(None).await?, datanet_id, up_to).await?;
+            out.print(&sealed, || {
+                format!(
+                    "datanet {} version {}: {} contributions, root {}",
+                    sealed.datanet_id, sealed.version, sealed.size, sealed.root
+                )
+            })
+        }
+        args::Datanet::Show { datanet_id } => {
+            let shown = datanet::show(ctx, datanet_id).await?;
+            out.print(&shown, || {
+                let d = &shown.datanet;
+                let mut text = format!(
+                    "datanet {}  {}\nowner {}\n{} contributions, {} bytes, licence {}\n",
+                    d.datanet_id, d.name, d.owner, d.contributions, d.bytes, d.license
+                );
+                if let Some(latest) = &shown.latest {
+                    let v = &latest.version;
+                    text.push_str(&format!(
+                        "version {}: {} contributions, root {}\n",
+                        v.version, v.size, v.root
+                    ));
+                }
+                show::clean(&text)
+            })
+        }
+        args::Datanet::List => {
+            let all = ctx.reader().await?.datanets().await?;
+            out.print(&all, || {
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|d| {
+                        let id = d.datanet_id.to_string();
+                        vec![id, d.name.clone(), d.contributions.to_string(), d.latest_version.to_string()]
+                    })
+                    .collect();
+                show::table(&["datanet", "name", "contributions", "version"], &rows)
+            })
+        }
+        args::Datanet::Grant { datanet_id, node_id } => {
+            let tx = datanet::grant(ctx, &ctx.signer(None).await?, datanet_id, node_id).await?;
+            out.print(&serde_json::json!({ "tx": tx }), || format!("granted, tx {tx}"))
+        }
+    }
+}
+
+async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
+    match command {
+        args::Model::Train(args) => train(ctx, out, args).await,
+        args::Model::Register(args) => {
+            let signer = ctx.signer(None).await?;
+            let protocol = ctx.reader().await?.model_config().await?.params.protocol_bps;
+            let given = u32::from(protocol) + u32::from(args.developer_bps) + u32::from(args.data_bps);
+            let node =
+                10_000u32.checked_sub(given).and_then(|rest| u16::try_from(rest).ok()).ok_or_else(|| {
+                    CliError::usage(format!(
+                        "developer, data and the protocol's {protocol} exceed 10,000 basis points"
+                    ))
+                })?;
+            let split = Split { protocol, developer: args.developer_bps, node, data: args.data_bps };
+            let args = model::RegisterArgs {
+                dir: args.dir,
+                model_id: args.model,
+                name: args.name,
+                description: args.description,
+                price_in: args.price_in,
+                price_out: args.price_out,
+                split,
+                node: ctx.node_url()?,
+            };
+            let done = model::register(ctx, &signer, args).await?;
+            out.print(&done, || {
+                format!("model {}:{} is served by {}", done.model_id, done.version, node_of(ctx))
+            })
+        }
+        args::Model::Show { model: (model_id, version) } => {
+            let shown = model::show(ctx, model_id, version).await?;
+            out.print(&shown, || {
+                let m = &shown.model;
+                let mut text = format!(
+                    "model {}  {}\n{}\ndeveloper {}\n",
+                    m.model_id, m.name, m.description, m.developer
+                );
+                if let Some(v) = &shown.version {
+                    let s = &v.split;
+                    text.push_str(&format!(
+                        "version {}: {} {} a prompt token, {} an answer token; {}\n",
+                        v.version,
+                        v.price_in,
+                        v.denom,
+                        v.price_out,
+                        v.numeric_class.as_str()
+                    ));
+                    text.push_str(&format!(
+                        "split: protocol {}, developer {}, node {}, data {}\nweights {}\n",
+                        show::percent(s.protocol),
+                        show::percent(s.developer),
+                        show::percent(s.node),
+                        show::percent(s.data),
+                        v.weights_root
+                    ));
+                    for d in &v.datanets {
+                        text.push_str(&format!(
+                            "rests on datanet {} version {}, root {}\n",
+                            d.datanet_id, d.version, d.root
+                        ));
+                    }
+                }
+                show::clean(&text)
+            })
+        }
+        args::Model::List => {
+            let all = model::list(ctx).await?;
+            out.print(&all, || {
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|m| {
+                        let (id, version) = (m.model_id.to_string(), m.latest_version.to_string());
+                        vec![id, m.name.clone(), version, m.developer.clone()]
+                    })
+                    .collect();
+                show::table(&["model", "name", "version", "developer"], &rows)
+            })
+        }
+    }
+}
+
+fn node_of(ctx: &Context) -> String {
+    ctx.settings.node.clone().unwrap_or_default()
+}
+
+async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
+    let mut recipe = recipe(args.recipe.as_ref())?;
+    if let Some(name) = args.name {
+        recipe.name = name;
+    }
+    if let Some(seed) = args.seed {
+        recipe.seed = seed;
+    }
+    if args.seconds.is_some() || args.steps.is_some() {
+        (recipe.seconds, recipe.steps) = (args.seconds, args.steps);
+    }
+    let mut skipped = Vec::new();
+    let inputs = Inputs { paths: args.heldout, text_field: args.text_field, license: None };
+    let heldout = inputs.documents(&mut skipped).filter_map(|d| String::from_utf8(d.bytes).ok()).collect();
+    let trained = model::train(
+        ctx,
+        model::TrainArgs {
+            versions: args.data,
+            out: args.out,
+            recipe,
+            heldout,
+            heldout_bytes: model::HELDOUT_BYTES,
+            node: ctx.node_url()?,
+        },
+    )
+    .await?;
+    out.print(&trained.figures(), || {
+        let (report, receipt) = (&trained.report, &trained.report.receipt);
+        let mut text = format!(
+            "{}: {} parameters, {} steps in {:.0} s, {:.0} tokens/s, loss {:.3} -> {:.3}\n",
+            trained.dir.display(),
+            report.parameters,
+            receipt.steps,
+            receipt.seconds,
+            report.tokens_per_second,
+            receipt.loss_first,
+            receipt.loss_last
+        );
+        if let Some(h) = &trained.heldout {
+            let xz = h.xz.map_or("not installed".into(), |xz| format!("{xz:.3}"));
+            text.push_str(&format!(
+                "bits a byte on {} held-out bytes: model {:.3}, trigram {:.3}, 5-gram {:.3}, xz {xz}\n",
+                h.bytes, h.bits_per_byte, h.trigram, h.five_gram
+            ));
+        }
+        text
+    })
+}
+
+/// The usual recipe with the fields of a TOML file laid over it.
+fn recipe(path: Option<&PathBuf>) -> Result<Recipe> {
+    let Some(path) = path else { return Ok(Recipe::default()) };
+    let bad = |e: String| CliError::file(path, e);
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let given: serde_json::Map<String, serde_json::Value> =
+        toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
+    let mut value = serde_json::to_value(Recipe::default()).map_err(|e| bad(e.to_string()))?;
+    for (name, field) in given {
+        match value.get_mut(&name) {
+            Some(slot) => *slot = field,
+            None => return Err(bad(format!("a recipe has no field {name:?}"))),
+        }
+    }
+    serde_json::from_value(value).map_err(|e| bad(e.to_string()))
+}
+
+async fn nodes(ctx: &Context, out: &Out) -> Result<()> {
+    let all = ctx.reader().await?.nodes().await?;
+    out.print(&all, || {
+        let rows: Vec<Vec<String>> = all
+            .iter()
+            .map(|n| {
+                let status = format!("{:?}", n.status).to_lowercase();
+                vec![n.node_id.to_string(), n.moniker.clone(), n.endpoint.clone(), status, n.bond.to_string()]
+            })
+            .collect();
+        show::table(&["node", "name", "endpoint", "status", "bond"], &rows)
+    })
+}
+
+async fn session(ctx: &Context, out: &Out, command: args::Session) -> Result<()> {
+    match command {
+        args::Session::Open { model: (model_id, model_version), node_id, deposit, blocks } => {
+            let args = session::OpenArgs { model_id, model_version, node_id, deposit, blocks };
+            let opened = session::open(ctx, &ctx.signer(None).await?, args).await?;
+            out.print(&opened, || {
+                format!("session {} is open, fee {}, tx {}", opened.session_id, opened.open_fee, opened.tx)
+            })
+        }
+        args::Session::Show { session_id } => {
+            let session = ctx.reader().await?.session(session_id).await?;
+            out.print(&session, || session_text(&session))
+        }
+        args::Session::List => {
+            let ids = session::list(ctx)?;
+            out.print(&ids, || ids.iter().map(|id| format!("{id}\n")).collect())
+        }
+        args::Session::Settle { session_id } => {
+            let answer = session::settle(ctx, session_id).await?;
+            out.print(&answer, || match answer.epoch {
+                Some(epoch) => format!("epoch {epoch}: {}", show::clean(&answer.note)),
+                None => show::clean(&answer.note),
+            })
+        }
+        args::Session::TopUp { session_id, amount } => {
+            let tx = session::top_up(ctx, &ctx.signer(None).await?, session_id, amount).await?;
+            out.print(&serde_json::json!({ "tx": tx }), || format!("added, tx {tx}"))
+        }
+        args::Session::Close { session_id, patience } => {
+            let signer = ctx.signer(None).await?;
+            let closed = session::close(ctx, &signer, session_id, Duration::from_secs(patience)).await?;
+            out.print(&closed, || session_text(&closed.session))
+        }
+    }
+}
+
+fn session_text(s: &SessionResponse) -> String {
+    let state = if s.closed { "closed" } else { "open" };
+    let mut text = format!(
+        "session {} for model {}:{}, {state}\ndeposit {}, refunded {}\n",
+        s.session_id,
+        s.model_id,
+        s.model_version,
+        show::amount(s.deposit.u128(), &s.denom),
+        show::amount(s.refunded.u128(), &s.denom)
+    );
+    text.push_str(&format!(
+        "settled: protocol {}, developer {}, node {}, data {}\n",
+        s.protocol, s.developer_part, s.node_part, s.data_part
+    ));
+    for node in &s.nodes {
+        text.push_str(&format!(
+            "node {}: {} of {} for {} answers\n",
+            node.node_id, node.settled, node.cap, node.log.count
+        ));
+    }
+    text
+}
+
+async fn ask(ctx: &Context, out: &Out, args: args::Ask) -> Result<()> {
+    let session_id = match args.session {
+        Some(id) => id,
+        None => session::list(ctx)?.last().copied().ok_or_else(|| {
+            CliError::usage("this home folder has no session: open one with `openledger session open`")
+        })?,
+    };
+    let mut printed = false;
+    let json = out.json;
+    let mut on_text = |text: &str| {
+        if !json {
+            printed |= !text.is_empty();
+            // The answer is paid and kept in a file whoever reads along.
+            let _ = say(&show::clean(text));
+        }
+    };
+    let answer = match args.resume {
+        true => ask::resume(ctx, session_id, &mut on_text).await?,
+        false => {
+            let prompt = match args.prompt.as_deref() {
+                Some("-") | None => input()?,
+                Some(text) => text.to_string(),
+            };
+            let args = ask::AskArgs {
+                session_id,
+                prompt,
+                max_tokens: args.max_tokens,
+                temperature: args.temperature,
+            };
+            ask::ask(ctx, args, &mut on_text).await?
+        }
+    };
+    out.print(&answer, || {
+        let colour = std::io::stdout().is_terminal();
+        let bundle = &answer.bundle;
+        let cited = show::highlight_evidence(&bundle.answer, &bundle.evidence, colour);
+        let gap = if printed { "\n\n" } else { "" };
+        let shares = show::shares(bundle, &bundle.voucher.voucher.denom, &|_| None);
+        format!("{gap}{cited}\n\n{shares}receipt {}\nkept in {}", answer.receipt_id, answer.file.display())
+    })
+}
+
+/// The given address, else that of the key in use.
+fn address(ctx: &Context, given: Option<String>) -> Result<String> {
+    match given {
+        Some(address) => Ok(address),
+        None => Ok(ctx.key(None)?.address(keys::PREFIX)?),
+    }
+}
+
+async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> {
+    let found = earnings::earnings(ctx, &address(ctx, args.address)?).await?;
+    out.print(&found, || {
+        let rows: Vec<Vec<String>> = found
+            .ledgers
+            .iter()
+            .map(|l| {
+                let state = match (&l.problem, l.pending_until) {
+                    (Some(problem), _) => problem.clone(),
+                    (None, Some(height)) => format!("more is final from height {height}"),
+                    (None, None) => String::new(),
+                };
+                vec![
+                    l.node_id.to_string(),
+                    l.uses.to_string(),
+                    show::amount(l.cumulative.u128(), &l.denom),
+                    show::amount(l.claimed.u128(), &l.denom),
+                    show::amount(l.claimable.u128(), &l.denom),
+                    state,
+                ]
+            })
+            .collect();
+        let mut text = show::table(&["node", "answers", "earned", "claimed", "claimable", ""], &rows);
+        for a in &found.withdrawable {
+            text.push_str(&format!("withdrawable {}\n", show::amount(a.amount.u128(), &a.denom)));
+        }
+        text
+    })
+}
+
+async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
+    let signer = ctx.signer(None).await?;
+    let mut accounts: Vec<Account> = args.addresses.into_iter().map(Account::Contributor).collect();
+    if args.commons {
+        accounts.extend([Account::Commons, Account::Dust]);
+    }
+    if accounts.is_empty() {
+        accounts.push(Account::Contributor(signer.address().to_string()));
+    }
+    let done = earnings::claim(ctx, &signer, &accounts, !args.no_withdraw).await?;
+    out.print(&done, || {
+        let rows: Vec<Vec<String>> = done
+            .credited
+            .iter()
+            .map(|c| {
+                let account = match &c.account {
+                    Account::Contributor(address) => address.clone(),
+                    Account::Commons => "commons".into(),
+                    Account::Dust => "dust (commons)".into(),
+                };
+                let amount = show::amount(c.amount.u128(), &c.denom);
+                vec![account, c.node_id.to_string(), c.uses.to_string(), amount, c.tx.clone()]
+            })
+            .collect();
+        match (rows.is_empty(), done.txs.is_empty()) {
+            (true, true) => "nothing to claim".into(),
+            (true, false) => format!("withdrawn, tx {}", done.txs.join(" ")),
+            _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
+        }
+    })
+}
+
+async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
+    let bundle = verify::read_bundle(ctx, &args.answer).await?;
+    let node = match ctx.node_url() {
+        Ok(url) => url,
+        Err(_) => {
+            let node = ctx.reader().await?.node(bundle.receipt.receipt.node_id).await?;
+            node.endpoint.trim_end_matches('/').to_string()
+        }
+    };
+    let fresh = ctx.home.join(format!("verify-{:016x}", rand::rng().next_u64()));
+    let cache = args.cache.as_ref().unwrap_or(&fresh);
+    let found = verify::verify(ctx, &bundle, cache, &node).await;
+    // A folder that stays behind only costs space; the result is what matters.
+    let _ = std::fs::remove_dir_all(&fresh);
+    let found = found?;
+    out.print(&found, || show::verification(&found))?;
+    match found.holds {
+        true => Ok(()),
+        false => Err(CliError::new(
+            Class::Verification,
+            "E-CLI-067",
+            format!(
+                "the answer does not verify: {}",
+                found.failures().map(|c| c.name).collect::<Vec<_>>().join("; ")
+            ),
+            "keep the file: it is evidence against the node that signed it",
+        )),
+    }
+}
+
+async fn invariants(ctx: &Context, out: &Out) -> Result<()> {
+    let all = ctx.reader().await?.invariants().await?;
+    let holds = all.iter().all(|(_, answer)| answer.holds);
+    let value = serde_json::json!({
+        "holds": holds,
+        "contracts": all.iter().map(|(n, a)| (*n, a)).collect::<std::collections::BTreeMap<_, _>>(),
+    });
+    out.print(&value, || {
+        let mut rows = Vec::new();
+        for (name, answer) in &all {
+            for d in &answer.denoms {
+                let own = if d.denom == DENOM { String::new() } else { format!(" ({})", d.denom) };
+                for term in &d.terms {
+                    rows.push(vec![format!("{name}{own}"), term.name.clone(), term.amount.to_string()]);
+                }
+                rows.push(vec![format!("{name}{own}"), "surplus".into(), d.surplus.to_string()]);
+                rows.push(vec![format!("{name}{own}"), "= balance".into(), d.balance.to_string()]);
+            }
+            for broken in &answer.broken {
+                rows.push(vec![(*name).to_string(), "BROKEN".into(), broken.clone()]);
+            }
+        }
+        format!(
+            "{}{}",
+            show::table(&["contract", "term", "base units"], &rows),
+            if holds { "holds" } else { "BROKEN" }
+        )
+    })?;
+    match holds {
+        true => Ok(()),
+        false => Err(CliError::new(
+            Class::Verification,
+            "E-CLI-068",
+            "a conservation equation does not hold",
+            "stop paying into these contracts and tell their owner",
+        )),
+    }
+}

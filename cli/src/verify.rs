@@ -1,0 +1,426 @@
+//! Verifying a paid answer from its receipt, the chain and the public blobs alone.
+//!
+//! [`Prepared`] holds what every answer of one model version needs: weights, tokenizer and the index
+//! over its data, all fetched and compared with the chain. [`recompute`] is the pure part: it replays
+//! the answer and traces it again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cosmwasm_std::HexBinary;
+use openledger_attribution::{Evidence, Index, Trace};
+use openledger_client::contracts::Reader;
+use openledger_node::engine::{Model, ReplayReport, ReplayRequest, MANIFEST_FILE};
+use openledger_node::ledger::parse_receipts;
+use openledger_node::request::{self, Endpoint};
+use openledger_node::serve::{build_index, check_manifest};
+use openledger_types::api::{AnswerBundle, EvidencePiece};
+use openledger_types::formats::SignedReceipt;
+use openledger_types::merkle::Hash;
+use openledger_types::msg::escrow::SessionResponse;
+use openledger_types::msg::model_registry::ModelVersionResponse;
+use serde::Serialize;
+
+use crate::check::{check_bundle, Check, Checks, Pins};
+use crate::context::{make_private_dir, write_private, Context};
+use crate::error::{Class, CliError, Result};
+use crate::model::{blocking, load_corpus, plain_name};
+use crate::{node_http, progress};
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verification {
+    /// Receipt's id.
+    pub receipt_id: String,
+    /// Whether all checks hold.
+    pub holds: bool,
+    /// Every check.
+    pub checks: Vec<Check>,
+    /// How exactly answers of this model repeat.
+    pub numeric_class: String,
+    /// Tokens replayed.
+    pub tokens: usize,
+    /// Tokens that lose by a margin within the class's tolerance.
+    pub near_ties: usize,
+    /// Largest relative distance of a token's projections.
+    pub rel_l2_max: f64,
+    /// Its mean.
+    pub rel_l2_mean: f64,
+    /// The epoch that covers the receipt, when one does.
+    pub epoch: Option<u64>,
+    /// Where the receipt stands with settlement; being unsettled is no fault.
+    pub settlement: String,
+}
+
+impl Verification {
+    /// The checks that fail.
+    pub fn failures(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| !check.holds)
+    }
+}
+
+/// What comes out when an answer is computed again.
+#[derive(Clone, Debug, Default)]
+pub struct Recomputed {
+    /// Checks against the receipt.
+    pub checks: Checks,
+    /// The replay, when the request could be read.
+    pub replay: Option<ReplayReport>,
+    /// The trace, when the prompt could be read.
+    pub trace: Option<Trace>,
+}
+
+/// Replays and traces an answer again and compares both with its receipt. Pure.
+pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recomputed {
+    let receipt = &bundle.receipt.receipt;
+    let mut found = Recomputed::default();
+    let checks = &mut found.checks;
+    let asked = Endpoint::of(&bundle.endpoint).and_then(|endpoint| request::parse(endpoint, &bundle.body));
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(fault) => {
+            checks.add("request can be read", false, || fault.to_string());
+            return found;
+        }
+    };
+    checks.add("request names the model", asked.model.names(receipt.model_id, receipt.model_version), || {
+        format!("it asks model {} instead", asked.model.model_id)
+    });
+    let (Ok(seed), Ok(request_hash), Ok(commit_root)) = (
+        Hash::try_from(receipt.seed.as_slice()),
+        Hash::try_from(receipt.request_hash.as_slice()),
+        Hash::try_from(receipt.commit_root.as_slice()),
+    ) else {
+        checks.add("form of the receipt", false, || "a hash has not 32 bytes".into());
+        return found;
+    };
+    match model.encode_prompt(&asked.prompt) {
+        Err(error) => checks.add("prompt fits the model", false, || error.to_string()),
+        Ok(prompt_tokens) => {
+            checks.add("tokens of the prompt", prompt_tokens.len() == receipt.tokens_in as usize, || {
+                format!("{} instead of {}", prompt_tokens.len(), receipt.tokens_in)
+            });
+            let decoding = asked.decoding(model.context(), prompt_tokens.len());
+            checks.add(
+                "decoding as asked",
+                decoding.as_ref().is_ok_and(|decoding| *decoding == receipt.decoding),
+                || "tokens were chosen in another way than the request says".into(),
+            );
+            let replayed = model.replay(&ReplayRequest {
+                request: openledger_node::engine::GenRequest {
+                    prompt_tokens,
+                    decoding: receipt.decoding,
+                    seed,
+                    request_hash,
+                    stop: asked.stop.clone(),
+                },
+                tokens: bundle.tokens.clone(),
+                outcome: receipt.outcome,
+                trace: bundle.trace.to_vec(),
+                commit_root,
+            });
+            match replayed {
+                Err(error) => checks.add("replay of the answer", false, || error.to_string()),
+                Ok(report) => {
+                    checks.add("replay of the answer", report.passes(), || report.failures().join("; "));
+                    checks.add("text of the answer", report.text == bundle.answer, || {
+                        "the tokens give another text".into()
+                    });
+                    found.replay = Some(report);
+                }
+            }
+        }
+    }
+    let trace = index.trace(&asked.prompt, &bundle.answer, &seed);
+    checks.add("shares recomputed", trace.shares == receipt.shares, || {
+        format!("{} contributions earn otherwise than the receipt says", trace.shares.len())
+    });
+    checks.add("part without evidence", trace.no_evidence_bps == receipt.no_evidence, || {
+        format!("{} instead of {} basis points", trace.no_evidence_bps, receipt.no_evidence)
+    });
+    let pieces: Vec<EvidencePiece> = trace
+        .pieces
+        .iter()
+        .map(|p| EvidencePiece {
+            answer_start: p.answer_start,
+            len: p.len,
+            contribution_id: p.contribution_id,
+            source_start: p.source_start,
+        })
+        .collect();
+    checks.add("evidence recomputed", pieces == bundle.evidence, || {
+        format!("{} pieces instead of {}, or others", pieces.len(), bundle.evidence.len())
+    });
+    let root = Evidence::new(&trace).root();
+    checks.add("evidence root recomputed", receipt.evidence_root.as_slice() == root, || {
+        "the data give another root".into()
+    });
+    found.trace = Some(trace);
+    found
+}
+
+/// A model version with its data, fetched and compared with the chain, ready for any number of answers.
+pub struct Prepared {
+    /// What the chain says of the version.
+    pub version: ModelVersionResponse,
+    /// Contributor of each contribution.
+    pub contributors: BTreeMap<u64, String>,
+    model: Arc<Model>,
+    index: Arc<Index>,
+    checks: Vec<Check>,
+    /// Receipts of epochs that were read, by (node, denom, epoch).
+    epochs: Mutex<BTreeMap<(u64, String, u64), Arc<Vec<SignedReceipt>>>>,
+}
+
+/// Fetches a model version and its data from `node` into `cache_dir`, which should be fresh and empty,
+/// and compares everything with the chain.
+///
+/// # Errors
+/// Of chain, node or disk; class verification when a blob, the model or the data do not match the chain.
+pub async fn prepare(
+    ctx: &Context,
+    model_id: u64,
+    version: u32,
+    node: &str,
+    cache_dir: &Path,
+) -> Result<Prepared> {
+    let reader = ctx.reader().await?;
+    let node = node.trim_end_matches('/');
+    let version = reader.model_version(model_id, version).await?;
+    let mut checks = Checks::default();
+
+    let manifest_bytes = node_http::get_blob(&ctx.http, node, &version.manifest.root.to_hex()).await?;
+    let manifest = check_manifest(&version, &manifest_bytes)?;
+    checks.add("manifest as registered on chain", true, String::new);
+    let bar = progress::bar(ctx, manifest.files.len() as u64, "fetching the model");
+    make_private_dir(cache_dir)?;
+    write_private(&cache_dir.join(MANIFEST_FILE), &manifest_bytes)?;
+    for file in &manifest.files {
+        let path = cache_dir.join(plain_name(&file.name)?);
+        let bytes = node_http::get_blob(&ctx.http, node, &file.blob.root.to_hex()).await?;
+        if bytes.len() as u64 != file.blob.len {
+            return Err(CliError::new(
+                Class::Verification,
+                "E-CLI-065",
+                format!("{} has {} bytes, the manifest says {}", file.name, bytes.len(), file.blob.len),
+                "do not use this model: its manifest is wrong",
+            ));
+        }
+        write_private(&path, &bytes)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let dir = cache_dir.to_path_buf();
+    let model = blocking(move || Ok(Model::load(&dir)?)).await.map_err(|error| match error.class {
+        // The files came whole; what does not load is not what the chain describes.
+        Class::File if error.code != "E-MODEL-001" => CliError { class: Class::Verification, ..error },
+        _ => error,
+    })?;
+    checks.add("weights, tokenizer and configuration as in the manifest", true, String::new);
+
+    let docs = load_corpus(ctx, &reader, &version.datanets, node).await?;
+    checks.add("data against the sealed roots", true, String::new);
+    let contributors =
+        docs.iter().map(|doc| (doc.facts.contribution_id, doc.facts.contributor.clone())).collect();
+    let index = blocking(move || build_index(docs)).await?;
+    Ok(Prepared {
+        version,
+        contributors,
+        model: Arc::new(model),
+        index: Arc::new(index),
+        checks: checks.0,
+        epochs: Mutex::default(),
+    })
+}
+
+impl Prepared {
+    /// The index over the data, for showing traces.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Verifies one answer of this model version. Checks that fail are in the result.
+    ///
+    /// # Errors
+    /// Of the chain, or when the answer is one of another model version.
+    pub async fn verify(&self, ctx: &Context, bundle: &AnswerBundle) -> Result<Verification> {
+        let reader = ctx.reader().await?;
+        let receipt = &bundle.receipt.receipt;
+        if (receipt.model_id, receipt.model_version) != (self.version.model_id, self.version.version) {
+            return Err(CliError::usage(format!(
+                "the answer is one of model {}:{}, not of {}:{}",
+                receipt.model_id, receipt.model_version, self.version.model_id, self.version.version
+            )));
+        }
+        let session = reader.session(receipt.session_id).await?;
+        let mut checks = Checks(self.checks.clone());
+        let Some(node) = session.nodes.iter().find(|n| n.node_id == receipt.node_id) else {
+            checks.add("node of the session", false, || format!("node {} is not in it", receipt.node_id));
+            return Ok(self.result(bundle, checks, None, None, "not looked for".into()));
+        };
+        let chain_id = &reader.chain().config().chain_id;
+        let pins = Pins::new(chain_id, &reader.contracts().payable_escrow, &session, node, &self.version);
+        checks.0.extend(check_bundle(&pins, bundle));
+        checks.add("model of the session", session_is_of(&session, &self.version), || {
+            format!("the session pays for {}:{}", session.model_id, session.model_version)
+        });
+        // The escrow settles by the key pinned at opening; it must be the one on record at that height.
+        let on_record = reader.node_key(receipt.node_id, session.opened_at).await?;
+        checks.add("node key on record", on_record.as_ref() == Some(&node.node_key), || {
+            "the registry knows another key for that height".into()
+        });
+        checks.add("height within the session", receipt.height >= session.opened_at, || {
+            format!("height {} is before the opening at {}", receipt.height, session.opened_at)
+        });
+
+        let (model, index, copy) = (self.model.clone(), self.index.clone(), bundle.clone());
+        let again = blocking(move || Ok(recompute(&model, &index, &copy))).await?;
+        checks.0.extend(again.checks.0);
+        let settled = receipt.sequence <= node.log.count;
+        let (epoch, settlement) =
+            self.settlement(ctx, &reader, bundle, &session, settled, &mut checks).await?;
+        Ok(self.result(bundle, checks, again.replay, epoch, settlement))
+    }
+
+    fn result(
+        &self,
+        bundle: &AnswerBundle,
+        checks: Checks,
+        replay: Option<ReplayReport>,
+        epoch: Option<u64>,
+        settlement: String,
+    ) -> Verification {
+        let replay = replay.as_ref();
+        Verification {
+            receipt_id: hex::encode(bundle.receipt.receipt.digest()),
+            holds: checks.hold() && replay.is_some(),
+            checks: checks.0,
+            numeric_class: self.version.numeric_class.as_str().into(),
+            tokens: replay.map_or(0, |r| r.tokens),
+            near_ties: replay.map_or(0, |r| r.near_ties),
+            rel_l2_max: replay.map_or(0.0, |r| r.rel_l2_max),
+            rel_l2_mean: replay.map_or(0.0, |r| r.rel_l2_mean),
+            epoch,
+            settlement,
+        }
+    }
+
+    /// Looks for the receipt in the epochs of its node, the newest first. A receipt that is not settled
+    /// is no fault; another one settled under its sequence is.
+    async fn settlement(
+        &self,
+        ctx: &Context,
+        reader: &Reader,
+        bundle: &AnswerBundle,
+        session: &SessionResponse,
+        settled: bool,
+        checks: &mut Checks,
+    ) -> Result<(Option<u64>, String)> {
+        if !settled {
+            return Ok((None, "not settled yet".into()));
+        }
+        let receipt = &bundle.receipt.receipt;
+        let ledger = reader.ledger(receipt.node_id, &session.denom).await?;
+        for epoch in (1..=ledger.epoch).rev() {
+            let state = reader.epoch(receipt.node_id, &session.denom, epoch).await?;
+            let receipts = match self.receipts(ctx, reader, receipt.node_id, &session.denom, epoch).await {
+                Ok(receipts) => receipts,
+                Err(error) if error.class == Class::Node => {
+                    return Ok((
+                        None,
+                        format!("settled, but epoch {epoch} cannot be read: {}", error.message),
+                    ));
+                }
+                Err(error) => return Err(error),
+            };
+            let same = |r: &&SignedReceipt| {
+                r.receipt.session_id == receipt.session_id && r.receipt.sequence == receipt.sequence
+            };
+            if let Some(found) = receipts.iter().find(same) {
+                let equal = found.receipt.digest() == receipt.digest();
+                checks.add("the settled receipt", equal, || {
+                    format!("epoch {epoch} settles another receipt under this sequence")
+                });
+                let stage = if state.finalized { "final" } else { "in its challenge window" };
+                return Ok((Some(epoch), format!("settled in epoch {epoch}, {stage}")));
+            }
+        }
+        checks.add("the settled receipt", false, || {
+            "the chain settled it, but no epoch's receipts hold it".into()
+        });
+        Ok((None, "settled, in no epoch's receipts".into()))
+    }
+
+    async fn receipts(
+        &self,
+        ctx: &Context,
+        reader: &Reader,
+        node_id: u64,
+        denom: &str,
+        epoch: u64,
+    ) -> Result<Arc<Vec<SignedReceipt>>> {
+        let key = (node_id, denom.to_string(), epoch);
+        if let Some(known) = self.epochs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let commit = reader.epoch(node_id, denom, epoch).await?.commit;
+        let endpoint = reader.node(node_id).await?.endpoint;
+        let root = HexBinary::to_hex(&commit.receipts_blob.root);
+        let bytes = node_http::get_blob(&ctx.http, endpoint.trim_end_matches('/'), &root).await?;
+        let receipts = Arc::new(parse_receipts(&bytes, &commit.receipts_blob, &commit.receipts)?);
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, receipts.clone());
+        Ok(receipts)
+    }
+}
+
+fn session_is_of(session: &SessionResponse, version: &ModelVersionResponse) -> bool {
+    session.model_id == version.model_id && session.model_version == version.version
+}
+
+/// Verifies one answer: [`prepare`] and [`Prepared::verify`].
+///
+/// # Errors
+/// As theirs.
+pub async fn verify(
+    ctx: &Context,
+    bundle: &AnswerBundle,
+    cache_dir: &Path,
+    node: &str,
+) -> Result<Verification> {
+    let receipt = &bundle.receipt.receipt;
+    let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
+    prepared.verify(ctx, bundle).await
+}
+
+/// Reads a bundle: a file that `ask` wrote, or a receipt's id that the node is asked for.
+///
+/// # Errors
+/// When there is no such file and the node has no such receipt, or gives another.
+pub async fn read_bundle(ctx: &Context, name: &str) -> Result<AnswerBundle> {
+    let path = Path::new(name);
+    let is_id = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_id || path.exists() {
+        return crate::context::read_json(path);
+    }
+    let kept = ctx.home.join("answers").join(format!("{}.json", name.to_lowercase()));
+    if kept.exists() {
+        return crate::context::read_json(&kept);
+    }
+    let url = format!("{}/v1/receipts/{}", ctx.node_url()?, name.to_lowercase());
+    let bundle: AnswerBundle = node_http::get_json(&ctx.http, &url).await?;
+    if hex::encode(bundle.receipt.receipt.digest()) != name.to_lowercase() {
+        return Err(CliError::new(
+            Class::Verification,
+            "E-CLI-066",
+            "the node gives another receipt than was asked for",
+            "ask another node, or use the file that `openledger ask` wrote",
+        ));
+    }
+    Ok(bundle)
+}

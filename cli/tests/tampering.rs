@@ -1,0 +1,381 @@
+//! An answer that was changed anywhere does not verify: one flipped byte in voucher, receipt, body,
+//! nonce, answer, tokens, trace, evidence or share is found, by the pure checks or by computing the
+//! answer again.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+use std::sync::OnceLock;
+
+use cosmwasm_std::{Binary, HexBinary, Uint128};
+use openledger::check::{check_bundle, Check, Pins};
+use openledger::verify::recompute;
+use openledger_attribution::{Document, Evidence, Index};
+use openledger_client::Key;
+use openledger_node::engine::{GenRequest, Model, COMMIT_SCHEME};
+use openledger_node::request::{self, Endpoint};
+use openledger_node::train::{self, Recipe};
+use openledger_types::api::{AnswerBundle, EvidencePiece};
+use openledger_types::formats::{
+    request_hash, seed, Outcome, Receipt, SignedReceipt, SignedVoucher, SumRoot, VersionRef, Voucher,
+};
+use openledger_types::merkle::{chunk_root, CONTENT_CHUNK, ZERO_HASH};
+use openledger_types::money::answer_fee;
+
+const BODY: &[u8] = br#"{"model":"1:1","prompt":"the ledger pays","max_tokens":24,"temperature":0.5}"#;
+
+/// An honest answer with what is known to check it.
+struct Honest {
+    model: Model,
+    index: Index,
+    pins: Pins,
+    node_key: Key,
+    session_key: Key,
+    bundle: AnswerBundle,
+}
+
+fn honest() -> &'static Honest {
+    static HONEST: OnceLock<Honest> = OnceLock::new();
+    HONEST.get_or_init(make)
+}
+
+fn texts() -> Vec<String> {
+    let sentence = "the ledger pays every contributor for each answer that repeats its words exactly";
+    (0..4).map(|i| format!("document {i}: {}", format!("{sentence} and nobody else; ").repeat(40))).collect()
+}
+
+fn make() -> Honest {
+    let texts = texts();
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let versions = vec![VersionRef { datanet_id: 1, version: 1, root: HexBinary::from(&[7u8; 32]), size: 4 }];
+    let documents: Vec<train::Document> = texts
+        .iter()
+        .enumerate()
+        .map(|(i, text)| train::Document { contribution_id: i as u64 + 1, text })
+        .collect();
+    train::train(&Recipe::tiny(), &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))
+        .expect("the tiny recipe trains");
+    let model = Model::load(dir.path()).expect("what was trained loads");
+    let index = Index::build(
+        texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| Document {
+                contribution_id: i as u64 + 1,
+                contributor: format!("contributor{i}"),
+                priority: (i as u64 + 1, 0),
+                match_text: openledger_ingest::match_text(text),
+            })
+            .collect(),
+    )
+    .expect("the texts can be indexed");
+
+    let (node_key, session_key) = (Key::random().expect("random"), Key::random().expect("random"));
+    let pins = Pins {
+        chain_id: "test-1".into(),
+        contract: "escrow".into(),
+        session_id: 5,
+        denom: "uopen".into(),
+        session_key: HexBinary::from(&session_key.public_key()),
+        node_id: 2,
+        node_key: HexBinary::from(&node_key.public_key()),
+        model_id: 1,
+        model_version: 1,
+        datanets: versions,
+        price_in: 100,
+        price_out: 1_000,
+        min_fee: 10_000,
+    };
+    let nonce = [9u8; 32];
+    let hash = request_hash(BODY, &nonce);
+    let voucher = Voucher {
+        chain_id: pins.chain_id.clone(),
+        contract: pins.contract.clone(),
+        session_id: 5,
+        node_id: 2,
+        sequence: 1,
+        denom: pins.denom.clone(),
+        request_hash: HexBinary::from(&hash),
+        cumulative_max: Uint128::new(100_000),
+        acknowledged: SumRoot::empty(),
+    };
+    let asked = request::parse(Endpoint::Completions, BODY).expect("the body can be read");
+    let prompt_tokens = model.encode_prompt(&asked.prompt).expect("the prompt fits");
+    let decoding = asked.decoding(model.context(), prompt_tokens.len()).expect("the answer fits");
+    let seed = seed(&hash, 5, 2, 1);
+    let tokens_in = prompt_tokens.len() as u32;
+    let request = GenRequest { prompt_tokens, decoding, seed, request_hash: hash, stop: asked.stop.clone() };
+    let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
+    let trace = index.trace(&asked.prompt, &made.text, &seed);
+    let tokens_out = made.tokens.len() as u32;
+    let receipt = Receipt {
+        chain_id: pins.chain_id.clone(),
+        contract: pins.contract.clone(),
+        node_id: 2,
+        session_id: 5,
+        sequence: 1,
+        height: 10,
+        request_hash: HexBinary::from(&hash),
+        answer_root: HexBinary::from(&chunk_root(made.text.as_bytes(), CONTENT_CHUNK)),
+        answer_len: made.text.len() as u64,
+        model_id: 1,
+        model_version: 1,
+        datanets: pins.datanets.clone(),
+        tokens_in,
+        tokens_out,
+        fee: Uint128::new(
+            answer_fee(tokens_in, tokens_out, pins.price_in, pins.price_out, pins.min_fee).expect("small"),
+        ),
+        decoding,
+        seed: HexBinary::from(&seed),
+        commit_scheme: COMMIT_SCHEME.into(),
+        commit_root: HexBinary::from(&made.commit_root),
+        signature_scheme: "none".into(),
+        signature_root: HexBinary::from(&ZERO_HASH),
+        evidence_root: HexBinary::from(&Evidence::new(&trace).root()),
+        outcome: made.outcome,
+        shares: trace.shares.clone(),
+        no_evidence: trace.no_evidence_bps,
+    };
+    let evidence = trace
+        .pieces
+        .iter()
+        .map(|p| EvidencePiece {
+            answer_start: p.answer_start,
+            len: p.len,
+            contribution_id: p.contribution_id,
+            source_start: p.source_start,
+        })
+        .collect();
+    let bundle = AnswerBundle {
+        receipt: SignedReceipt {
+            signature: HexBinary::from(&node_key.sign_digest(&receipt.digest())),
+            receipt,
+        },
+        voucher: SignedVoucher {
+            signature: HexBinary::from(&session_key.sign_digest(&voucher.digest())),
+            voucher,
+        },
+        endpoint: Endpoint::Completions.path().into(),
+        body: Binary::from(BODY),
+        nonce: HexBinary::from(&nonce),
+        answer: made.text,
+        tokens: made.tokens,
+        trace: Binary::from(made.trace),
+        evidence,
+    };
+    Honest { model, index, pins, node_key, session_key, bundle }
+}
+
+fn failing(checks: Vec<Check>) -> Vec<&'static str> {
+    checks.into_iter().filter(|c| !c.holds).map(|c| c.name).collect()
+}
+
+/// Names of the checks that fail, without and with the model.
+fn failures(bundle: &AnswerBundle) -> (Vec<&'static str>, Vec<&'static str>) {
+    let honest = honest();
+    let again = recompute(&honest.model, &honest.index, bundle);
+    (failing(check_bundle(&honest.pins, bundle)), failing(again.checks.0))
+}
+
+fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let at = at % bytes.len();
+    bytes[at] ^= 1;
+    bytes
+}
+
+/// The change signed again by the node, as a node that lies would do.
+fn signed_again(mut bundle: AnswerBundle) -> AnswerBundle {
+    let digest = bundle.receipt.receipt.digest();
+    bundle.receipt.signature = HexBinary::from(&honest().node_key.sign_digest(&digest));
+    bundle
+}
+
+#[test]
+fn an_honest_answer_verifies() {
+    let bundle = &honest().bundle;
+    assert_eq!(failures(bundle), (vec![], vec![]));
+    assert!(
+        !bundle.tokens.is_empty() && !bundle.evidence.is_empty() && !bundle.receipt.receipt.shares.is_empty()
+    );
+    // As it stands in the file and in the node's answer.
+    let read: AnswerBundle = serde_json::from_slice(&serde_json::to_vec(bundle).unwrap()).unwrap();
+    assert_eq!(&read, bundle);
+}
+
+#[test]
+fn a_flipped_byte_in_a_signature_fails() {
+    for at in [0, 31, 32, 63] {
+        let mut bundle = honest().bundle.clone();
+        bundle.receipt.signature = HexBinary::from(flipped(&bundle.receipt.signature, at));
+        assert_eq!(failures(&bundle).0, ["receipt signed by the node key"]);
+        let mut bundle = honest().bundle.clone();
+        bundle.voucher.signature = HexBinary::from(flipped(&bundle.voucher.signature, at));
+        assert_eq!(failures(&bundle).0, ["voucher signed by the session key"]);
+    }
+}
+
+#[test]
+fn every_changed_field_of_the_receipt_fails() {
+    let changes: Vec<(&str, fn(&mut Receipt))> = vec![
+        ("chain_id", |r| r.chain_id.push('x')),
+        ("contract", |r| r.contract.push('x')),
+        ("node_id", |r| r.node_id += 1),
+        ("session_id", |r| r.session_id += 1),
+        ("sequence", |r| r.sequence += 1),
+        ("height", |r| r.height += 1),
+        ("request_hash", |r| r.request_hash = HexBinary::from(flipped(&r.request_hash, 3))),
+        ("answer_root", |r| r.answer_root = HexBinary::from(flipped(&r.answer_root, 3))),
+        ("answer_len", |r| r.answer_len += 1),
+        ("model_id", |r| r.model_id += 1),
+        ("model_version", |r| r.model_version += 1),
+        ("datanets", |r| r.datanets.clear()),
+        ("tokens_in", |r| r.tokens_in += 1),
+        ("tokens_out", |r| r.tokens_out += 1),
+        ("fee", |r| r.fee += Uint128::one()),
+        ("temperature", |r| r.decoding.temperature_milli += 1),
+        ("max_tokens", |r| r.decoding.max_tokens -= 1),
+        ("seed", |r| r.seed = HexBinary::from(flipped(&r.seed, 3))),
+        ("commit_root", |r| r.commit_root = HexBinary::from(flipped(&r.commit_root, 3))),
+        ("evidence_root", |r| r.evidence_root = HexBinary::from(flipped(&r.evidence_root, 3))),
+        ("outcome", |r| {
+            r.outcome = if r.outcome == Outcome::Stop { Outcome::Length } else { Outcome::Stop };
+        }),
+        ("shares", |r| {
+            r.shares[0].bps -= 1;
+            r.no_evidence += 1;
+        }),
+    ];
+    for (name, change) in changes {
+        let mut bundle = honest().bundle.clone();
+        change(&mut bundle.receipt.receipt);
+        let (plain, _) = failures(&bundle);
+        assert!(plain.contains(&"receipt signed by the node key"), "{name}");
+        // A node that signs the lie is found as well, but for the height, which only bounds its key.
+        let (plain, again) = failures(&signed_again(bundle));
+        assert_eq!(plain.is_empty() && again.is_empty(), name == "height", "{name}");
+    }
+}
+
+#[test]
+fn rule_s2_a_share_moved_to_another_contribution_fails_though_signed() {
+    let mut bundle = honest().bundle.clone();
+    let shares = &mut bundle.receipt.receipt.shares;
+    let last = shares.len() - 1;
+    shares[last].contribution_id += 100;
+    let (plain, again) = failures(&signed_again(bundle));
+    assert_eq!((plain, again), (vec![], vec!["shares recomputed"]));
+}
+
+#[test]
+fn rule_s5_another_body_or_nonce_fails() {
+    for at in 0..BODY.len() {
+        let mut bundle = honest().bundle.clone();
+        bundle.body = Binary::from(flipped(&bundle.body, at));
+        assert!(failures(&bundle).0.contains(&"request hash over body and nonce (S5)"), "{at}");
+    }
+    let mut bundle = honest().bundle.clone();
+    bundle.nonce = HexBinary::from(flipped(&bundle.nonce, 31));
+    assert!(failures(&bundle).0.contains(&"request hash over body and nonce (S5)"));
+    bundle.nonce = HexBinary::from(&[1u8; 31]);
+    assert!(failures(&bundle).0.contains(&"request hash over body and nonce (S5)"));
+}
+
+#[test]
+fn another_answer_fails() {
+    let mut bundle = honest().bundle.clone();
+    let changed = flipped(bundle.answer.as_bytes(), 0);
+    bundle.answer = String::from_utf8_lossy(&changed).into_owned();
+    let (plain, again) = failures(&bundle);
+    assert!(plain.contains(&"answer root and length (S2)"));
+    assert!(again.contains(&"text of the answer"));
+    // Signed for by the node, the replay still finds it.
+    let root = chunk_root(bundle.answer.as_bytes(), CONTENT_CHUNK);
+    bundle.receipt.receipt.answer_root = HexBinary::from(&root);
+    bundle.receipt.receipt.answer_len = bundle.answer.len() as u64;
+    assert!(failures(&signed_again(bundle)).1.contains(&"text of the answer"));
+}
+
+#[test]
+fn other_tokens_or_another_trace_fail() {
+    let mut bundle = honest().bundle.clone();
+    bundle.tokens[0] ^= 1;
+    let (plain, again) = failures(&bundle);
+    assert!(plain.contains(&"commitment over tokens and trace") && again.contains(&"replay of the answer"));
+    let mut bundle = honest().bundle.clone();
+    bundle.tokens.pop();
+    assert!(failures(&bundle).0.contains(&"commitment over tokens and trace"));
+    for at in [0, 3, 64] {
+        let mut bundle = honest().bundle.clone();
+        bundle.trace = Binary::from(flipped(&bundle.trace, at));
+        let (plain, again) = failures(&bundle);
+        assert!(
+            plain.contains(&"commitment over tokens and trace") && again.contains(&"replay of the answer")
+        );
+    }
+}
+
+#[test]
+fn other_evidence_fails() {
+    let changes: [fn(&mut EvidencePiece); 4] =
+        [|p| p.answer_start += 1, |p| p.len -= 1, |p| p.contribution_id += 1, |p| p.source_start += 1];
+    for change in changes {
+        let mut bundle = honest().bundle.clone();
+        change(&mut bundle.evidence[0]);
+        let (plain, again) = failures(&bundle);
+        assert_eq!((plain, again), (vec!["evidence root"], vec!["evidence recomputed"]));
+    }
+    let mut bundle = honest().bundle.clone();
+    bundle.evidence.clear();
+    assert!(!failures(&bundle).0.is_empty());
+}
+
+#[test]
+fn rule_s1_a_voucher_that_promises_less_or_something_else_fails() {
+    let changes: [fn(&mut Voucher); 6] = [
+        |v| v.cumulative_max = Uint128::one(),
+        |v| v.sequence += 1,
+        |v| v.session_id += 1,
+        |v| v.denom.push('x'),
+        |v| v.chain_id.push('x'),
+        |v| v.request_hash = HexBinary::from(&ZERO_HASH),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut bundle = honest().bundle.clone();
+        change(&mut bundle.voucher.voucher);
+        assert!(failures(&bundle).0.contains(&"voucher signed by the session key"));
+        let digest = bundle.voucher.voucher.digest();
+        bundle.voucher.signature = HexBinary::from(&honest().session_key.sign_digest(&digest));
+        assert!(!failures(&bundle).0.is_empty(), "change {number}");
+    }
+}
+
+#[test]
+fn garbage_is_refused_without_a_panic() {
+    let mut bundle = honest().bundle.clone();
+    bundle.receipt.receipt.seed = HexBinary::from(&[1u8; 3]);
+    bundle.receipt.receipt.commit_root = HexBinary::default();
+    assert!(!failures(&bundle).1.is_empty());
+    let mut bundle = honest().bundle.clone();
+    bundle.tokens = vec![u32::MAX; 10_000];
+    assert!(failures(&bundle).1.contains(&"replay of the answer"));
+    let mut bundle = honest().bundle.clone();
+    bundle.tokens.clear();
+    bundle.trace = Binary::default();
+    assert!(failures(&bundle).1.contains(&"replay of the answer"));
+    let mut bundle = honest().bundle.clone();
+    bundle.endpoint = "/elsewhere".into();
+    bundle.body = Binary::default();
+    assert_eq!(failures(&bundle).1, ["request can be read"]);
+    let mut bundle = honest().bundle.clone();
+    bundle.evidence = vec![
+        EvidencePiece {
+            answer_start: u64::MAX,
+            len: u32::MAX,
+            contribution_id: 0,
+            source_start: u64::MAX
+        };
+        100
+    ];
+    assert!(failures(&bundle).0.contains(&"evidence root"));
+}
