@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{Engine, BASE64_STANDARD};
 use cosmrs::proto::cosmos::auth::v1beta1::{
     ModuleAccount, QueryAccountInfoRequest, QueryAccountInfoResponse, QueryModuleAccountByNameRequest,
     QueryModuleAccountByNameResponse,
@@ -308,7 +309,12 @@ impl Chain {
             return Err(Error::TxFailed { hash, height, codespace, code, log });
         }
         let events = result.events.into_iter().map(Event::from).collect();
-        Ok(TxResult { hash, height, gas_used, gas_wanted, events, data: result.data.to_vec() })
+        // tendermint-rpc 0.40 hands the field on as the base64 text that the node writes.
+        let data = BASE64_STANDARD.decode(&result.data).map_err(|e| Error::Malformed {
+            what: format!("data of transaction {hash}"),
+            reason: e.to_string(),
+        })?;
+        Ok(TxResult { hash, height, gas_used, gas_wanted, events, data })
     }
 
     /// Waits until a transaction that was sent stands in a block, up to the settings' time or until
@@ -389,7 +395,8 @@ pub(crate) fn to_height(height: u64) -> Result<Height> {
     Height::try_from(height).map_err(|e| Error::Input { what: "height", reason: e.to_string() })
 }
 
-/// The error itself, without the report of where it came from.
+/// The error with its causes, on one line: "HTTP error: … connection refused".
 fn first_line(error: &tendermint_rpc::Error) -> String {
-    shorten(&error.detail().to_string()).lines().next().unwrap_or_default().to_string()
+    let text = format!("{:#}", error.trace());
+    shorten(text.lines().next().unwrap_or_default())
 }

@@ -64,6 +64,7 @@ async fn the_endpoint_is_checked() {
     let error = Chain::connect(nobody).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }) && error.retryable(), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
     for rpc in ["ftp://127.0.0.1", "nonsense", "ws://127.0.0.1:1"] {
         let error = Chain::connect(ChainConfig { rpc: rpc.into(), ..config.clone() }).await.unwrap_err();
         assert!(matches!(error, Error::Config { field: "rpc", .. }), "{rpc}: {error}");
