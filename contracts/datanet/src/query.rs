@@ -13,8 +13,8 @@ use openledger_types::msg::datanet::{
 
 use crate::execute::seal;
 use crate::state::{
-    self, Contribution, Datanet, BONDS, BY_DATANET, BY_MATCH, DATANETS, KEY_GRANTS, LEAVES, PARAMS, TOTALS,
-    VERSIONS,
+    self, Contribution, Datanet, Fate, BONDS, BY_DATANET, BY_MATCH, DATANETS, KEY_GRANTS, LEAVES, PARAMS,
+    TOTALS, VERSIONS,
 };
 use crate::ContractError;
 
@@ -33,7 +33,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
         QueryMsg::Datanets { start_after, limit } => to_json_binary(&datanets(deps, start_after, limit)?),
         QueryMsg::Commit { commit_id } => to_json_binary(&commit(deps, commit_id)?),
         QueryMsg::Contribution { contribution_id } => {
-            to_json_binary(&contribution_response(state::contribution(deps.storage, contribution_id)?))
+            to_json_binary(&contribution_response(deps, contribution_id)?)
         }
         QueryMsg::Contributions { datanet_id, start_after, limit } => {
             to_json_binary(&contributions(deps, datanet_id, start_after, limit)?)
@@ -56,6 +56,7 @@ fn config(deps: Deps) -> Result<ConfigResponse, ContractError> {
 }
 
 fn datanet_response(deps: Deps, datanet_id: u64, datanet: Datanet) -> Result<DatanetResponse, ContractError> {
+    let stats = state::stats(deps.storage, datanet_id)?;
     Ok(DatanetResponse {
         datanet_id,
         owner: datanet.owner.into_string(),
@@ -67,9 +68,9 @@ fn datanet_response(deps: Deps, datanet_id: u64, datanet: Datanet) -> Result<Dat
         public_identity: datanet.public_identity,
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
-        contributions: datanet.contributions,
-        bytes: datanet.bytes,
-        latest_version: datanet.latest_version,
+        contributions: stats.contributions,
+        bytes: stats.bytes,
+        latest_version: stats.latest_version,
         leaves: seal::leaves(deps.storage, datanet_id)?,
     })
 }
@@ -106,9 +107,10 @@ fn commit(deps: Deps, commit_id: u64) -> Result<CommitResponse, ContractError> {
     })
 }
 
-fn contribution_response(contribution: Contribution) -> ContributionResponse {
-    let Contribution { facts, title, status, duplicate_of, version, position } = contribution;
-    ContributionResponse { facts, title, status, duplicate_of, version, position }
+fn contribution_response(deps: Deps, contribution_id: u64) -> Result<ContributionResponse, ContractError> {
+    let Contribution { facts, title } = state::contribution(deps.storage, contribution_id)?;
+    let Fate { status, duplicate_of, version, position } = state::fate(deps.storage, contribution_id)?;
+    Ok(ContributionResponse { facts, title, status, duplicate_of, version, position })
 }
 
 fn contributions(
@@ -123,7 +125,7 @@ fn contributions(
         .prefix(datanet_id)
         .keys(deps.storage, start, None, Order::Ascending)
         .take(paging::limit(limit))
-        .map(|id| Ok(contribution_response(state::contribution(deps.storage, id?)?)))
+        .map(|id| contribution_response(deps, id?))
         .collect::<Result<_, ContractError>>()?;
     Ok(ContributionsResponse { contributions })
 }

@@ -61,6 +61,12 @@ pub struct Datanet {
     pub min_data_bps: u16,
     /// Least fee for each token of an answer, in base units.
     pub floor_per_token: Uint128,
+}
+
+/// What grows with a datanet, kept apart so that a reveal does not rewrite its texts.
+#[cw_serde]
+#[derive(Default)]
+pub struct Stats {
     /// Contributions so far.
     pub contributions: u64,
     /// Bytes of their content texts.
@@ -94,14 +100,19 @@ pub struct Commit {
     pub ended: bool,
 }
 
-/// A contribution.
+/// A contribution; never changes.
 #[cw_serde]
 pub struct Contribution {
-    /// What versions commit; never changes.
+    /// What versions commit.
     pub facts: ContributionFacts,
     /// Name shown to people.
     pub title: String,
-    /// What has become of it.
+}
+
+/// What has become of a contribution, kept apart so that a seal does not rewrite its facts.
+#[cw_serde]
+pub struct Fate {
+    /// Where it stands.
     pub status: ContributionStatus,
     /// The original, when it is a duplicate.
     pub duplicate_of: Option<u64>,
@@ -109,6 +120,12 @@ pub struct Contribution {
     pub version: Option<u32>,
     /// Its position in the version tree.
     pub position: Option<u64>,
+}
+
+impl Default for Fate {
+    fn default() -> Self {
+        Fate { status: ContributionStatus::Accepted, duplicate_of: None, version: None, position: None }
+    }
 }
 
 /// The version tree of a datanet as an append-only log.
@@ -133,6 +150,9 @@ pub const TOTALS: Item<Totals> = Item::new("totals");
 /// Key: datanet.
 pub const DATANETS: Map<u64, Datanet> = Map::new("datanets");
 
+/// What grows with a datanet; absent before the first contribution. Key: datanet.
+pub const STATS: Map<u64, Stats> = Map::new("stats");
+
 /// Key: commit.
 pub const COMMITS: Map<u64, Commit> = Map::new("commits");
 
@@ -142,6 +162,9 @@ pub const OPEN_COMMITS: Map<(u64, Slot), u64> = Map::new("open_commits");
 
 /// Key: contribution.
 pub const CONTRIBUTIONS: Map<u64, Contribution> = Map::new("contributions");
+
+/// What has become of contributions; absent while they wait for a version. Key: contribution.
+pub const FATES: Map<u64, Fate> = Map::new("fates");
 
 /// Contributions of a datanet. Key: (datanet, contribution).
 pub const BY_DATANET: Map<(u64, u64), ()> = Map::new("by_datanet");
@@ -186,6 +209,16 @@ pub fn contribution(storage: &dyn Storage, contribution_id: u64) -> Result<Contr
     CONTRIBUTIONS
         .may_load(storage, contribution_id)?
         .ok_or(ContractError::ContributionNotFound { contribution_id })
+}
+
+/// What has grown with a datanet.
+pub fn stats(storage: &dyn Storage, datanet_id: u64) -> Result<Stats, ContractError> {
+    Ok(STATS.may_load(storage, datanet_id)?.unwrap_or_default())
+}
+
+/// What has become of a contribution.
+pub fn fate(storage: &dyn Storage, contribution_id: u64) -> Result<Fate, ContractError> {
+    Ok(FATES.may_load(storage, contribution_id)?.unwrap_or_default())
 }
 
 impl Commit {

@@ -1,1 +1,70 @@
+//! A whole OpenLedger in memory, for tests of contracts and of whatever talks to them.
+//!
+//! [`World`] runs all contracts on cw-multi-test with real secp256k1 signatures, real Merkle paths
+//! and real transaction indexes; nothing in it is stubbed but the chain. The modules beside it play
+//! the other parts: [`Batch`] a contributor, [`Client`] a user's page, [`NodeModel`] a node with its
+//! ledger.
+//!
+//! The job from data to payout:
+//!
+//! ```
+//! use openledger_testing::{Answer, Document, NodeModel, World};
+//!
+//! let mut world = World::new();
+//! let (alice, user) = (world.account("alice"), world.account("user"));
+//!
+//! // Data: a datanet, ten contributions by Alice, a sealed version.
+//! let datanet = world.create_datanet(&alice)?;
+//! let given = world.contribute(&alice, datanet, Document::generate(1, 10))?;
+//! let version = world.seal(&alice, datanet)?;
+//!
+//! // A model that rests on it, a node that serves it, a session that pays.
+//! let model = world.register_model("developer", &[(datanet, version.version)])?;
+//! let mut node = NodeModel::register(&mut world, "node")?;
+//! let mut client = world.open_session(&user, model, &[(node.node_id, 1_000_000)])?;
+//!
+//! // Two answers, both tracing half of themselves to Alice's first document.
+//! for question in ["who?", "why?"] {
+//!     let voucher = client.ask(node.node_id, question, 100_000);
+//!     let receipt = node.answer(&world, &voucher, Answer::citing(&[(given[0], 5_000)]));
+//!     client.acknowledge(&receipt);
+//! }
+//! node.receive(&client.acknowledgement(node.node_id));
+//!
+//! // Settlement, the challenge window, a claim, a payout.
+//! let posting = node.post_epoch(&mut world, &[client.session_id])?;
+//! world.finalize(node.node_id)?;
+//! world.claim(&alice, posting.claims())?;
+//! let before = world.balance(&alice);
+//! world.withdraw(&alice)?;
+//! assert!(world.balance(&alice) > before);
+//! world.assert_invariants();
+//! # Ok::<(), openledger_testing::Refused>(())
+//! ```
 
+mod client;
+mod data;
+mod datanets;
+mod defaults;
+mod escrow;
+mod indexed;
+mod keys;
+mod models;
+mod node_model;
+mod nodes;
+mod refused;
+mod world;
+
+pub use client::Client;
+pub use data::{match_text, Batch, Document};
+pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
+pub use defaults::Profile;
+pub use keys::{age_recipient, Key};
+pub use models::{new_version, ModelRef};
+pub use node_model::{Answer, NodeModel, Posting};
+pub use nodes::register_msg;
+pub use refused::Refused;
+pub use world::{attribute, attributes, World, WorldBuilder};
+
+/// A result whose error is what a contract said.
+pub type Result<T> = std::result::Result<T, Refused>;

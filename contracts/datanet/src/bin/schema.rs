@@ -5,7 +5,7 @@ use openledger_types::msg::datanet::{ExecuteMsg, InstantiateMsg, MigrateMsg, Que
 
 fn main() {
     write_api! {
-        name: "openledger-datanet",
+        name: "datanet",
         instantiate: InstantiateMsg,
         execute: ExecuteMsg,
         query: QueryMsg,

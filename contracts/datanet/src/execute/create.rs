@@ -60,9 +60,6 @@ pub fn create_datanet(
         public_identity: keys.public_identity,
         min_data_bps: terms.min_data_bps,
         floor_per_token: terms.floor_per_token,
-        contributions: 0,
-        bytes: 0,
-        latest_version: 0,
     };
 
     COUNTERS.save(deps.storage, &counters)?;

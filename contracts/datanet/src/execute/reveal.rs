@@ -9,8 +9,8 @@ use openledger_types::msg::datanet::{ContributionStatus, RevealItem};
 use crate::execute::create::next;
 use crate::execute::priority_now;
 use crate::state::{
-    self, slot, Contribution, BONDS, BY_DATANET, BY_MATCH, COMMITS, CONTRIBUTIONS, COUNTERS, DATANETS,
-    OPEN_COMMITS, PENDING, TOTALS,
+    self, slot, Contribution, Fate, BONDS, BY_DATANET, BY_MATCH, COMMITS, CONTRIBUTIONS, COUNTERS, FATES,
+    OPEN_COMMITS, PENDING, STATS, TOTALS,
 };
 use crate::ContractError;
 
@@ -43,7 +43,8 @@ pub fn reveal(
     let late = env.block.height > commit.expires;
     let priority = if late { priority_now(&env) } else { commit.priority };
     let root = hash32("root", &commit.root)?;
-    let mut datanet = state::datanet(deps.storage, commit.datanet_id)?;
+    let license = state::datanet(deps.storage, commit.datanet_id)?.license;
+    let mut stats = state::stats(deps.storage, commit.datanet_id)?;
     let mut counters = COUNTERS.load(deps.storage)?;
     let opened = Uint128::from(items.len() as u128);
     let mut response = Response::new().add_attribute("action", "reveal");
@@ -57,14 +58,14 @@ pub fn reveal(
         check_item(&item)?;
         counters.contributions = next(counters.contributions)?;
         let contribution_id = counters.contributions;
-        let contribution = contribution(item, &datanet, &commit, contribution_id, priority);
+        let contribution = contribution(item, &license, &commit, contribution_id, priority);
         let replaced = claim_match(deps.storage, index, contribution_id, &contribution)?;
 
         commit.open(index);
         commit.revealed = commit.revealed.saturating_add(1);
-        datanet.contributions = next(datanet.contributions)?;
+        stats.contributions = next(stats.contributions)?;
         let bytes = Uint64::new(contribution.facts.content_len);
-        datanet.bytes = Uint64::new(datanet.bytes).checked_add(bytes)?.u64();
+        stats.bytes = Uint64::new(stats.bytes).checked_add(bytes)?.u64();
         CONTRIBUTIONS.save(deps.storage, contribution_id, &contribution)?;
         BY_DATANET.save(deps.storage, (commit.datanet_id, contribution_id), &())?;
         PENDING.save(deps.storage, (commit.datanet_id, slot(priority, contribution_id)), &contribution_id)?;
@@ -100,7 +101,7 @@ pub fn reveal(
     }
     TOTALS.save(deps.storage, &totals)?;
     COUNTERS.save(deps.storage, &counters)?;
-    DATANETS.save(deps.storage, commit.datanet_id, &datanet)?;
+    STATS.save(deps.storage, commit.datanet_id, &stats)?;
     COMMITS.save(deps.storage, commit_id, &commit)?;
     Ok(response.add_attribute("late", late.to_string()))
 }
@@ -108,7 +109,7 @@ pub fn reveal(
 /// The record of an opened leaf.
 fn contribution(
     item: RevealItem,
-    datanet: &state::Datanet,
+    license: &str,
     commit: &state::Commit,
     contribution_id: u64,
     priority: Priority,
@@ -126,13 +127,9 @@ fn contribution(
             match_hash: item.match_hash,
             blob: item.blob,
             media: item.media,
-            license: item.license.unwrap_or_else(|| datanet.license.clone()),
+            license: item.license.unwrap_or_else(|| license.to_string()),
         },
         title: item.title,
-        status: ContributionStatus::Accepted,
-        duplicate_of: None,
-        version: None,
-        position: None,
     }
 }
 
@@ -187,14 +184,17 @@ fn claim_match(
     let key = new.facts.match_hash.as_slice();
     let holder = BY_MATCH.may_load(storage, key)?;
     if let Some(holder_id) = holder {
-        let mut old = state::contribution(storage, holder_id)?;
+        let old = state::contribution(storage, holder_id)?;
         if old.facts.priority <= new.facts.priority {
             return Err(ContractError::MatchTaken { index, contribution_id: holder_id });
         }
         PENDING.remove(storage, (old.facts.datanet_id, slot(old.facts.priority, holder_id)));
-        old.status = ContributionStatus::Duplicate;
-        old.duplicate_of = Some(contribution_id);
-        CONTRIBUTIONS.save(storage, holder_id, &old)?;
+        let fate = Fate {
+            status: ContributionStatus::Duplicate,
+            duplicate_of: Some(contribution_id),
+            ..state::fate(storage, holder_id)?
+        };
+        FATES.save(storage, holder_id, &fate)?;
     }
     BY_MATCH.save(storage, key, &contribution_id)?;
     Ok(holder)

@@ -9,7 +9,7 @@ use openledger_types::msg::datanet::{ContributionStatus, VersionResponse};
 
 use crate::execute::priority_now;
 use crate::state::{
-    self, slot, Log, CONTRIBUTIONS, DATANETS, LEAVES, LOGS, OPEN_COMMITS, PENDING, SEALS, VERSIONS,
+    self, slot, Fate, Log, FATES, LEAVES, LOGS, OPEN_COMMITS, PENDING, SEALS, STATS, VERSIONS,
 };
 use crate::ContractError;
 
@@ -29,7 +29,7 @@ pub fn seal(
     limit: Option<u32>,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    let mut datanet = state::datanet(deps.storage, datanet_id)?;
+    let datanet = state::datanet(deps.storage, datanet_id)?;
     if datanet.owner != info.sender {
         return Err(CommonError::Unauthorized { role: "the datanet's owner" }.into());
     }
@@ -40,7 +40,8 @@ pub fn seal(
     let last = last_priority(deps.storage, &env, datanet_id, up_to)?;
     let (ids, more) = pending(deps.storage, datanet_id, last, limit as usize)?;
 
-    let version = datanet.latest_version.checked_add(1).ok_or(ContractError::BrokenLog { datanet_id })?;
+    let mut stats = state::stats(deps.storage, datanet_id)?;
+    let version = stats.latest_version.checked_add(1).ok_or(ContractError::BrokenLog { datanet_id })?;
     let log = take(deps.storage, datanet_id, version, &ids)?;
     let response = Response::new()
         .add_attribute("action", "seal")
@@ -59,10 +60,10 @@ pub fn seal(
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
     };
-    datanet.latest_version = version;
+    stats.latest_version = version;
     SEALS.remove(deps.storage, datanet_id);
     VERSIONS.save(deps.storage, (datanet_id, version), &sealed)?;
-    DATANETS.save(deps.storage, datanet_id, &datanet)?;
+    STATS.save(deps.storage, datanet_id, &stats)?;
     Ok(response.add_event(
         Event::new("version_sealed")
             .add_attribute("datanet_id", datanet_id.to_string())
@@ -158,15 +159,18 @@ fn take(
     let peaks = hash_path("peaks", &stored.peaks)?;
     let mut log = Frontier::from_parts(stored.size, peaks).ok_or_else(broken)?;
     for contribution_id in ids {
-        let mut contribution = state::contribution(storage, *contribution_id)?;
+        let facts = state::contribution(storage, *contribution_id)?.facts;
         let position = log.size();
-        log.push(contribution.facts.leaf()).ok_or_else(broken)?;
-        contribution.status = ContributionStatus::Sealed;
-        contribution.version = Some(version);
-        contribution.position = Some(position);
-        PENDING.remove(storage, (datanet_id, slot(contribution.facts.priority, *contribution_id)));
+        log.push(facts.leaf()).ok_or_else(broken)?;
+        let fate = Fate {
+            status: ContributionStatus::Sealed,
+            duplicate_of: None,
+            version: Some(version),
+            position: Some(position),
+        };
+        PENDING.remove(storage, (datanet_id, slot(facts.priority, *contribution_id)));
         LEAVES.save(storage, (datanet_id, position), contribution_id)?;
-        CONTRIBUTIONS.save(storage, *contribution_id, &contribution)?;
+        FATES.save(storage, *contribution_id, &fate)?;
     }
     let peaks = log.peaks().iter().map(HexBinary::from).collect();
     LOGS.save(storage, datanet_id, &Log { size: log.size(), peaks })?;

@@ -5,7 +5,7 @@ use openledger_types::msg::model_registry::{ExecuteMsg, InstantiateMsg, MigrateM
 
 fn main() {
     write_api! {
-        name: "openledger-model-registry",
+        name: "model-registry",
         instantiate: InstantiateMsg,
         execute: ExecuteMsg,
         query: QueryMsg,

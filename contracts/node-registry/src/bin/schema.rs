@@ -5,7 +5,7 @@ use openledger_types::msg::node_registry::{ExecuteMsg, InstantiateMsg, MigrateMs
 
 fn main() {
     write_api! {
-        name: "openledger-node-registry",
+        name: "node-registry",
         instantiate: InstantiateMsg,
         execute: ExecuteMsg,
         query: QueryMsg,

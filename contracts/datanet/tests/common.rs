@@ -1,0 +1,59 @@
+//! What the tests share.
+
+use cosmwasm_std::Addr;
+use cw_multi_test::AppResponse;
+use openledger_testing::{Document, Refused, World};
+use openledger_types::msg::datanet::{ExecuteMsg, QueryMsg};
+
+/// Bond of a leaf.
+pub const BOND: u128 = 10_000;
+
+/// Blocks within which a reveal keeps its priority.
+pub const REVEAL: u64 = 20;
+
+/// A world with a datanet of Alice's.
+pub struct Fixture {
+    pub world: World,
+    pub alice: Addr,
+    pub bob: Addr,
+    pub datanet_id: u64,
+}
+
+pub fn fixture() -> Fixture {
+    let mut world = World::builder().profile(|profile| profile.datanet.reveal_blocks = REVEAL).build();
+    let (alice, bob) = (world.account("alice"), world.account("bob"));
+    let datanet_id = world.create_datanet(&alice).unwrap();
+    Fixture { world, alice, bob, datanet_id }
+}
+
+impl Fixture {
+    /// Sends a message without coins.
+    pub fn send(&mut self, sender: &Addr, msg: &ExecuteMsg) -> Result<AppResponse, Refused> {
+        let datanet = self.world.datanet.clone();
+        self.world.execute(sender, &datanet, msg, &[])
+    }
+
+    /// Seals with these bounds.
+    pub fn seal(&mut self, up_to: Option<u64>, limit: Option<u32>) -> Result<AppResponse, Refused> {
+        let (alice, datanet_id) = (self.alice.clone(), self.datanet_id);
+        self.send(&alice, &ExecuteMsg::Seal { datanet_id, up_to, limit })
+    }
+
+    /// Asks the contract.
+    pub fn ask<T: serde::de::DeserializeOwned>(&self, msg: &QueryMsg) -> Result<T, Refused> {
+        self.world.query(&self.world.datanet, msg)
+    }
+
+    /// The counter of this name.
+    pub fn term(&self, name: &str) -> u128 {
+        let answer: openledger_types::msg::common::InvariantsResponse =
+            self.ask(&QueryMsg::Invariants {}).unwrap();
+        let term = answer.denoms[0].terms.iter().find(|term| term.name == name).unwrap();
+        cosmwasm_std::Uint128::try_from(term.amount).unwrap().u128()
+    }
+}
+
+/// One document with this text.
+pub fn text(text: &str) -> Vec<Document> {
+    vec![Document::new("title", text)]
+}

@@ -1,0 +1,284 @@
+//! All contracts on one simulated chain.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::rc::Rc;
+
+use cosmwasm_std::testing::MockApi;
+use cosmwasm_std::{coin, coins, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
+use cw_multi_test::{App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, SudoMsg};
+use openledger_types::msg::common::InvariantsResponse;
+use openledger_types::msg::{datanet, escrow, model_registry, node_registry};
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use crate::indexed::Indexed;
+use crate::{Profile, Refused, Result};
+
+/// Chain id of the simulated chain.
+const CHAIN_ID: &str = "openledger-1";
+
+/// Base units that every account starts with.
+const BALANCE: u128 = 1_000_000_000_000;
+
+/// A simulated chain with all contracts.
+pub struct World {
+    /// The simulation underneath.
+    pub app: App,
+    /// Denom of bonds and sessions.
+    pub denom: String,
+    /// Parameters that the contracts were set up with.
+    pub profile: Profile,
+    /// Owner and admin of all contracts.
+    pub owner: Addr,
+    /// The datanet contract.
+    pub datanet: Addr,
+    /// The model registry.
+    pub model_registry: Addr,
+    /// The node registry.
+    pub node_registry: Addr,
+    /// The escrow.
+    pub escrow: Addr,
+    balance: u128,
+    funded: BTreeSet<Addr>,
+    index: Rc<Cell<u32>>,
+}
+
+/// Sets a [`World`] up.
+pub struct WorldBuilder {
+    profile: Profile,
+    balance: u128,
+}
+
+impl WorldBuilder {
+    /// Changes parameters, the devnet's to begin with.
+    pub fn profile(mut self, change: impl FnOnce(&mut Profile)) -> Self {
+        change(&mut self.profile);
+        self
+    }
+
+    /// What every account starts with, in base units.
+    pub fn balance(mut self, balance: u128) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// Stores and instantiates everything; panics when parameters are refused.
+    pub fn build(self) -> World {
+        let api = MockApi::default().with_prefix("openledger");
+        let block = BlockInfo {
+            height: 1_000,
+            time: Timestamp::from_seconds(1_700_000_000),
+            chain_id: CHAIN_ID.into(),
+        };
+        let app = AppBuilder::new().with_api(api).with_block(block).build(|_, _, _| {});
+        let denom = self.profile.datanet.denom.clone();
+        let nowhere = Addr::unchecked("");
+        let mut world = World {
+            app,
+            denom,
+            profile: self.profile.clone(),
+            owner: api.addr_make("governance"),
+            datanet: nowhere.clone(),
+            model_registry: nowhere.clone(),
+            node_registry: nowhere.clone(),
+            escrow: nowhere,
+            balance: self.balance,
+            funded: BTreeSet::new(),
+            index: Rc::new(Cell::new(0)),
+        };
+        world.account("governance");
+        world.deploy(self.profile);
+        world
+    }
+}
+
+impl World {
+    /// A world with the devnet's parameters.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A world with other parameters.
+    pub fn builder() -> WorldBuilder {
+        WorldBuilder { profile: Profile::devnet("uopen"), balance: BALANCE }
+    }
+
+    fn deploy(&mut self, profile: Profile) {
+        let owner = self.owner.to_string();
+        self.datanet = self.instantiate(
+            "datanet",
+            Box::new(
+                ContractWrapper::new(
+                    openledger_datanet::contract::execute,
+                    openledger_datanet::contract::instantiate,
+                    openledger_datanet::contract::query,
+                )
+                .with_migrate(openledger_datanet::contract::migrate),
+            ),
+            &datanet::InstantiateMsg { owner: owner.clone(), params: profile.datanet },
+        );
+        self.model_registry = self.instantiate(
+            "model-registry",
+            Box::new(
+                ContractWrapper::new(
+                    openledger_model_registry::contract::execute,
+                    openledger_model_registry::contract::instantiate,
+                    openledger_model_registry::contract::query,
+                )
+                .with_migrate(openledger_model_registry::contract::migrate),
+            ),
+            &model_registry::InstantiateMsg {
+                owner: owner.clone(),
+                datanet: self.datanet.to_string(),
+                params: profile.model_registry,
+            },
+        );
+        self.node_registry = self.instantiate(
+            "node-registry",
+            Box::new(
+                ContractWrapper::new(
+                    openledger_node_registry::contract::execute,
+                    openledger_node_registry::contract::instantiate,
+                    openledger_node_registry::contract::query,
+                )
+                .with_migrate(openledger_node_registry::contract::migrate),
+            ),
+            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry },
+        );
+        self.escrow = self.instantiate(
+            "payable-escrow",
+            Box::new(
+                ContractWrapper::new(
+                    openledger_payable_escrow::contract::execute,
+                    openledger_payable_escrow::contract::instantiate,
+                    openledger_payable_escrow::contract::query,
+                )
+                .with_migrate(openledger_payable_escrow::contract::migrate),
+            ),
+            &escrow::InstantiateMsg {
+                owner,
+                model_registry: self.model_registry.to_string(),
+                node_registry: self.node_registry.to_string(),
+                params: profile.escrow,
+            },
+        );
+    }
+
+    /// Stores a contract and instantiates it with the owner as its admin.
+    pub fn instantiate(&mut self, label: &str, code: Box<dyn Contract<Empty>>, msg: &impl Serialize) -> Addr {
+        let code_id = self.app.store_code(Indexed::wrap(code, &self.index));
+        let owner = self.owner.clone();
+        let admin = Some(owner.to_string());
+        self.app
+            .instantiate_contract(code_id, owner, msg, &[], label, admin)
+            .unwrap_or_else(|error| panic!("{label}: {error}"))
+    }
+
+    /// The address of this name, with coins in it.
+    pub fn account(&mut self, name: &str) -> Addr {
+        let address = self.app.api().addr_make(name);
+        if self.funded.insert(address.clone()) {
+            self.mint(&address, coin(self.balance, self.denom.clone()));
+        }
+        address
+    }
+
+    /// Makes coins out of nothing.
+    pub fn mint(&mut self, to: &Addr, amount: Coin) {
+        let mint = BankSudo::Mint { to_address: to.to_string(), amount: vec![amount] };
+        self.app.sudo(SudoMsg::Bank(mint)).expect("the bank can mint");
+    }
+
+    /// Base units that an address holds.
+    pub fn balance(&self, address: &Addr) -> u128 {
+        let held = self.app.wrap().query_balance(address, &self.denom).expect("the bank answers");
+        Uint128::try_from(held.amount).expect("tests stay below 2^128").u128()
+    }
+
+    /// Coins of this world's denom.
+    pub fn coins(&self, amount: u128) -> Vec<Coin> {
+        coins(amount, self.denom.clone())
+    }
+
+    /// Height of the block that is being made.
+    pub fn height(&self) -> u64 {
+        self.app.block_info().height
+    }
+
+    /// Chain id.
+    pub fn chain_id(&self) -> String {
+        self.app.block_info().chain_id
+    }
+
+    /// Makes blocks of 5 seconds.
+    pub fn advance(&mut self, blocks: u64) {
+        self.index.set(0);
+        self.app.update_block(|block| {
+            block.height += blocks;
+            block.time = block.time.plus_seconds(5 * blocks);
+        });
+    }
+
+    /// Makes blocks until this height; does nothing when it has been.
+    pub fn advance_to(&mut self, height: u64) {
+        self.advance(height.saturating_sub(self.height()));
+    }
+
+    /// Sends one transaction with one message; the next one in the block has the next index.
+    pub fn execute<M: Serialize + Debug>(
+        &mut self,
+        sender: &Addr,
+        contract: &Addr,
+        msg: &M,
+        funds: &[Coin],
+    ) -> Result<AppResponse> {
+        let sent = self.app.execute_contract(sender.clone(), contract.clone(), msg, funds);
+        self.index.set(self.index.get() + 1);
+        sent.map_err(Refused::from)
+    }
+
+    /// Asks a contract.
+    pub fn query<T: DeserializeOwned>(&self, contract: &Addr, msg: &impl Serialize) -> Result<T> {
+        self.app.wrap().query_wasm_smart(contract, msg).map_err(Refused::from)
+    }
+
+    /// Answers of all contracts that hold coins, with their names.
+    pub fn invariants(&self) -> Vec<(&'static str, InvariantsResponse)> {
+        let answers = [
+            ("datanet", self.query(&self.datanet, &datanet::QueryMsg::Invariants {})),
+            ("node-registry", self.query(&self.node_registry, &node_registry::QueryMsg::Invariants {})),
+            ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
+        ];
+        answers.into_iter().map(|(name, answer)| (name, answer.expect("the contract answers"))).collect()
+    }
+
+    /// Panics unless every contract's coins cover what it owes (A2).
+    pub fn assert_invariants(&self) {
+        for (contract, answer) in self.invariants() {
+            assert!(answer.holds, "{contract}: {answer:?}");
+        }
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The value of `key` in the first event whose type ends with `event`.
+pub fn attribute(response: &AppResponse, event: &str, key: &str) -> Option<String> {
+    attributes(response, event, key).into_iter().next()
+}
+
+/// The values of `key` in all events whose type ends with `event`, in order.
+pub fn attributes(response: &AppResponse, event: &str, key: &str) -> Vec<String> {
+    response
+        .events
+        .iter()
+        .filter(|e| e.ty == event || e.ty.strip_prefix("wasm-") == Some(event))
+        .flat_map(|e| e.attributes.iter().filter(|a| a.key == key).map(|a| a.value.clone()))
+        .collect()
+}
