@@ -17,7 +17,8 @@ async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args().any(|arg| arg == "--json") => {
-            return fail(&CliError::usage(error.to_string().trim_end()), true);
+            let text = error.to_string();
+            return fail(&CliError::usage(text.trim_start_matches("error: ").trim_end()), true);
         }
         Err(error) => error.exit(),
     };

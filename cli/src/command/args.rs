@@ -69,6 +69,9 @@ pub enum Command {
     Verify(Verify),
     /// Conservation of money in the contracts, term by term
     Invariants,
+    /// The main job on a devnet; called by scripts/demo
+    #[command(hide = true)]
+    Demo(Box<openledger::demo::Args>),
     /// Completions for a shell, on standard output
     Completions {
         /// Shell

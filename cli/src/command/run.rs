@@ -9,7 +9,7 @@ use openledger::context::Context;
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::params::DENOM;
-use openledger::{ask, contribute, datanet, deploy, earnings, keys, model, params, session, show, verify};
+use openledger::{ask, contribute, datanet, demo, deploy, earnings, keys, model, params, session, show, verify};
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
 use openledger_types::formats::Account;
@@ -39,9 +39,12 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Claim(args) => claim(ctx, &out, args).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
         Command::Invariants => invariants(ctx, &out).await,
+        Command::Demo(args) => demo::run(ctx, *args).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "openledger", &mut std::io::stdout());
-            Ok(())
+            // Into memory first: the generator gives up when its reader has left.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "openledger", &mut script);
+            say(&String::from_utf8_lossy(&script))
         }
     }
 }
