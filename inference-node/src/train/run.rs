@@ -26,6 +26,9 @@ use crate::engine::{Error, Result, Tokenizer, TOKENIZER_FILE};
 /// Steps after which the speed is first known well enough to plan by it.
 const PROBE: u64 = 10;
 
+/// Says which documents the tokenizer beside it was trained on, while a run goes on.
+const MARK_FILE: &str = "tokenizer.mark";
+
 /// What came out of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainReport {
@@ -110,6 +113,7 @@ pub fn train(
     let (manifest, manifest_hash) = export::write(out_dir, &export)?;
     // The model is complete; a checkpoint that stays would only cost space.
     let _ = std::fs::remove_file(checkpoint::path(out_dir));
+    let _ = std::fs::remove_file(out_dir.join(MARK_FILE));
     Ok(TrainReport {
         manifest_hash,
         parameters: manifest.parameters,
@@ -122,7 +126,7 @@ pub fn train(
 /// The tokenizer of an interrupted run of the same documents, else a new one, kept in `out_dir`.
 fn tokenizer_for(recipe: &Recipe, documents: &[Document], hash: &Hash, out_dir: &Path) -> Result<Vec<u8>> {
     let path = out_dir.join(TOKENIZER_FILE);
-    let mark_path = out_dir.join("tokenizer.mark");
+    let mark_path = out_dir.join(MARK_FILE);
     let mark = format!("{} {} {}", hex::encode(hash), recipe.vocab, recipe.tokenizer_bytes);
     if checkpoint::path(out_dir).exists()
         && read_bounded(&mark_path, 1_024).is_ok_and(|m| m == mark.as_bytes())
