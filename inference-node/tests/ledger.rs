@@ -114,9 +114,9 @@ proptest! {
                 let grown = entry.leaf.cumulative.u128() - old.get(account).map_or(0, |l| l.cumulative.u128());
                 // L3: the details' sum is the growth; they are sorted by (receipt, contribution).
                 prop_assert_eq!(entry.leaf.detail.sum.u128(), grown);
-                prop_assert!(entry.details.windows(2).all(|w| {
-                    (w[0].receipt_id.as_slice(), w[0].contribution_id) < (w[1].receipt_id.as_slice(), w[1].contribution_id)
-                }));
+                let keys: Vec<_> =
+                    entry.details.iter().map(|d| (d.receipt_id.to_vec(), d.contribution_id)).collect();
+                prop_assert!(keys.windows(2).all(|w| w[0] < w[1]));
             }
 
             // L4: every share of every receipt has its entry, and each receipt's entries are its data part.

@@ -250,7 +250,7 @@ fn check_sequence(log: &SessionLog, sequence: u64, acknowledged: u64, limits: &L
     if sequence != next {
         return Err(conflict("E-PAY-011", format!("the next sequence is {next}, not {sequence}")));
     }
-    let in_flight = sequence.saturating_sub(acknowledged);
+    let in_flight = sequence.saturating_sub(acknowledged.max(log.acknowledged));
     if in_flight > u64::from(limits.in_flight) {
         return Err(Fault::new(
             Class::Conflict,

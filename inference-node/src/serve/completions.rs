@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::Json;
@@ -27,21 +28,28 @@ use super::node::Node;
 use super::payment::{self, Prices};
 use crate::fault::{Class, Fault, Result};
 use crate::journal::{Accepted, Limits, StoredRequest};
-use crate::request::{model_name, parse, Asked, Endpoint};
+use crate::request::{model_name, parse, Asked, Endpoint, MAX_BODY};
+
+/// A body, or what was wrong with its transfer.
+type Body = std::result::Result<Bytes, BytesRejection>;
 
 /// `POST /v1/completions`.
-pub async fn completions(State(node): State<Arc<Node>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn completions(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Response {
     serve(node, Endpoint::Completions, headers, body).await
 }
 
 /// `POST /v1/chat/completions`.
-pub async fn chat(State(node): State<Arc<Node>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn chat(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Response {
     serve(node, Endpoint::Chat, headers, body).await
 }
 
-async fn serve(node: Arc<Node>, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Response {
+async fn serve(node: Arc<Node>, endpoint: Endpoint, headers: HeaderMap, body: Body) -> Response {
     node.metrics.requests.fetch_add(1, Relaxed);
-    match handle(&node, endpoint, &headers, &body).await {
+    let result = match body {
+        Ok(body) => handle(&node, endpoint, &headers, &body).await,
+        Err(rejection) => Err(plain(transfer_fault(&rejection))),
+    };
+    match result {
         Ok(response) => response,
         Err((fault, required)) => {
             node.metrics.refused.fetch_add(1, Relaxed);
@@ -54,6 +62,18 @@ async fn serve(node: Arc<Node>, endpoint: Endpoint, headers: HeaderMap, body: By
             }
         }
     }
+}
+
+/// A body that did not arrive, or was larger than any question may be.
+fn transfer_fault(rejection: &BytesRejection) -> Fault {
+    let class =
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Class::TooLarge } else { Class::Invalid };
+    Fault::new(
+        class,
+        "E-REQ-003",
+        format!("the body was not taken: {rejection}; allowed are {MAX_BODY} bytes"),
+        "Shorten the prompt.",
+    )
 }
 
 /// A refusal, with what to pay when it is for want of payment.

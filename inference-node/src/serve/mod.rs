@@ -64,7 +64,17 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/ledgers/{denom}", get(sessions::ledger))
         .route("/v1/blobs/{root}", get(blobs::get).put(blobs::put))
         .merge(answers)
+        .fallback(unknown_path)
         .with_state(node)
+}
+
+async fn unknown_path(uri: axum::http::Uri) -> Fault {
+    Fault::new(
+        crate::fault::Class::NotFound,
+        "E-NODE-028",
+        format!("there is nothing at {}", uri.path()),
+        "See docs/api.md for the paths.",
+    )
 }
 
 /// Opens the port.

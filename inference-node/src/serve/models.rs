@@ -12,7 +12,7 @@ use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, Version
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
-use super::node::{blocking, lock, root_of, LocalBlobs, Node};
+use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::engine::{GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
@@ -200,6 +200,13 @@ impl Models {
         lock(&self.slots).insert(key, slot);
     }
 
+    fn why(&self, key: (u64, u32)) -> Option<String> {
+        match lock(&self.slots).get(&key) {
+            Some(Slot::Missing(why)) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
     fn is_ready(&self, key: (u64, u32)) -> bool {
         matches!(lock(&self.slots).get(&key), Some(Slot::Ready(_)))
     }
@@ -231,20 +238,23 @@ impl Node {
                 }
                 continue;
             };
-            self.models.set(key, Slot::Loading);
+            let why = self.models.why(key);
             let slot = match self.assemble(&info, manifest, scratch).await {
                 Ok(loaded) => {
                     tracing::info!(model = key.0, version = key.1, "model ready");
                     Slot::Ready(Arc::new(loaded))
                 }
                 Err(fault) => {
-                    tracing::warn!(
-                        model = key.0,
-                        version = key.1,
-                        code = fault.code,
-                        "model not ready: {}",
-                        fault.what
-                    );
+                    // Once for each reason, not at every round.
+                    if why.as_deref() != Some(&fault.to_string()) {
+                        tracing::warn!(
+                            model = key.0,
+                            version = key.1,
+                            code = fault.code,
+                            "model not ready: {}",
+                            fault.what
+                        );
+                    }
                     Slot::Missing(fault.to_string())
                 }
             };
@@ -261,6 +271,8 @@ impl Node {
         scratch: &Path,
     ) -> Result<Loaded> {
         let manifest = check_manifest(info, &manifest_bytes)?;
+        self.check_stored(&manifest).await?;
+        self.models.set((info.model_id, info.version), Slot::Loading);
         let local = LocalBlobs(self.store.clone());
         let folder = scratch.join(format!("{}-{}", info.model_id, info.version));
         let mut files = vec![(crate::engine::MANIFEST_FILE.to_string(), manifest_bytes)];
@@ -280,6 +292,39 @@ impl Node {
         }
         let index = blocking(move || build_index(docs)).await?;
         Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { model, index }) })
+    }
+
+    /// Refuses a model of which a file or a contribution is not stored here yet, before anything of
+    /// it is decrypted or loaded.
+    async fn check_stored(&self, manifest: &Manifest) -> Result<()> {
+        let mut blobs: Vec<(String, Hash)> = Vec::new();
+        for file in &manifest.files {
+            blobs.push((file.name.clone(), root_of(&file.blob)?));
+        }
+        for version in &manifest.datanets {
+            for facts in corpus::leaves(self.chain.as_ref(), version).await? {
+                blobs.push((format!("contribution {}", facts.contribution_id), root_of(&facts.blob)?));
+            }
+        }
+        let store = self.store.clone();
+        blocking(move || {
+            let (mut missing, mut first) = (0usize, None);
+            for (name, root) in blobs {
+                if !store.has(&root).map_err(store_fault)? {
+                    missing += 1;
+                    first.get_or_insert(name);
+                }
+            }
+            match first {
+                None => Ok(()),
+                Some(name) => Err(Fault::unavailable(
+                    "E-NODE-034",
+                    format!("{missing} of its blobs are not stored here, the first is {name}"),
+                    "Upload them with PUT /v1/blobs/{root}.",
+                )),
+            }
+        })
+        .await
     }
 }
 

@@ -193,12 +193,11 @@ impl ChainView for FakeChain {
     }
     fn height(&self) -> Answer<'_, u64> {
         Box::pin(async {
-            match self.state().mishaps.first() {
-                Some(Mishap::Down) => {
-                    Err(Fault::unavailable("E-CLIENT-010", "the chain does not answer", ""))
-                }
-                _ => Ok(self.state().height),
+            let state = self.state();
+            if state.mishaps.first() == Some(&Mishap::Down) {
+                return Err(Fault::unavailable("E-CLIENT-010", "the chain does not answer", ""));
             }
+            Ok(state.height)
         })
     }
     fn escrow_config(&self) -> Answer<'_, ConfigResponse> {
