@@ -7,7 +7,7 @@ use openledger_contract::{migration, ownership, payment};
 use openledger_types::msg::datanet::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
 use crate::execute::{admin, bonds, commit, create, expire, keys, reveal, seal};
-use crate::state::{Counters, Totals, COUNTERS, PARAMS, TOTALS};
+use crate::state::{Totals, COMMIT_COUNT, CONTRIBUTION_COUNT, DATANET_COUNT, PARAMS, TOTALS};
 use crate::{query, ContractError};
 
 /// Name on record, constant for ever.
@@ -28,7 +28,9 @@ pub fn instantiate(
     admin::validate(&msg.params)?;
     cw2::set_contract_version(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
     PARAMS.save(deps.storage, &msg.params)?;
-    COUNTERS.save(deps.storage, &Counters::default())?;
+    for count in [DATANET_COUNT, COMMIT_COUNT, CONTRIBUTION_COUNT] {
+        count.save(deps.storage, &0)?;
+    }
     TOTALS.save(deps.storage, &Totals::default())?;
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }

@@ -16,18 +16,6 @@ pub fn slot(priority: Priority, id: u64) -> Slot {
     (priority.height, (priority.tx_index, id))
 }
 
-/// Numbers given out so far.
-#[cw_serde]
-#[derive(Default)]
-pub struct Counters {
-    /// Datanets.
-    pub datanets: u64,
-    /// Commits.
-    pub commits: u64,
-    /// Contributions.
-    pub contributions: u64,
-}
-
 /// What the contract owes, in base units of the bonds' denom.
 #[cw_serde]
 #[derive(Default)]
@@ -141,8 +129,14 @@ pub struct Log {
 /// Windows and bonds.
 pub const PARAMS: Item<Params> = Item::new("params");
 
-/// Numbers given out so far.
-pub const COUNTERS: Item<Counters> = Item::new("counters");
+/// Datanets so far.
+pub const DATANET_COUNT: Item<u64> = Item::new("datanet_count");
+
+/// Commits so far.
+pub const COMMIT_COUNT: Item<u64> = Item::new("commit_count");
+
+/// Contributions so far.
+pub const CONTRIBUTION_COUNT: Item<u64> = Item::new("contribution_count");
 
 /// What the contract owes.
 pub const TOTALS: Item<Totals> = Item::new("totals");

@@ -7,7 +7,7 @@ use openledger_types::msg::datanet::MAX_COMMIT;
 
 use crate::execute::create::next;
 use crate::execute::priority_now;
-use crate::state::{self, slot, COMMITS, COUNTERS, OPEN_COMMITS, PARAMS, TOTALS};
+use crate::state::{self, slot, COMMITS, COMMIT_COUNT, OPEN_COMMITS, PARAMS, TOTALS};
 use crate::ContractError;
 
 /// Takes the bond for every leaf and keeps the root.
@@ -31,9 +31,7 @@ pub fn commit(
     if sent != expected.u128() {
         return Err(ContractError::WrongBond { expected: expected.u128(), sent });
     }
-    let mut counters = COUNTERS.load(deps.storage)?;
-    counters.commits = next(counters.commits)?;
-    let commit_id = counters.commits;
+    let commit_id = next(COMMIT_COUNT.load(deps.storage)?)?;
     let mut totals = TOTALS.load(deps.storage)?;
     totals.held = totals.held.checked_add(expected)?;
     let priority = priority_now(&env);
@@ -51,7 +49,7 @@ pub fn commit(
         ended: false,
     };
 
-    COUNTERS.save(deps.storage, &counters)?;
+    COMMIT_COUNT.save(deps.storage, &commit_id)?;
     TOTALS.save(deps.storage, &totals)?;
     OPEN_COMMITS.save(deps.storage, (datanet_id, slot(priority, commit_id)), &expires)?;
     COMMITS.save(deps.storage, commit_id, &commit)?;

@@ -5,7 +5,7 @@ use openledger_contract::{pause, payment, text, CommonError};
 use openledger_types::formats::BPS;
 use openledger_types::msg::datanet::Visibility;
 
-use crate::state::{Datanet, COUNTERS, DATANETS};
+use crate::state::{Datanet, DATANETS, DATANET_COUNT};
 use crate::ContractError;
 
 /// What people read.
@@ -47,9 +47,7 @@ pub fn create_datanet(
     payment::nonpayable(&info)?;
     pause::assert_running(deps.storage)?;
     validate(&names, &keys, &terms)?;
-    let mut counters = COUNTERS.load(deps.storage)?;
-    counters.datanets = next(counters.datanets)?;
-    let datanet_id = counters.datanets;
+    let datanet_id = next(DATANET_COUNT.load(deps.storage)?)?;
     let datanet = Datanet {
         owner: info.sender,
         name: names.name,
@@ -62,7 +60,7 @@ pub fn create_datanet(
         floor_per_token: terms.floor_per_token,
     };
 
-    COUNTERS.save(deps.storage, &counters)?;
+    DATANET_COUNT.save(deps.storage, &datanet_id)?;
     DATANETS.save(deps.storage, datanet_id, &datanet)?;
     Ok(Response::new().add_attribute("action", "create_datanet").add_event(
         Event::new("datanet_created")

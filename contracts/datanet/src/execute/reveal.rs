@@ -9,8 +9,8 @@ use openledger_types::msg::datanet::{ContributionStatus, RevealItem};
 use crate::execute::create::next;
 use crate::execute::priority_now;
 use crate::state::{
-    self, slot, Contribution, Fate, BONDS, BY_DATANET, BY_MATCH, COMMITS, CONTRIBUTIONS, COUNTERS, FATES,
-    OPEN_COMMITS, PENDING, STATS, TOTALS,
+    self, slot, Contribution, Fate, BONDS, BY_DATANET, BY_MATCH, COMMITS, CONTRIBUTIONS, CONTRIBUTION_COUNT,
+    FATES, OPEN_COMMITS, PENDING, STATS, TOTALS,
 };
 use crate::ContractError;
 
@@ -45,7 +45,7 @@ pub fn reveal(
     let root = hash32("root", &commit.root)?;
     let license = state::datanet(deps.storage, commit.datanet_id)?.license;
     let mut stats = state::stats(deps.storage, commit.datanet_id)?;
-    let mut counters = COUNTERS.load(deps.storage)?;
+    let mut contribution_id = CONTRIBUTION_COUNT.load(deps.storage)?;
     let opened = Uint128::from(items.len() as u128);
     let mut response = Response::new().add_attribute("action", "reveal");
 
@@ -56,8 +56,7 @@ pub fn reveal(
         }
         check_leaf(&item, commit_id, commit.owner.as_str(), commit.count, &root)?;
         check_item(&item)?;
-        counters.contributions = next(counters.contributions)?;
-        let contribution_id = counters.contributions;
+        contribution_id = next(contribution_id)?;
         let contribution = contribution(item, &license, &commit, contribution_id, priority);
         let replaced = claim_match(deps.storage, index, contribution_id, &contribution)?;
 
@@ -100,7 +99,7 @@ pub fn reveal(
         OPEN_COMMITS.remove(deps.storage, (commit.datanet_id, slot(commit.priority, commit_id)));
     }
     TOTALS.save(deps.storage, &totals)?;
-    COUNTERS.save(deps.storage, &counters)?;
+    CONTRIBUTION_COUNT.save(deps.storage, &contribution_id)?;
     STATS.save(deps.storage, commit.datanet_id, &stats)?;
     COMMITS.save(deps.storage, commit_id, &commit)?;
     Ok(response.add_attribute("late", late.to_string()))
