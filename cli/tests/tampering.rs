@@ -52,22 +52,10 @@ fn make() -> Honest {
         .enumerate()
         .map(|(i, text)| train::Document { contribution_id: i as u64 + 1, text })
         .collect();
-    train::train(&Recipe::tiny(), &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))
+    let recipe = Recipe { steps: Some(150), ..Recipe::tiny() };
+    train::train(&recipe, &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))
         .expect("the tiny recipe trains");
     let model = Model::load(dir.path()).expect("what was trained loads");
-    let index = Index::build(
-        texts
-            .iter()
-            .enumerate()
-            .map(|(i, text)| Document {
-                contribution_id: i as u64 + 1,
-                contributor: format!("contributor{i}"),
-                priority: (i as u64 + 1, 0),
-                match_text: openledger_ingest::match_text(text),
-            })
-            .collect(),
-    )
-    .expect("the texts can be indexed");
 
     let (node_key, session_key) = (Key::random().expect("random"), Key::random().expect("random"));
     let pins = Pins {
@@ -105,6 +93,22 @@ fn make() -> Honest {
     let tokens_in = prompt_tokens.len() as u32;
     let request = GenRequest { prompt_tokens, decoding, seed, request_hash: hash, stop: asked.stop.clone() };
     let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
+    // One more document holds the answer, so that there is evidence whatever the small model writes.
+    let quoting = format!("somebody wrote: {} and no more", made.text);
+    let index = Index::build(
+        texts
+            .iter()
+            .chain([&quoting])
+            .enumerate()
+            .map(|(i, text)| Document {
+                contribution_id: i as u64 + 1,
+                contributor: format!("contributor{i}"),
+                priority: (i as u64 + 1, 0),
+                match_text: openledger_ingest::match_text(text),
+            })
+            .collect(),
+    )
+    .expect("the texts can be indexed");
     let trace = index.trace(&asked.prompt, &made.text, &seed);
     let tokens_out = made.tokens.len() as u32;
     let receipt = Receipt {
