@@ -21,8 +21,8 @@ fn event(kind: &str, attributes: &[(&str, &str)]) -> Event {
 /// The first recorded event of a kind.
 fn recorded_event(kind: Kind) -> Event {
     let blocks = recorded();
-    let events = blocks.iter().flat_map(|b| &b.txs).flat_map(|tx| &tx.events);
-    events.into_iter().find(|e| e.kind == kind.name()).unwrap().clone()
+    let mut events = blocks.iter().flat_map(|b| &b.txs).flat_map(|tx| &tx.events);
+    events.find(|e| e.kind == kind.name()).unwrap().clone()
 }
 
 #[test]
@@ -127,6 +127,12 @@ fn packets_between_clients_are_told_from_those_over_channels() {
     let written = parse(&event("write_acknowledgement", &attributes)).unwrap();
     assert_eq!(written, Some((Kind::WriteAcknowledgement, expected(Some(vec![0x0c])))));
     assert!(parse(&event("write_acknowledgement", &attributes[..5])).is_err());
+}
+
+#[test]
+fn errors_stay_small_enough_to_be_passed_about() {
+    let size = std::mem::size_of::<openledger_relayer::error::Error>();
+    assert!(size < 128, "{size}");
 }
 
 #[test]

@@ -350,7 +350,7 @@ mod tests {
     fn the_expected_sequence_is_read() {
         let log = "account sequence mismatch, expected 12, got 9: incorrect account sequence";
         assert_eq!(expected_sequence(log), Some(12));
-        assert_eq!(refusal("sdk", 32, log).retryable(), true);
+        assert!(refusal("sdk", 32, log).retryable());
         assert_eq!(expected_sequence("account sequence mismatch, expected , got"), None);
         assert!(matches!(refusal("sdk", 32, "?"), Error::Sequence { expected: None, .. }));
     }
@@ -368,6 +368,11 @@ mod tests {
         ));
         assert!(matches!(refusal("sdk", 20, "x"), Error::MempoolFull { .. }));
         assert!(matches!(refusal("wasm", 5, "strange"), Error::TxRejected { code: 5, .. }));
+    }
+
+    #[test]
+    fn errors_stay_small_enough_to_be_passed_about() {
+        assert!(std::mem::size_of::<Error>() < 128, "{}", std::mem::size_of::<Error>());
     }
 
     #[test]
