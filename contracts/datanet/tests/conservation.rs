@@ -120,6 +120,27 @@ impl Model {
         assert_eq!(f.term("bonds_withdrawable"), free);
     }
 
+    /// Lets every commit run out and seals all that waits: afterwards exactly the duplicates are left.
+    fn drain(&mut self) {
+        self.take(Step::Wait { blocks: REVEAL + 1 });
+        for commit in 0..self.batches.len() {
+            self.take(Step::Expire { commit });
+        }
+        for datanet in 1..=2 {
+            for _ in 0..self.batches.len() * 5 {
+                self.take(Step::Seal { datanet, limit: 3 });
+            }
+        }
+        self.check();
+        assert_eq!(self.f.term("bonds_held"), 0);
+        for id in 1.. {
+            let Ok(contribution) = self.f.world.contribution(id) else { break };
+            let duplicate = contribution.duplicate_of.is_some();
+            let status = if duplicate { ContributionStatus::Duplicate } else { ContributionStatus::Sealed };
+            assert_eq!(contribution.status, status);
+        }
+    }
+
     /// Of all contributions with one match text exactly the earliest committed holds it.
     fn check_order(&self) {
         let f = &self.f;
@@ -170,6 +191,8 @@ proptest! {
             model.take(step);
             model.check();
         }
+        model.check_order();
+        model.drain();
         model.check_order();
         model.check_versions();
     }
