@@ -24,8 +24,10 @@ use crate::{node_http, progress};
 
 /// Leaves opened in one message.
 const REVEALS: usize = 64;
-/// Questions and uploads under way at once.
+/// Questions to the chain under way at once.
 const PARALLEL: usize = 16;
+/// Uploads under way at once.
+const UPLOADS: usize = 4;
 
 /// A document to contribute.
 #[derive(Clone, Debug)]
@@ -316,7 +318,7 @@ async fn upload(ctx: &Context, node: &str, dir: &Path, batch: &mut Batch, file: 
                 node_http::put_blob(&http, node, &root, &reference, bytes).await
             }
         }))
-        .buffer_unordered(PARALLEL)
+        .buffer_unordered(UPLOADS)
         .try_for_each(|()| async { Ok(()) })
         .await?;
         part.iter().for_each(|i| batch.items[*i].uploaded = true);

@@ -6,6 +6,7 @@ pub mod check;
 pub mod context;
 pub mod contribute;
 pub mod datanet;
+pub mod demo;
 pub mod deploy;
 pub mod earnings;
 pub mod error;

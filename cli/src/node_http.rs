@@ -76,14 +76,30 @@ pub async fn get_json<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T
     })
 }
 
-/// `PUT` of a blob that the chain references.
+/// `PUT` of a blob that the chain references; a busy node is asked again for half a minute.
 ///
 /// # Errors
 /// When the node is not there or refuses.
 pub async fn put_blob(http: &Client, node: &str, root: &str, reference: &str, bytes: Vec<u8>) -> Result<()> {
     let url = format!("{node}/v1/blobs/{root}?ref={reference}");
-    let response = http.put(&url).body(bytes).send().await.map_err(|e| unreachable(&url, &e))?;
-    accepted(response).await.map(|_| ())
+    let bytes = bytes::Bytes::from(bytes);
+    let mut pause = std::time::Duration::from_millis(50);
+    loop {
+        let sent = http.put(&url).body(bytes.clone()).send().await;
+        let error = match sent {
+            Ok(response) => match accepted(response).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            },
+            Err(error) => unreachable(&url, &error),
+        };
+        // Pauses double: 50 ms to 13 s, 26 s together.
+        if !error.retryable || pause > std::time::Duration::from_secs(13) {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
 }
 
 /// `GET` of a blob, checked against its root.

@@ -9,7 +9,9 @@ use openledger::context::Context;
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::params::DENOM;
-use openledger::{ask, contribute, datanet, demo, deploy, earnings, keys, model, params, session, show, verify};
+use openledger::{
+    ask, contribute, datanet, demo, deploy, earnings, keys, model, params, session, show, verify,
+};
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
 use openledger_types::formats::Account;

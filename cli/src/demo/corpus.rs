@@ -24,8 +24,6 @@ pub struct SourceDoc {
     pub name: String,
     /// Raw bytes.
     pub bytes: Vec<u8>,
-    /// Media type.
-    pub media: String,
     /// SPDX expression, when the source names one.
     pub license: Option<String>,
 }
@@ -95,8 +93,8 @@ pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
         let root = Path::new(manifest).parent().unwrap_or(Path::new("."));
         let files = rust_files(&root.join("src"));
         let bytes: u64 = files.iter().map(|(_, len)| len).sum();
-        // Between the extremes, so that no crate drowns the others.
-        if (150_000..=900_000).contains(&bytes) {
+        // Between the extremes, so that no crate drowns the others and all of them fit.
+        if (max_bytes / 200..=max_bytes / 25).contains(&bytes) {
             let authors = package["authors"].as_array().into_iter().flatten();
             let origin = Origin {
                 license: Some(license.replace('/', " OR ")),
@@ -130,7 +128,6 @@ pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
                     contributor: contributor.clone(),
                     name: format!("{contributor}/{shown}"),
                     bytes,
-                    media: "text/x-rust".into(),
                     license: origin.license.clone(),
                 }),
                 Err(error) => corpus.skipped.push((path.display().to_string(), error.to_string())),
@@ -228,15 +225,28 @@ fn sort(corpus: &mut Corpus) {
     corpus.docs.sort_by(|a, b| (&a.contributor, &a.name).cmp(&(&b.contributor, &b.name)));
 }
 
-/// SPDX expressions that allow use with attribution alone, or offer it as a choice.
+/// SPDX expressions that allow use with attribution alone, or offer it as a choice. An expression that
+/// mixes AND with OR is taken only when every licence in it is permissive.
 fn permissive(license: &str) -> bool {
-    const FREE: [&str; 8] =
-        ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unlicense", "0BSD"];
-    // Every alternative of an OR may be chosen; an AND binds all of its parts.
-    let choices: Vec<&str> = license.split(" OR ").flat_map(|part| part.split('/')).collect();
-    choices.iter().any(|choice| {
-        choice.split(" AND ").all(|id| FREE.contains(&id.trim().trim_matches(|c| c == '(' || c == ')')))
-    })
+    const FREE: [&str; 9] = [
+        "MIT",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "Unlicense",
+        "0BSD",
+        "Unicode-3.0",
+    ];
+    let flat = license.replace(['(', ')'], " ").replace('/', " OR ");
+    let mut ids = flat.split_whitespace().filter(|word| !["OR", "AND"].contains(word)).peekable();
+    let free = |id: &str| FREE.contains(&id);
+    match (flat.contains(" AND "), ids.peek()) {
+        (_, None) => false,
+        (true, _) => ids.all(free),
+        (false, _) => ids.any(free),
+    }
 }
 
 fn rust_files(root: &Path) -> Vec<(PathBuf, u64)> {
@@ -268,31 +278,21 @@ fn take_file(corpus: &mut Corpus, total: &mut u64, most: u64, contributor: &str,
     let shown = shown.to_string_lossy().into_owned();
     match std::fs::read(path) {
         Ok(bytes) => {
-            take(corpus, total, most, contributor, shown, bytes, media_of(path), None);
+            take(corpus, total, most, contributor, shown, bytes);
         }
         Err(error) => corpus.skipped.push((shown, error.to_string())),
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn take(
-    corpus: &mut Corpus,
-    total: &mut u64,
-    most: u64,
-    contributor: &str,
-    name: String,
-    bytes: Vec<u8>,
-    media: String,
-    license: Option<String>,
-) {
+fn take(corpus: &mut Corpus, total: &mut u64, most: u64, contributor: &str, name: String, bytes: Vec<u8>) {
     let sum = total.saturating_add(bytes.len() as u64);
     if sum > most {
         corpus.skipped.push((name, format!("beyond --max-bytes {most}")));
         return;
     }
     *total = sum;
-    corpus.origins.entry(contributor.to_string()).or_default().license.clone_from(&license);
-    corpus.docs.push(SourceDoc { contributor: contributor.to_string(), name, bytes, media, license });
+    corpus.origins.entry(contributor.to_string()).or_default();
+    corpus.docs.push(SourceDoc { contributor: contributor.to_string(), name, bytes, license: None });
 }
 
 fn take_jsonl(
@@ -332,7 +332,7 @@ fn take_jsonl(
         };
         let title = format!("{name}:{number}");
         let bytes = text.as_bytes().to_vec();
-        take(corpus, total, options.max_bytes, who, title, bytes, "text/plain".into(), None);
+        take(corpus, total, options.max_bytes, who, title, bytes);
     }
     if bad > 0 {
         corpus.skipped.push((
@@ -346,16 +346,6 @@ fn take_jsonl(
     Ok(())
 }
 
-fn media_of(path: &Path) -> String {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("rs") => "text/x-rust",
-        Some("md") => "text/markdown",
-        Some("html" | "htm") => "text/html",
-        _ => "text/plain",
-    }
-    .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,7 +355,9 @@ mod tests {
         for yes in ["MIT", "MIT OR Apache-2.0", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "BSD-3-Clause AND MIT"] {
             assert!(permissive(yes), "{yes}");
         }
-        for no in ["", "GPL-3.0", "MPL-2.0", "MIT AND GPL-2.0", "CC-BY-NC-4.0"] {
+        for no in
+            ["", "GPL-3.0", "MPL-2.0", "MIT AND GPL-2.0", "(MIT OR GPL-2.0) AND MPL-2.0", "CC-BY-NC-4.0"]
+        {
             assert!(!permissive(no), "{no}");
         }
     }
@@ -406,7 +398,6 @@ mod tests {
             contributor: "c".into(),
             name: format!("d{i}"),
             bytes: format!("document number {i} with some words to open a question from it {i}").into_bytes(),
-            media: "text/plain".into(),
             license: None,
         };
         let docs: Vec<_> = (0..1000).map(doc).collect();

@@ -23,6 +23,7 @@ use openledger_types::msg::escrow::ExecuteMsg;
 use crate::ask::AskArgs;
 use crate::context::{write_json, Context, Settings};
 use crate::contribute::Document;
+use crate::error::{Class, CliError};
 use crate::params::{Profile, DENOM};
 use crate::session::OpenArgs;
 use crate::{ask, contribute, datanet, deploy, earnings, keys, model, session, show};
@@ -30,8 +31,8 @@ use crate::{ask, contribute, datanet, deploy, earnings, keys, model, session, sh
 use corpus::{Corpus, DataOptions, SourceDoc};
 use node_process::{NodeProcess, NodeSetup};
 use summary::{
-    AnswerSummary, Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Payout, SessionSummary,
-    ShareSummary, Summary,
+    AnswerSummary, Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Payout,
+    SessionSummary, ShareSummary, Summary,
 };
 
 /// Part of the documents held out, in percent.
@@ -133,22 +134,45 @@ struct Party {
     docs: Vec<SourceDoc>,
 }
 
-/// Runs the whole job and writes `summary.json` into `args.work`.
+/// Runs the whole job with `ctx`'s home folder and writes `summary.json` into `args.work`.
 ///
 /// # Errors
 /// At the first step that fails, in words that say what to do.
-pub async fn run(args: Args, progress: bool) -> Result<()> {
+pub async fn run(ctx: &Context, args: Args) -> crate::error::Result<()> {
+    let ctx = Context { settings: Settings::default(), ..ctx.clone() };
+    job(ctx, args).await.map_err(|error| match error.downcast::<CliError>() {
+        Ok(error) => error,
+        Err(error) => CliError::new(
+            Class::Refused,
+            "E-DEMO-000",
+            format!("the demo did not finish: {error:#}"),
+            "mend what the message names, then run ./scripts/demo again: it starts from an empty chain",
+        ),
+    })
+}
+
+async fn job(ctx: Context, args: Args) -> Result<()> {
     let mut steps = Steps::new();
-    let home = args.work.join("home");
-    let ctx = Context::open(home.clone(), Settings::default(), progress)?;
 
     steps.next("corpus", "real input");
     let corpus = read_corpus(&args)?;
     let total: usize = corpus.docs.iter().map(|d| d.bytes.len()).sum();
-    println!("    {} documents of {} contributors, {:.1} MB", corpus.docs.len(), corpus.origins.len(), total as f64 / 1e6);
+    println!(
+        "    {} documents of {} contributors, {:.1} MB",
+        corpus.docs.len(),
+        corpus.origins.len(),
+        total as f64 / 1e6
+    );
     corpus.skipped.iter().take(20).for_each(|(name, why)| println!("    skipped {name}: {why}"));
     if corpus.skipped.len() > 20 {
         println!("    … and {} more skipped", corpus.skipped.len() - 20);
+    }
+    for (name, origin) in corpus.origins.iter().filter(|(_, origin)| origin.checksum.is_some()) {
+        let authors =
+            if origin.authors.is_empty() { "authors not named".into() } else { origin.authors.join(", ") };
+        let (license, checksum) =
+            (origin.license.as_deref().unwrap_or("-"), origin.checksum.as_deref().unwrap_or("-"));
+        println!("    {name}: {license}; {authors}; sha256 {}", checksum.get(..16).unwrap_or(checksum));
     }
     let origins = corpus.origins;
     let (docs, held) = corpus::hold_out(corpus.docs, HELD_OUT_PERCENT, args.seed);
@@ -232,10 +256,15 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
     )
     .await?;
     let receipt = &trained.report.receipt;
-    let heldout = trained.heldout.clone().context("E-DEMO-007 nothing was held out: the corpus is too small")?;
+    let heldout =
+        trained.heldout.clone().context("E-DEMO-007 nothing was held out: the corpus is too small")?;
     println!(
         "    {} parameters, {} steps, {:.0} tokens/s, loss {:.2} -> {:.2}",
-        trained.report.parameters, receipt.steps, trained.report.tokens_per_second, receipt.loss_first, receipt.loss_last
+        trained.report.parameters,
+        receipt.steps,
+        trained.report.tokens_per_second,
+        receipt.loss_first,
+        receipt.loss_last
     );
     println!(
         "    held out, bits per byte: model {:.3}, byte trigram {:.3}, byte 5-gram {:.3}, xz -9 {}",
@@ -246,7 +275,12 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
     );
 
     steps.next("register", "model on record, with price and split");
-    let split = Split { protocol: Profile::Devnet.model_registry().protocol_bps, developer: 2_000, node: 2_500, data: 5_000 };
+    let split = Split {
+        protocol: Profile::Devnet.model_registry().protocol_bps,
+        developer: 2_000,
+        node: 2_500,
+        data: 5_000,
+    };
     let registered = model::register(
         &ctx,
         &developer,
@@ -262,7 +296,10 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
         },
     )
     .await?;
-    println!("    model {}:{}; of a fee 50 % data, 25 % node, 20 % developer, 5 % protocol", registered.model_id, registered.version);
+    println!(
+        "    model {}:{}; of a fee 50 % data, 25 % node, 20 % developer, 5 % protocol",
+        registered.model_id, registered.version
+    );
 
     steps.next("ask", "a session and paid questions");
     let opened = session::open(
@@ -279,7 +316,8 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
     .await?;
     println!("    session {} with a deposit of 2 OPEN", opened.session_id);
     let prepared = model::index(&ctx, registered.model_id, registered.version, &node.url).await?;
-    let names: BTreeMap<u64, Contributor> = owners_of(&reader, created.datanet_id, sealed.size, &parties).await?;
+    let names: BTreeMap<u64, Contributor> =
+        owners_of(&reader, created.datanet_id, sealed.size, &parties).await?;
     let mut answers: Vec<(String, ask::Answer)> = Vec::new();
     for question in &questions {
         let args = AskArgs {
@@ -310,7 +348,12 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
     let invariants = reader.invariants().await?;
     let holds = invariants.iter().all(|(_, answer)| answer.holds);
     let terms = serde_json::to_value(invariants.into_iter().collect::<BTreeMap<_, _>>())?;
-    let owners = reader.owners().await?.into_iter().map(|(n, o)| (n.to_string(), o.owner.unwrap_or_default())).collect();
+    let owners = reader
+        .owners()
+        .await?
+        .into_iter()
+        .map(|(n, o)| (n.to_string(), o.owner.unwrap_or_default()))
+        .collect();
     let summary = Summary {
         chain_id: args.chain_id.clone(),
         height: chain.latest_height().await?,
@@ -340,7 +383,9 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
         answers: answers
             .iter()
             .zip(&verified)
-            .map(|((prompt, answer), verified)| answer_summary(prompt, &answer.bundle, &names, split.data, *verified))
+            .map(|((prompt, answer), verified)| {
+                answer_summary(prompt, &answer.bundle, &names, split.data, *verified)
+            })
             .collect(),
         payouts: payouts.iter().map(|p| p.payout.clone()).collect(),
         owners,
@@ -352,7 +397,7 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
 
     println!("\nWho was paid (amounts in OPEN; balances include gas)\n");
     println!("{}", payout_table(&payouts, &origins));
-    let faults = summary.faults();
+    let faults = summary.faults(args.small);
     println!("summary: {}   ({:.0} s)", path.display(), steps.since.elapsed().as_secs_f64());
     if !faults.is_empty() {
         bail!("E-DEMO-020 {}", faults.join("; "));
@@ -360,9 +405,21 @@ pub async fn run(args: Args, progress: bool) -> Result<()> {
     if args.keep {
         println!("\nStill running: chain {} at {}, node at {}", args.chain_id, args.devnet_rpc, node.url);
         let binary = std::env::current_exe()?;
-        println!("  {} --home {} --node {} --key user session open --model {}:{} --node-id {} --deposit 1000000",
-            binary.display(), home.display(), node.url, registered.model_id, registered.version, node.node_id);
-        println!("  {} --home {} --node {} ask --session ID \"fn main() {{\"", binary.display(), home.display(), node.url);
+        println!(
+            "  {} --home {} --node {} --key user session open --model {}:{} --node-id {} --deposit 1000000",
+            binary.display(),
+            ctx.home.display(),
+            node.url,
+            registered.model_id,
+            registered.version,
+            node.node_id
+        );
+        println!(
+            "  {} --home {} --node {} ask --session ID \"fn main() {{\"",
+            binary.display(),
+            ctx.home.display(),
+            node.url
+        );
         println!("  stop everything: ./scripts/demo --down");
         node.keep();
     }
@@ -406,7 +463,10 @@ fn dev_accounts(ctx: &Context, clone: &Path) -> Result<BTreeMap<String, Key>> {
 }
 
 fn account(accounts: &BTreeMap<String, Key>, name: &str) -> Result<Key> {
-    accounts.get(name).cloned().with_context(|| format!("E-DEMO-008 testnet/dev-accounts.json has no account {name}"))
+    accounts
+        .get(name)
+        .cloned()
+        .with_context(|| format!("E-DEMO-008 testnet/dev-accounts.json has no account {name}"))
 }
 
 /// One account for each contributor, funded for bonds and gas.
@@ -432,7 +492,8 @@ async fn contribute_all(parties: &mut [Party], datanet_id: u64, node: &str) -> R
     let (mut count, mut bytes, mut refused, mut twice) = (0, 0, 0, 0);
     let mut runs = stream::iter(parties.iter_mut().map(|party| {
         let docs = std::mem::take(&mut party.docs);
-        let documents = docs.into_iter().map(|d| Document { name: d.name, bytes: d.bytes, license: d.license });
+        let documents =
+            docs.into_iter().map(|d| Document { name: d.name, bytes: d.bytes, license: d.license });
         let (ctx, signer) = (Context { progress: false, ..party.ctx.clone() }, party.signer.clone());
         async move { contribute::contribute(&ctx, &signer, datanet_id, documents, node).await }
     }))
@@ -440,12 +501,13 @@ async fn contribute_all(parties: &mut [Party], datanet_id: u64, node: &str) -> R
     while let Some(done) = runs.try_next().await? {
         count += done.contributions.len() as u64;
         bytes += done.bytes;
-        twice += done.on_chain.len() + done.report.documents.iter().filter(|d| d.duplicate_of.is_some()).count();
+        twice +=
+            done.on_chain.len() + done.report.documents.iter().filter(|d| d.duplicate_of.is_some()).count();
         for document in done.report.documents.iter().filter(|d| d.refused.is_some()) {
             refused += 1;
             if refused <= 5 {
                 if let Some(why) = &document.refused {
-                    println!("    refused {}: {}", document.name, why.message);
+                    println!("    refused {}: {}", document.name, why.reason);
                 }
             }
         }
@@ -461,7 +523,8 @@ async fn owners_of(
     size: u64,
     parties: &[Party],
 ) -> Result<BTreeMap<u64, Contributor>> {
-    let names: BTreeMap<&str, &Contributor> = parties.iter().map(|p| (p.who.address.as_str(), &p.who)).collect();
+    let names: BTreeMap<&str, &Contributor> =
+        parties.iter().map(|p| (p.who.address.as_str(), &p.who)).collect();
     let leaves = reader.leaves(datanet_id, size).await?;
     Ok(leaves
         .into_iter()
@@ -505,10 +568,23 @@ fn print_answer(
     let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
     let trace = index.trace(question, &bundle.answer, &seed);
     println!("\n--- {question}");
-    println!("{}", show::highlight(&bundle.answer, &trace, std::io::IsTerminal::is_terminal(&std::io::stdout())));
-    println!("--- {} tokens, fee {} OPEN, receipt {}", receipt.tokens_out, table::open(receipt.fee.u128()), hex::encode(receipt.digest()));
+    println!(
+        "{}",
+        show::highlight(&bundle.answer, &trace, std::io::IsTerminal::is_terminal(&std::io::stdout()))
+    );
+    println!(
+        "--- {} tokens, fee {} OPEN, receipt {}",
+        receipt.tokens_out,
+        table::open(receipt.fee.u128()),
+        hex::encode(receipt.digest())
+    );
     for share in shares_of(bundle, names, data_bps).iter().take(6) {
-        println!("    {:>6.2} %  {:>10} OPEN  {}", f64::from(share.bps) / 100.0, table::open(share.amount.u128()), share.contributor.name);
+        println!(
+            "    {:>6.2} %  {:>10} OPEN  {}",
+            f64::from(share.bps) / 100.0,
+            table::open(share.amount.u128()),
+            share.contributor.name
+        );
     }
     println!("    {:>6.2} %  no evidence: to the commons", f64::from(receipt.no_evidence) / 100.0);
 }
@@ -551,7 +627,8 @@ async fn claim_all(
         let entries = ledger.iter().flat_map(|(_, blob)| &blob.leaves);
         entries.map(|e| &e.leaf).find(|leaf| leaf.account == Account::Contributor(address.into())).cloned()
     };
-    let total: u128 = parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
+    let total: u128 =
+        parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
     let mut paid: Vec<Paid> = stream::iter(parties.iter().map(|party| {
         let leaf = leaf_of(&party.who.address);
         async move {
@@ -596,12 +673,18 @@ fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::Origin>) ->
             ]
         })
         .collect();
-    let heading = ["contributor", "licence", "uses", "share", "paid", "balance before", "balance after", "transaction"];
+    let heading =
+        ["contributor", "licence", "uses", "share", "paid", "balance before", "balance after", "transaction"];
     table::render(&heading, &rows, &[2, 3, 4, 5, 6])
 }
 
 /// Verifies every answer by a process of its own, each with an empty home.
-fn verify_all(args: &Args, ctx: &Context, answers: &[(String, ask::Answer)], node: &str) -> Result<Vec<bool>> {
+fn verify_all(
+    args: &Args,
+    ctx: &Context,
+    answers: &[(String, ask::Answer)],
+    node: &str,
+) -> Result<Vec<bool>> {
     let binary = std::env::current_exe()?;
     let mut results = Vec::new();
     for (_, answer) in answers {
@@ -619,7 +702,11 @@ fn verify_all(args: &Args, ctx: &Context, answers: &[(String, ask::Answer)], nod
         let holds = output.status.success() && report["holds"] == true && checks > 0;
         println!("    {} {} ({checks} checks)", if holds { "✓" } else { "✗" }, answer.receipt_id);
         if !holds {
-            println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            println!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         results.push(holds);
         // Its copy of model and data is of no further use.
@@ -636,8 +723,13 @@ fn session_summary(
     for (_, answer) in answers {
         let receipt = &answer.bundle.receipt.receipt;
         let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
-        let division =
-            divide_answer(receipt.fee.u128(), session.split.data, &receipt.shares, receipt.no_evidence, &seed);
+        let division = divide_answer(
+            receipt.fee.u128(),
+            session.split.data,
+            &receipt.shares,
+            receipt.no_evidence,
+            &seed,
+        );
         data += division.amounts.iter().map(|(_, amount)| amount).sum::<u128>();
         commons += division.commons;
     }

@@ -49,7 +49,11 @@ fn call(binary: &Path, args: &[&str]) -> Result<serde_json::Value> {
         .output()
         .with_context(|| format!("E-DEMO-010 cannot run {}", binary.display()))?;
     if !output.status.success() {
-        bail!("E-DEMO-010 openledger-node {} failed: {}", args.first().unwrap_or(&""), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "E-DEMO-010 openledger-node {} failed: {}",
+            args.first().unwrap_or(&""),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
@@ -68,15 +72,37 @@ impl NodeProcess {
         call(
             setup.binary,
             &[
-                "init", "--home", &home, "--chain-id", setup.chain_id, "--rpc", setup.rpc, "--contracts", &contracts,
-                "--listen", &listen, "--json",
+                "init",
+                "--home",
+                &home,
+                "--chain-id",
+                setup.chain_id,
+                "--rpc",
+                setup.rpc,
+                "--contracts",
+                &contracts,
+                "--listen",
+                &listen,
+                "--json",
             ],
         )?;
         let registered = call(
             setup.binary,
             &[
-                "register", "--home", &home, "--operator-key", &key, "--bond", &bond, "--endpoint", &url, "--moniker",
-                "demo", "--gas", &gas, "--json",
+                "register",
+                "--home",
+                &home,
+                "--operator-key",
+                &key,
+                "--bond",
+                &bond,
+                "--endpoint",
+                &url,
+                "--moniker",
+                "demo",
+                "--gas",
+                &gas,
+                "--json",
             ],
         )?;
         let node_id = registered["node_id"].as_u64().context("E-DEMO-011 the node did not say its number")?;

@@ -172,12 +172,14 @@ pub struct Invariants {
 }
 
 impl Summary {
-    /// What does not add up, in words; empty when all does.
-    pub fn faults(&self) -> Vec<String> {
+    /// What does not add up, in words; empty when all does. The model must beat the byte trigram, except
+    /// in a `small` run, which trains for seconds only.
+    pub fn faults(&self, small: bool) -> Vec<String> {
         let mut faults = Vec::new();
         let sum = |amounts: &[Uint128]| amounts.iter().map(|a| a.u128()).sum::<u128>();
         for s in &self.sessions {
-            let parts = sum(&[s.open_fee, s.protocol, s.developer, s.node, s.data, s.commons, s.dust, s.refund]);
+            let parts =
+                sum(&[s.open_fee, s.protocol, s.developer, s.node, s.data, s.commons, s.dust, s.refund]);
             if parts != s.deposited.u128() {
                 faults.push(format!("session {}: deposited {} but the parts are {parts}", s.id, s.deposited));
             }
@@ -203,7 +205,7 @@ impl Summary {
             faults.push("a contract's conservation equation does not hold".into());
         }
         let heldout = &self.model.heldout;
-        if heldout.bits_per_byte.partial_cmp(&heldout.trigram) != Some(std::cmp::Ordering::Less) {
+        if !small && heldout.bits_per_byte.partial_cmp(&heldout.trigram) != Some(std::cmp::Ordering::Less) {
             faults.push(format!(
                 "held-out bits per byte {:.3} are not below the byte trigram's {:.3}",
                 heldout.bits_per_byte, heldout.trigram

@@ -139,7 +139,7 @@ impl Node {
             settle_asked: Mutex::default(),
             workers: Arc::new(Semaphore::new(workers)),
             admission: Arc::new(Semaphore::new(workers.saturating_add(settings.queue).min(100_000))),
-            uploads: Semaphore::new(4),
+            uploads: Semaphore::new(16),
             running: Mutex::default(),
             hopeless: Mutex::default(),
             draining: AtomicBool::new(false),
