@@ -2,6 +2,7 @@
 //! receipts of epochs. Only what the chain names is taken.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -15,6 +16,9 @@ use super::node::{blocking, root_of, store_fault, Node};
 use super::sessions::hash_of;
 use crate::corpus::MAX_BLOB;
 use crate::fault::{Class, Fault, Result};
+
+/// Longest time that an upload waits for its turn.
+const UPLOAD_WAIT: Duration = Duration::from_secs(10);
 
 /// `GET /v1/blobs/{root}`.
 pub async fn get(State(node): State<Arc<Node>>, Path(root): Path<String>) -> Result<Response> {
@@ -50,11 +54,13 @@ pub async fn put(
     body: Body,
 ) -> Result<Response> {
     let hash = hash_of(&root)?;
-    // One upload holds at most one blob in memory.
-    let _turn = node.uploads.try_acquire().map_err(|_| {
+    // One upload holds at most one blob in memory; a burst waits for its turn before it is refused.
+    let busy = || {
         Fault::new(Class::Busy, "E-NODE-025", "too many uploads at once", "Try again in a moment.")
             .retryable()
-    })?;
+    };
+    let turn = tokio::time::timeout(UPLOAD_WAIT, node.uploads.acquire()).await;
+    let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
     let blob = find(&node, &hash, reference.r#ref.as_deref()).await?;
     let limit = usize::try_from(blob.len.min(MAX_BLOB)).unwrap_or(0);
     let too_large = |what: String| {
