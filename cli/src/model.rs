@@ -1,5 +1,6 @@
 //! Models: train from sealed versions, register, show.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -120,6 +121,11 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
     };
     let versions = datanets.clone();
     let done = blocking(move || {
+        // A copy is stored, but never trained on (rule D3): its credit belongs to the first.
+        let copies: HashSet<u64> =
+            build_index(docs.clone())?.duplicates().iter().map(|copy| copy.contribution_id).collect();
+        let docs: Vec<_> =
+            docs.into_iter().filter(|doc| !copies.contains(&doc.facts.contribution_id)).collect();
         let documents: Vec<train::Document> = docs
             .iter()
             .map(|doc| train::Document { contribution_id: doc.facts.contribution_id, text: &doc.content })

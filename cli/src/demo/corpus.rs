@@ -33,7 +33,7 @@ pub struct SourceDoc {
 pub struct Origin {
     /// SPDX expression.
     pub license: Option<String>,
-    /// Authors as the source names them.
+    /// Names of the authors, without their mail addresses.
     pub authors: Vec<String>,
     /// Checksum under which the source is pinned.
     pub checksum: Option<String>,
@@ -98,7 +98,7 @@ pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
             let authors = package["authors"].as_array().into_iter().flatten();
             let origin = Origin {
                 license: Some(license.replace('/', " OR ")),
-                authors: authors.filter_map(|a| a.as_str().map(String::from)).collect(),
+                authors: authors.filter_map(|a| Some(a.as_str()?.split(" <").next()?.to_string())).collect(),
                 checksum: checksums.get(&(name.to_string(), version.to_string())).cloned(),
             };
             candidates.push((bytes, format!("{name}-{version}"), name.to_string(), origin, files));

@@ -319,7 +319,8 @@ impl Growth {
         let commons = std::iter::once((0, division.commons));
         let mut paid: Vec<Account> = vec![];
         for (contribution_id, amount) in commons.chain(division.amounts) {
-            if amount == 0 {
+            // Every share has its detail, even where its amount is 0.
+            if contribution_id == 0 && receipt.no_evidence == 0 {
                 continue;
             }
             let account = match contribution_id {
@@ -335,7 +336,7 @@ impl Growth {
                 contribution_id,
                 amount: Uint128::new(amount),
             });
-            if !paid.contains(&account) {
+            if amount > 0 && !paid.contains(&account) {
                 paid.push(account);
             }
         }
