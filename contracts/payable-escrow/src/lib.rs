@@ -14,6 +14,7 @@ mod error;
 mod execute;
 mod money;
 mod query;
+mod registry;
 mod settle;
 pub mod state;
 

@@ -4,12 +4,13 @@ use cosmwasm_std::{Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Uint128
 use openledger_contract::{pause, payment, CommonError};
 use openledger_types::formats::SumRoot;
 use openledger_types::msg::escrow::{NodeCap, MAX_NODES};
-use openledger_types::msg::model_registry::{ModelVersionResponse, QueryMsg as ModelQuery};
-use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, QueryMsg as NodeQuery, Role};
+use openledger_types::msg::model_registry::QueryMsg as ModelQuery;
+use openledger_types::msg::node_registry::{NodeStatus, QueryMsg as NodeQuery, Role};
 use openledger_types::signature::is_compressed_key;
 
 use crate::error::{ContractError, ContractResult};
 use crate::money;
+use crate::registry::{ModelTerms, NodeFacts};
 use crate::state::{
     NodePin, Purse, Session, SessionLog, LAST_SESSION, LOGS, PARAMS, PINS, PURSES, REGISTRIES, SESSIONS,
 };
@@ -249,10 +250,10 @@ fn validate_caps(nodes: &[NodeCap], deposit: Uint128) -> ContractResult<()> {
 }
 
 /// The model version, checked against what a session needs of it.
-fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelVersionResponse> {
+fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTerms> {
     let registry = REGISTRIES.load(deps.storage)?.model;
     let question = ModelQuery::Version { model_id: order.model_id, version: order.model_version };
-    let model: ModelVersionResponse = deps.querier.query_wasm_smart(registry, &question)?;
+    let model: ModelTerms = deps.querier.query_wasm_smart(registry, &question)?;
     let refuse = |reason| Err(ContractError::ModelUnsuitable { reason });
     if model.model_id != order.model_id || model.version != order.model_version {
         return refuse("the registry answered for another one");
@@ -276,7 +277,7 @@ fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelVe
 /// A node, checked and pinned.
 fn query_node(deps: Deps, node_id: u64) -> ContractResult<NodePin> {
     let registry = REGISTRIES.load(deps.storage)?.node;
-    let node: NodeResponse = deps.querier.query_wasm_smart(registry, &NodeQuery::Node { node_id })?;
+    let node: NodeFacts = deps.querier.query_wasm_smart(registry, &NodeQuery::Node { node_id })?;
     let refuse = |reason| Err(ContractError::NodeUnsuitable { node_id, reason });
     if node.node_id != node_id {
         return refuse("the registry answered for another one");
