@@ -160,6 +160,9 @@ pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recompu
     found
 }
 
+/// Receipts of epochs, by (node, denom, epoch).
+type Epochs = BTreeMap<(u64, String, u64), Arc<Vec<SignedReceipt>>>;
+
 /// A model version with its data, fetched and compared with the chain, ready for any number of answers.
 pub struct Prepared {
     /// What the chain says of the version.
@@ -170,7 +173,7 @@ pub struct Prepared {
     index: Arc<Index>,
     checks: Vec<Check>,
     /// Receipts of epochs that were read, by (node, denom, epoch).
-    epochs: Mutex<BTreeMap<(u64, String, u64), Arc<Vec<SignedReceipt>>>>,
+    epochs: Mutex<Epochs>,
 }
 
 /// Fetches a model version and its data from `node` into `cache_dir`, which should be fresh and empty,

@@ -221,7 +221,8 @@ fn a_flipped_byte_in_a_signature_fails() {
 
 #[test]
 fn every_changed_field_of_the_receipt_fails() {
-    let changes: Vec<(&str, fn(&mut Receipt))> = vec![
+    type Change = fn(&mut Receipt);
+    let changes: Vec<(&str, Change)> = vec![
         ("chain_id", |r| r.chain_id.push('x')),
         ("contract", |r| r.contract.push('x')),
         ("node_id", |r| r.node_id += 1),

@@ -190,7 +190,7 @@ fn a_contribution_without_owner_stops_the_ledger() {
     let split = Split { protocol: 0, developer: 0, node: 0, data: 10_000 };
     let part = SessionPart { session_id: 1, split, receipts: vec![receipt(1, 1, 1_000, shares)] };
     let none = LedgerBlob { leaves: vec![] };
-    assert_eq!(grow(&none, &[part.clone()], &|_| None).unwrap_err().code, "E-LEDGER-001");
+    assert_eq!(grow(&none, std::slice::from_ref(&part), &|_| None).unwrap_err().code, "E-LEDGER-001");
     let broken = SessionPart { split: Split { data: 9_999, ..split }, ..part };
     assert_eq!(grow(&none, &[broken], &owner).unwrap_err().code, "E-LEDGER-001");
 }

@@ -76,7 +76,8 @@ fn every_changed_byte_of_a_leaf_is_refused() {
         bytes[0] ^= 1;
         HexBinary::from(bytes)
     };
-    let changes: Vec<Box<dyn Fn(&mut RevealItem)>> = vec![
+    type Change<'a> = Box<dyn Fn(&mut RevealItem) + 'a>;
+    let changes: Vec<Change<'_>> = vec![
         Box::new(|item| item.salt = flip(&item.salt)),
         Box::new(|item| item.raw_hash = flip(&item.raw_hash)),
         Box::new(|item| item.path[0] = flip(&item.path[0])),
@@ -103,7 +104,7 @@ fn fields_of_a_wrong_form_are_refused() {
     let bob = f.bob.clone();
     let (commit_id, batch) = committed(&mut f, Document::generate(1, 1));
     let short = HexBinary::from([1u8; 31]);
-    type Change = Box<dyn Fn(&mut RevealItem)>;
+    type Change<'a> = Box<dyn Fn(&mut RevealItem) + 'a>;
     let s = |set: fn(&mut RevealItem, HexBinary)| -> Change {
         let short = short.clone();
         Box::new(move |item| set(item, short.clone()))

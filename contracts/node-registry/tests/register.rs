@@ -57,7 +57,8 @@ fn rule_s2_a_key_belongs_to_one_node_for_ever() {
 fn fields_of_a_wrong_form_are_refused() {
     let mut f = fixture();
     let bob = f.bob.clone();
-    let cases: Vec<(&str, fn(&mut Fields))> = vec![
+    type Change = fn(&mut Fields);
+    let cases: Vec<(&str, Change)> = vec![
         ("moniker", |m| m.moniker = String::new()),
         ("moniker", |m| m.moniker = "m".repeat(65)),
         ("endpoint", |m| m.endpoint = "ftp://x".into()),

@@ -108,10 +108,10 @@ impl ModelConfig {
         bounded("num_attention_heads", self.num_attention_heads, 256)?;
         bounded("num_key_value_heads", self.kv_heads(), self.num_attention_heads)?;
         bounded("max_position_embeddings", self.max_position_embeddings, 65_536)?;
-        if self.hidden_size % self.num_attention_heads != 0 || self.head_dim() % 2 != 0 {
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) || !self.head_dim().is_multiple_of(2) {
             return Err(refuse("hidden_size does not divide into heads of even width".into()));
         }
-        if self.num_attention_heads % self.kv_heads() != 0 {
+        if !self.num_attention_heads.is_multiple_of(self.kv_heads()) {
             return Err(refuse("heads do not divide by heads of keys and values".into()));
         }
         if !(1e-12..=1e-1).contains(&self.rms_norm_eps) {

@@ -129,7 +129,7 @@ impl Recipe {
         if self.context < 8 || self.batch == 0 || self.batch > 4_096 {
             return refuse("context is below 8 or batch not within 1 to 4096");
         }
-        if self.shards == 0 || self.batch % self.shards != 0 {
+        if self.shards == 0 || !self.batch.is_multiple_of(self.shards) {
             return refuse("batch does not divide by shards");
         }
         if self.steps.is_none() && self.seconds.is_none() && self.schedule.is_empty() {

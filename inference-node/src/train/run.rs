@@ -283,7 +283,7 @@ fn shard(
 /// slower by a twentieth; not in the last tenth, where the rate has to come to rest.
 fn plan(recipe: &Recipe, state: &mut State, pace: &Pace) {
     let Some(seconds) = recipe.seconds.map(|s| s as f64) else { return };
-    if pace.steps < PROBE || pace.steps % PROBE != 0 || pace.seconds <= 0.0 {
+    if pace.steps < PROBE || !pace.steps.is_multiple_of(PROBE) || pace.seconds <= 0.0 {
         return;
     }
     let planned = state.schedule.last().map(|plan| plan.total);

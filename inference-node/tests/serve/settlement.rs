@@ -109,7 +109,8 @@ async fn an_epoch_of_unknown_fate_is_resolved_before_another_is_posted() {
     let done = settle(&world, 7).await;
     assert_eq!((done.posted, done.epoch), (true, Some(3)), "{}", done.note);
     finish(&world).await;
-    assert_eq!(chain.state().sessions[&7].nodes[0].log, world.session(7).await.log);
+    let log = world.session(7).await.log;
+    assert_eq!(chain.state().sessions[&7].nodes[0].log, log);
     // Nothing left.
     assert!(!settle(&world, 7).await.posted);
 }

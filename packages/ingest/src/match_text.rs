@@ -173,5 +173,5 @@ fn fold(c: char) -> char {
 fn lower(u: u32) -> Option<u32> {
     let after = LOWER.partition_point(|range| range.0 <= u);
     let (first, last, step, delta) = *LOWER.get(after.checked_sub(1)?)?;
-    (u <= last && (u - first) % step == 0).then(|| u.wrapping_add_signed(delta))
+    (u <= last && (u - first).is_multiple_of(step)).then(|| u.wrapping_add_signed(delta))
 }

@@ -149,8 +149,8 @@ impl World {
         let client = &mut self.clients[index];
         let Some(served) = self.suite.nodes[&node_id].sessions.get(&client.session_id) else { return };
         let known = client.lanes.get(&node_id).map_or(0, |lane| lane.log.size()) as usize;
-        for (_, receipt) in served.log[known..].to_vec() {
-            client.receive(node_id, &receipt);
+        for (_, receipt) in &served.log[known..] {
+            client.receive(node_id, receipt);
         }
         let voucher = client.acknowledge(node_id);
         self.suite.nodes.get_mut(&node_id).unwrap().hear(voucher);

@@ -56,7 +56,7 @@ fn rule_s2_a_forked_log_is_refused() {
     let leaves: Vec<SumNode> =
         suite.nodes[&1].sessions[&1].log.iter().map(|(_, r)| r.receipt.leaf()).collect();
     let other = |n: u8, fee| SumNode::leaf(&[n], fee);
-    let mut logs = Vec::new();
+    let mut logs: Vec<Vec<SumNode>> = Vec::with_capacity(8);
     // A settled receipt replaced, dropped, swapped, or made dearer.
     logs.push(vec![other(1, 500), leaves[1], leaves[2], leaves[3]]);
     logs.push(vec![leaves[0], leaves[1], other(1, 9_000), leaves[3]]);

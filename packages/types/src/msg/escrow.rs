@@ -110,6 +110,8 @@ pub struct ClaimItem {
 }
 
 /// What can be done.
+// A message lives once, in one call: the size of its largest form costs nothing.
+#[allow(clippy::large_enum_variant)]
 #[cw_serde]
 pub enum ExecuteMsg {
     /// Opens a session. Funds: one allowed denom, the opening fee and the deposit. Model version,
