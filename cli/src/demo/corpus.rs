@@ -101,14 +101,21 @@ pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
                 authors: authors.filter_map(|a| Some(a.as_str()?.split(" <").next()?.to_string())).collect(),
                 checksum: checksums.get(&(name.to_string(), version.to_string())).cloned(),
             };
-            candidates.push((bytes, format!("{name}-{version}"), name.to_string(), origin, files));
+            candidates.push((
+                bytes,
+                format!("{name}-{version}"),
+                name.to_string(),
+                origin,
+                root.to_path_buf(),
+                files,
+            ));
         }
     }
     // The largest first, one version of each crate.
     candidates.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut corpus = Corpus::default();
     let (mut names, mut total) = (BTreeSet::new(), 0u64);
-    for (bytes, contributor, name, origin, files) in candidates {
+    for (bytes, contributor, name, origin, root, files) in candidates {
         if corpus.origins.len() == CRATES {
             break;
         }
@@ -117,12 +124,7 @@ pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
         }
         total += bytes;
         for (path, _) in files {
-            let shown = path
-                .iter()
-                .skip_while(|part| *part != "src")
-                .collect::<PathBuf>()
-                .to_string_lossy()
-                .into_owned();
+            let shown = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
             match std::fs::read(&path) {
                 Ok(bytes) => corpus.docs.push(SourceDoc {
                     contributor: contributor.clone(),
