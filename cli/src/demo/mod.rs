@@ -3,44 +3,38 @@
 
 mod corpus;
 mod node_process;
+mod parties;
+mod report;
 mod summary;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context as _, Result};
-use cosmwasm_std::Uint128;
-use futures::stream::{self, StreamExt, TryStreamExt};
-use openledger_client::{Chain, ChainConfig, Coin, Key, Signer};
-use openledger_types::api::AnswerBundle;
-use openledger_types::formats::Account;
-use openledger_types::money::{divide_answer, Split};
+use openledger_client::{Chain, ChainConfig, Signer};
+use openledger_types::money::Split;
 use openledger_types::msg::datanet::Visibility;
 use openledger_types::msg::escrow::ExecuteMsg;
 
 use crate::ask::AskArgs;
 use crate::context::{write_json, Context, Settings};
-use crate::contribute::Document;
 use crate::error::{Class, CliError};
-use crate::params::{Profile, DENOM};
+use crate::params::Profile;
 use crate::session::OpenArgs;
-use crate::{ask, contribute, datanet, deploy, earnings, keys, model, session, show};
+use crate::{ask, datanet, deploy, model, session};
 
-use corpus::{Corpus, DataOptions, SourceDoc};
+use corpus::{Corpus, DataOptions};
 use node_process::{NodeProcess, NodeSetup};
-use summary::{
-    AnswerSummary, Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Payout,
-    SessionSummary, ShareSummary, Summary,
-};
+use parties::{account, claim_all, contribute_all, dev_accounts, owners_of, parties};
+use report::{answer_summary, payout_table, print_answer, session_summary};
+use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Summary};
 
 /// Part of the documents held out, in percent.
 const HELD_OUT_PERCENT: u64 = 5;
 /// Characters of a question.
 const QUESTION_CHARS: usize = 200;
-/// Contributors that contribute at the same time.
-const PARALLEL: usize = 4;
 /// Most bytes of held-out text that are evaluated.
 const EVAL_BYTES: usize = 400_000;
 
@@ -124,14 +118,6 @@ impl Steps {
         }
         self.step = Instant::now();
     }
-}
-
-/// A contributor with account and documents.
-struct Party {
-    who: Contributor,
-    signer: Signer,
-    ctx: Context,
-    docs: Vec<SourceDoc>,
 }
 
 /// Runs the whole job with `ctx`'s home folder and writes `summary.json` into `args.work`.
@@ -447,148 +433,6 @@ fn recipe(args: &Args) -> openledger_node::train::Recipe {
     }
 }
 
-/// Imports the devnet's public keys into the demo's home.
-fn dev_accounts(ctx: &Context, clone: &Path) -> Result<BTreeMap<String, Key>> {
-    let path = clone.join("testnet/dev-accounts.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file: serde_json::Value = serde_json::from_str(&text)?;
-    let mut found = BTreeMap::new();
-    for entry in file["accounts"].as_array().into_iter().flatten() {
-        if let (Some(name), Some(words)) = (entry["name"].as_str(), entry["mnemonic"].as_str()) {
-            keys::import(ctx, name, words)?;
-            found.insert(name.to_string(), ctx.key(Some(name))?);
-        }
-    }
-    Ok(found)
-}
-
-fn account(accounts: &BTreeMap<String, Key>, name: &str) -> Result<Key> {
-    accounts
-        .get(name)
-        .cloned()
-        .with_context(|| format!("E-DEMO-008 testnet/dev-accounts.json has no account {name}"))
-}
-
-/// One account for each contributor, funded for bonds and gas.
-async fn parties(ctx: &Context, chain: &Chain, faucet: &Signer, docs: Vec<SourceDoc>) -> Result<Vec<Party>> {
-    let mut by_name: BTreeMap<String, Vec<SourceDoc>> = BTreeMap::new();
-    docs.into_iter().for_each(|doc| by_name.entry(doc.contributor.clone()).or_default().push(doc));
-    let (mut parties, mut sends) = (Vec::new(), Vec::new());
-    for (number, (name, docs)) in by_name.into_iter().enumerate() {
-        let key_name = format!("contributor-{}", number + 1);
-        let address = keys::add(ctx, &key_name)?.address;
-        let signer = chain.signer(ctx.key(Some(&key_name))?)?;
-        let coins = 5_000_000 + 3_000 * docs.len() as u128;
-        sends.push((address.clone(), vec![Coin::new(coins, DENOM)]));
-        parties.push(Party { who: Contributor { name, address }, signer, ctx: ctx.clone(), docs });
-    }
-    for part in sends.chunks(50) {
-        faucet.bank_multi_send(part).await?;
-    }
-    Ok(parties)
-}
-
-async fn contribute_all(parties: &mut [Party], datanet_id: u64, node: &str) -> Result<(u64, u64)> {
-    let (mut count, mut bytes, mut refused, mut twice) = (0, 0, 0, 0);
-    let mut runs = stream::iter(parties.iter_mut().map(|party| {
-        let docs = std::mem::take(&mut party.docs);
-        let documents =
-            docs.into_iter().map(|d| Document { name: d.name, bytes: d.bytes, license: d.license });
-        let (ctx, signer) = (Context { progress: false, ..party.ctx.clone() }, party.signer.clone());
-        async move { contribute::contribute(&ctx, &signer, datanet_id, documents, node).await }
-    }))
-    .buffer_unordered(PARALLEL);
-    while let Some(done) = runs.try_next().await? {
-        count += done.contributions.len() as u64;
-        bytes += done.bytes;
-        twice +=
-            done.on_chain.len() + done.report.documents.iter().filter(|d| d.duplicate_of.is_some()).count();
-        for document in done.report.documents.iter().filter(|d| d.refused.is_some()) {
-            refused += 1;
-            if refused <= 5 {
-                if let Some(why) = &document.refused {
-                    println!("    refused {}: {}", document.name, why.reason);
-                }
-            }
-        }
-    }
-    println!("    refused {refused}, exact duplicates left out {twice}");
-    Ok((count, bytes))
-}
-
-/// Who contributed what, by contribution, as the chain says.
-async fn owners_of(
-    reader: &openledger_client::contracts::Reader,
-    datanet_id: u64,
-    size: u64,
-    parties: &[Party],
-) -> Result<BTreeMap<u64, Contributor>> {
-    let names: BTreeMap<&str, &Contributor> =
-        parties.iter().map(|p| (p.who.address.as_str(), &p.who)).collect();
-    let leaves = reader.leaves(datanet_id, size).await?;
-    Ok(leaves
-        .into_iter()
-        .map(|facts| {
-            let who = names.get(facts.contributor.as_str()).map(|who| (*who).clone());
-            let unknown = Contributor { name: "unknown".into(), address: facts.contributor };
-            (facts.contribution_id, who.unwrap_or(unknown))
-        })
-        .collect())
-}
-
-/// Shares of an answer by contributor.
-fn shares_of(bundle: &AnswerBundle, names: &BTreeMap<u64, Contributor>, data_bps: u16) -> Vec<ShareSummary> {
-    let receipt = &bundle.receipt.receipt;
-    let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
-    let division = divide_answer(receipt.fee.u128(), data_bps, &receipt.shares, receipt.no_evidence, &seed);
-    let mut by_contributor: BTreeMap<Contributor, (u16, u128)> = BTreeMap::new();
-    for (share, (_, amount)) in receipt.shares.iter().zip(&division.amounts) {
-        if let Some(who) = names.get(&share.contribution_id) {
-            let entry = by_contributor.entry(who.clone()).or_default();
-            entry.0 += share.bps;
-            entry.1 += amount;
-        }
-    }
-    let mut shares: Vec<ShareSummary> = by_contributor
-        .into_iter()
-        .map(|(contributor, (bps, amount))| ShareSummary { contributor, bps, amount: Uint128::new(amount) })
-        .collect();
-    shares.sort_by(|a, b| b.bps.cmp(&a.bps).then_with(|| a.contributor.cmp(&b.contributor)));
-    shares
-}
-
-fn print_answer(
-    index: &openledger_attribution::Index,
-    question: &str,
-    bundle: &AnswerBundle,
-    names: &BTreeMap<u64, Contributor>,
-    data_bps: u16,
-) {
-    let receipt = &bundle.receipt.receipt;
-    let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
-    let trace = index.trace(question, &bundle.answer, &seed);
-    println!("\n--- {question}");
-    println!(
-        "{}",
-        show::highlight(&bundle.answer, &trace, std::io::IsTerminal::is_terminal(&std::io::stdout()))
-    );
-    println!(
-        "--- {} tokens, fee {} OPEN, receipt {}",
-        receipt.tokens_out,
-        table::open(receipt.fee.u128()),
-        hex::encode(receipt.digest())
-    );
-    for share in shares_of(bundle, names, data_bps).iter().take(6) {
-        println!(
-            "    {:>6.2} %  {:>10} OPEN  {}",
-            f64::from(share.bps) / 100.0,
-            table::open(share.amount.u128()),
-            share.contributor.name
-        );
-    }
-    println!("    {:>6.2} %  no evidence: to the commons", f64::from(receipt.no_evidence) / 100.0);
-}
-
 async fn wait_final(
     reader: &openledger_client::contracts::Reader,
     anyone: &Signer,
@@ -606,76 +450,6 @@ async fn wait_final(
         Err(_) if reader.pending(node_id).await?.is_none() => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// A payout with what the table shows beside it.
-struct Paid {
-    payout: Payout,
-    share: f64,
-    before: u128,
-    after: u128,
-}
-
-async fn claim_all(
-    ctx: &Context,
-    reader: &openledger_client::contracts::Reader,
-    node_id: u64,
-    parties: &[Party],
-) -> Result<Vec<Paid>> {
-    let ledger = earnings::ledger_of(ctx, node_id, DENOM).await?;
-    let leaf_of = |address: &str| {
-        let entries = ledger.iter().flat_map(|(_, blob)| &blob.leaves);
-        entries.map(|e| &e.leaf).find(|leaf| leaf.account == Account::Contributor(address.into())).cloned()
-    };
-    let total: u128 =
-        parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
-    let mut paid: Vec<Paid> = stream::iter(parties.iter().map(|party| {
-        let leaf = leaf_of(&party.who.address);
-        async move {
-            let chain = reader.chain();
-            let before = chain.balance(&party.who.address, DENOM).await?;
-            let (mut amount, mut uses, mut tx) = (0, 0, None);
-            if let Some(leaf) = leaf.filter(|leaf| !leaf.cumulative.is_zero()) {
-                let account = Account::Contributor(party.who.address.clone());
-                let claimed = earnings::claim(ctx, &party.signer, &[account], true).await?;
-                (amount, uses, tx) = (leaf.cumulative.u128(), leaf.uses, claimed.txs.last().cloned());
-            }
-            let after = chain.balance(&party.who.address, DENOM).await?;
-            let payout = Payout { contributor: party.who.clone(), amount: Uint128::new(amount), uses, tx };
-            let share = if total == 0 { 0.0 } else { 100.0 * amount as f64 / total as f64 };
-            Ok::<_, anyhow::Error>(Paid { payout, share, before, after })
-        }
-    }))
-    .buffer_unordered(PARALLEL)
-    .try_collect()
-    .await?;
-    paid.sort_by(|a, b| {
-        b.payout.amount.cmp(&a.payout.amount).then_with(|| a.payout.contributor.cmp(&b.payout.contributor))
-    });
-    println!("    {} contributors were paid", paid.iter().filter(|p| !p.payout.amount.is_zero()).count());
-    Ok(paid)
-}
-
-fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::Origin>) -> String {
-    let rows: Vec<Vec<String>> = payouts
-        .iter()
-        .map(|p| {
-            let license = origins.get(&p.payout.contributor.name).and_then(|o| o.license.clone());
-            vec![
-                p.payout.contributor.name.clone(),
-                license.unwrap_or_default(),
-                p.payout.uses.to_string(),
-                format!("{:.2} %", p.share),
-                table::open(p.payout.amount.u128()),
-                table::open(p.before),
-                table::open(p.after),
-                p.payout.tx.as_deref().map_or("-".into(), |tx| format!("{}…", &tx[..tx.len().min(16)])),
-            ]
-        })
-        .collect();
-    let heading =
-        ["contributor", "licence", "uses", "share", "paid", "balance before", "balance after", "transaction"];
-    table::render(&heading, &rows, &[2, 3, 4, 5, 6])
 }
 
 /// Verifies every answer by a process of its own, each with an empty home.
@@ -713,58 +487,4 @@ fn verify_all(
         let _ = std::fs::remove_dir_all(&fresh);
     }
     Ok(results)
-}
-
-fn session_summary(
-    session: &openledger_types::msg::escrow::SessionResponse,
-    answers: &[(String, ask::Answer)],
-) -> SessionSummary {
-    let (mut data, mut commons) = (0u128, 0u128);
-    for (_, answer) in answers {
-        let receipt = &answer.bundle.receipt.receipt;
-        let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
-        let division = divide_answer(
-            receipt.fee.u128(),
-            session.split.data,
-            &receipt.shares,
-            receipt.no_evidence,
-            &seed,
-        );
-        data += division.amounts.iter().map(|(_, amount)| amount).sum::<u128>();
-        commons += division.commons;
-    }
-    let fees: u128 = session.nodes.iter().map(|n| n.settled.u128()).sum();
-    SessionSummary {
-        id: session.session_id,
-        denom: session.denom.clone(),
-        deposited: Uint128::new(session.deposit.u128() + session.open_fee.u128()),
-        open_fee: session.open_fee,
-        fees: Uint128::new(fees),
-        protocol: session.protocol,
-        developer: session.developer_part,
-        node: session.node_part,
-        data: Uint128::new(data),
-        commons: Uint128::new(commons),
-        dust: Uint128::new(session.data_part.u128().saturating_sub(data).saturating_sub(commons)),
-        refund: session.refunded,
-    }
-}
-
-fn answer_summary(
-    prompt: &str,
-    bundle: &AnswerBundle,
-    names: &BTreeMap<u64, Contributor>,
-    data_bps: u16,
-    verified: bool,
-) -> AnswerSummary {
-    let receipt = &bundle.receipt.receipt;
-    AnswerSummary {
-        receipt_id: hex::encode(receipt.digest()),
-        prompt: prompt.to_string(),
-        answer: bundle.answer.clone(),
-        fee: receipt.fee,
-        no_evidence_bps: receipt.no_evidence,
-        shares: shares_of(bundle, names, data_bps),
-        verified,
-    }
 }

@@ -1,0 +1,164 @@
+//! Who takes part in the demo: the devnet's accounts, and one account for each contributor, from its
+//! first coins to its claim.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use cosmwasm_std::Uint128;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use openledger_client::{Chain, Coin, Key, Signer};
+use openledger_types::formats::Account;
+
+use super::corpus::SourceDoc;
+use super::report::Paid;
+use super::summary::{Contributor, Payout};
+use crate::context::Context;
+use crate::contribute::{self, Document};
+use crate::params::DENOM;
+use crate::{earnings, keys};
+
+/// Contributors that act at the same time.
+const PARALLEL: usize = 4;
+
+/// A contributor with account and documents.
+pub(super) struct Party {
+    pub(super) who: Contributor,
+    pub(super) signer: Signer,
+    pub(super) ctx: Context,
+    pub(super) docs: Vec<SourceDoc>,
+}
+
+/// Imports the devnet's public keys into the demo's home.
+pub(super) fn dev_accounts(ctx: &Context, clone: &Path) -> Result<BTreeMap<String, Key>> {
+    let path = clone.join("testnet/dev-accounts.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file: serde_json::Value = serde_json::from_str(&text)?;
+    let mut found = BTreeMap::new();
+    for entry in file["accounts"].as_array().into_iter().flatten() {
+        if let (Some(name), Some(words)) = (entry["name"].as_str(), entry["mnemonic"].as_str()) {
+            keys::import(ctx, name, words)?;
+            found.insert(name.to_string(), ctx.key(Some(name))?);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn account(accounts: &BTreeMap<String, Key>, name: &str) -> Result<Key> {
+    accounts
+        .get(name)
+        .cloned()
+        .with_context(|| format!("E-DEMO-008 testnet/dev-accounts.json has no account {name}"))
+}
+
+/// One account for each contributor, funded for bonds and gas.
+pub(super) async fn parties(
+    ctx: &Context,
+    chain: &Chain,
+    faucet: &Signer,
+    docs: Vec<SourceDoc>,
+) -> Result<Vec<Party>> {
+    let mut by_name: BTreeMap<String, Vec<SourceDoc>> = BTreeMap::new();
+    docs.into_iter().for_each(|doc| by_name.entry(doc.contributor.clone()).or_default().push(doc));
+    let (mut parties, mut sends) = (Vec::new(), Vec::new());
+    for (number, (name, docs)) in by_name.into_iter().enumerate() {
+        let key_name = format!("contributor-{}", number + 1);
+        let address = keys::add(ctx, &key_name)?.address;
+        let signer = chain.signer(ctx.key(Some(&key_name))?)?;
+        let coins = 5_000_000 + 3_000 * docs.len() as u128;
+        sends.push((address.clone(), vec![Coin::new(coins, DENOM)]));
+        parties.push(Party { who: Contributor { name, address }, signer, ctx: ctx.clone(), docs });
+    }
+    for part in sends.chunks(50) {
+        faucet.bank_multi_send(part).await?;
+    }
+    Ok(parties)
+}
+
+pub(super) async fn contribute_all(parties: &mut [Party], datanet_id: u64, node: &str) -> Result<(u64, u64)> {
+    let (mut count, mut bytes, mut refused, mut twice) = (0, 0, 0, 0);
+    let mut runs = stream::iter(parties.iter_mut().map(|party| {
+        let docs = std::mem::take(&mut party.docs);
+        let documents =
+            docs.into_iter().map(|d| Document { name: d.name, bytes: d.bytes, license: d.license });
+        let (ctx, signer) = (Context { progress: false, ..party.ctx.clone() }, party.signer.clone());
+        async move { contribute::contribute(&ctx, &signer, datanet_id, documents, node).await }
+    }))
+    .buffer_unordered(PARALLEL);
+    while let Some(done) = runs.try_next().await? {
+        count += done.contributions.len() as u64;
+        bytes += done.bytes;
+        twice +=
+            done.on_chain.len() + done.report.documents.iter().filter(|d| d.duplicate_of.is_some()).count();
+        for document in done.report.documents.iter().filter(|d| d.refused.is_some()) {
+            refused += 1;
+            if refused <= 5 {
+                if let Some(why) = &document.refused {
+                    println!("    refused {}: {}", document.name, why.reason);
+                }
+            }
+        }
+    }
+    println!("    refused {refused}, exact duplicates left out {twice}");
+    Ok((count, bytes))
+}
+
+/// Who contributed what, by contribution, as the chain says.
+pub(super) async fn owners_of(
+    reader: &openledger_client::contracts::Reader,
+    datanet_id: u64,
+    size: u64,
+    parties: &[Party],
+) -> Result<BTreeMap<u64, Contributor>> {
+    let names: BTreeMap<&str, &Contributor> =
+        parties.iter().map(|p| (p.who.address.as_str(), &p.who)).collect();
+    let leaves = reader.leaves(datanet_id, size).await?;
+    Ok(leaves
+        .into_iter()
+        .map(|facts| {
+            let who = names.get(facts.contributor.as_str()).map(|who| (*who).clone());
+            let unknown = Contributor { name: "unknown".into(), address: facts.contributor };
+            (facts.contribution_id, who.unwrap_or(unknown))
+        })
+        .collect())
+}
+
+pub(super) async fn claim_all(
+    ctx: &Context,
+    reader: &openledger_client::contracts::Reader,
+    node_id: u64,
+    parties: &[Party],
+) -> Result<Vec<Paid>> {
+    let ledger = earnings::ledger_of(ctx, node_id, DENOM).await?;
+    let leaf_of = |address: &str| {
+        let entries = ledger.iter().flat_map(|(_, blob)| &blob.leaves);
+        entries.map(|e| &e.leaf).find(|leaf| leaf.account == Account::Contributor(address.into())).cloned()
+    };
+    let total: u128 =
+        parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
+    let mut paid: Vec<Paid> = stream::iter(parties.iter().map(|party| {
+        let leaf = leaf_of(&party.who.address);
+        async move {
+            let chain = reader.chain();
+            let before = chain.balance(&party.who.address, DENOM).await?;
+            let (mut amount, mut uses, mut tx) = (0, 0, None);
+            if let Some(leaf) = leaf.filter(|leaf| !leaf.cumulative.is_zero()) {
+                let account = Account::Contributor(party.who.address.clone());
+                let claimed = earnings::claim(ctx, &party.signer, &[account], true).await?;
+                (amount, uses, tx) = (leaf.cumulative.u128(), leaf.uses, claimed.txs.last().cloned());
+            }
+            let after = chain.balance(&party.who.address, DENOM).await?;
+            let payout = Payout { contributor: party.who.clone(), amount: Uint128::new(amount), uses, tx };
+            let share = if total == 0 { 0.0 } else { 100.0 * amount as f64 / total as f64 };
+            Ok::<_, anyhow::Error>(Paid { payout, share, before, after })
+        }
+    }))
+    .buffer_unordered(PARALLEL)
+    .try_collect()
+    .await?;
+    paid.sort_by(|a, b| {
+        b.payout.amount.cmp(&a.payout.amount).then_with(|| a.payout.contributor.cmp(&b.payout.contributor))
+    });
+    println!("    {} contributors were paid", paid.iter().filter(|p| !p.payout.amount.is_zero()).count());
+    Ok(paid)
+}
