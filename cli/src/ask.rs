@@ -1,10 +1,11 @@
 //! Asking: a voucher, the answer as it comes, its checks, the acknowledgement.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base64::prelude::{Engine, BASE64_STANDARD};
 use cosmwasm_std::{Binary, HexBinary};
-use futures::StreamExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use openledger_node::request::{model_name, Endpoint};
 use openledger_types::api::{
     AnswerBundle, PaymentOption, PaymentRequired, PaymentSignature, HEADER_REQUIRED, HEADER_SIGNATURE,
@@ -182,6 +183,24 @@ async fn finish(ctx: &Context, mut state: State, on_text: &mut dyn FnMut(&str)) 
     state.outstanding = None;
     state.save(ctx)?;
     Ok(Answer { receipt_id, bundle, file, checks })
+}
+
+/// Who contributed what an answer pays, as the chain says: contribution to address and title.
+///
+/// # Errors
+/// When the chain does not answer.
+pub async fn contributors(ctx: &Context, bundle: &AnswerBundle) -> Result<BTreeMap<u64, String>> {
+    let reader = ctx.reader().await?;
+    stream::iter(bundle.receipt.receipt.shares.iter().map(|share| {
+        let reader = &reader;
+        async move {
+            let found = reader.contribution(share.contribution_id).await?;
+            Ok((share.contribution_id, format!("{}  {}", found.facts.contributor, found.title)))
+        }
+    }))
+    .buffer_unordered(8)
+    .try_collect()
+    .await
 }
 
 /// Whether the node has taken the request under way.

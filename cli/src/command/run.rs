@@ -476,12 +476,17 @@ async fn ask(ctx: &Context, out: &Out, args: args::Ask) -> Result<()> {
             ask::ask(ctx, args, &mut on_text).await?
         }
     };
+    let owners = match out.json {
+        true => Default::default(),
+        // The answer is paid and kept: without names it is still worth showing.
+        false => ask::contributors(ctx, &answer.bundle).await.unwrap_or_default(),
+    };
     out.print(&answer, || {
         let colour = std::io::stdout().is_terminal();
         let bundle = &answer.bundle;
         let cited = show::highlight_evidence(&bundle.answer, &bundle.evidence, colour);
         let gap = if printed { "\n\n" } else { "" };
-        let shares = show::shares(bundle, &bundle.voucher.voucher.denom, &|_| None);
+        let shares = show::shares(bundle, &bundle.voucher.voucher.denom, &|id| owners.get(&id).cloned());
         format!("{gap}{cited}\n\n{shares}receipt {}\nkept in {}", answer.receipt_id, answer.file.display())
     })
 }

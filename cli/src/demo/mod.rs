@@ -392,7 +392,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         println!("\nStill running: chain {} at {}, node at {}", args.chain_id, args.devnet_rpc, node.url);
         let binary = std::env::current_exe()?;
         println!(
-            "  {} --home {} --node {} --key user session open --model {}:{} --node-id {} --deposit 1000000",
+            "  {} --home {} --node {} --key user session open {}:{} --node-id {} --deposit 1000000",
             binary.display(),
             ctx.home.display(),
             node.url,
