@@ -186,6 +186,13 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    node registry  {}", deployment.contracts.node_registry);
     println!("    escrow         {}", deployment.contracts.payable_escrow);
     println!("    owner, admin   {}", deployment.owner);
+    let c = &deployment.contracts;
+    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow] {
+        let admin = chain.contract_info(address).await?.admin;
+        if admin != deployment.owner {
+            bail!("E-DEMO-009 the admin of {address} is {admin:?}, not the governance account");
+        }
+    }
     let reader = ctx.reader().await?;
 
     steps.next("node", "an inference node: keys, bond, service");

@@ -201,6 +201,14 @@ impl Summary {
                 faults.push(format!("answer {} was not verified", answer.receipt_id));
             }
         }
+        let mut owners = self.owners.values();
+        let first = owners.next();
+        if self.owners.len() != 4
+            || owners.any(|owner| Some(owner) != first)
+            || first.is_none_or(String::is_empty)
+        {
+            faults.push("the four contracts are not owned by one account".into());
+        }
         if !self.invariants.holds {
             faults.push("a contract's conservation equation does not hold".into());
         }
