@@ -488,12 +488,6 @@ impl Inputs {
     }
 }
 
-/// A file that holds no document.
-#[cfg(test)]
-fn touch(path: &Path) {
-    std::fs::write(path, b"{}").expect("a temporary folder can be written");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -508,7 +502,7 @@ mod tests {
     #[test]
     fn inputs_report_what_they_skip() {
         let dir = tempfile::tempdir().unwrap();
-        touch(&dir.path().join("empty.jsonl"));
+        std::fs::write(dir.path().join("empty.jsonl"), "{}").unwrap();
         std::fs::write(dir.path().join("a.txt"), "text").unwrap();
         let inputs = Inputs {
             paths: vec![dir.path().into(), dir.path().join("missing")],

@@ -345,13 +345,12 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         let open_until = session.close_requested_at.unwrap_or_default().saturating_add(grace);
         let blocks = open_until.saturating_sub(reader.chain().latest_height().await?);
         reader.chain().wait_for_height(open_until, Duration::from_secs(60 + 20 * blocks)).await?;
-        let json = |msg: &ExecuteMsg| serde_json::to_value(msg).map_err(|e| CliError::usage(e.to_string()));
         let result = signer.execute(&escrow, &ExecuteMsg::Refund { session_id }, &[]).await?;
         txs.push(result.hash);
         session = reader.session(session_id).await?;
         let balance = reader.withdrawable(signer.address()).await?;
         if balance.amounts.iter().any(|a| a.denom == session.denom && !a.amount.is_zero()) {
-            let call = json(&ExecuteMsg::Withdraw { denoms: vec![session.denom.clone()] })?;
+            let call = ExecuteMsg::Withdraw { denoms: vec![session.denom.clone()] };
             txs.push(signer.execute(&escrow, &call, &[]).await?.hash);
         }
     }
