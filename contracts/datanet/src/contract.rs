@@ -53,6 +53,7 @@ pub fn execute(
             public_identity,
             min_data_bps,
             floor_per_token,
+            ..
         } => {
             let terms = create::Terms { visibility, license, min_data_bps, floor_per_token };
             create::create_datanet(
@@ -79,6 +80,8 @@ pub fn execute(
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::Connect { .. } => Ok(Response::new()),
+        _ => Err(openledger_contract::CommonError::Paused {}.into()),
     }
 }
 

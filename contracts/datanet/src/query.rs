@@ -48,6 +48,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
         }),
         QueryMsg::Bonds { address } => to_json_binary(&bonds(deps, address)?),
         QueryMsg::Invariants {} => to_json_binary(&conservation(deps, env)?),
+        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
     }?)
 }
 
@@ -68,6 +69,11 @@ fn datanet_response(deps: Deps, datanet_id: u64, datanet: Datanet) -> Result<Dat
         public_identity: datanet.public_identity,
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
+        policy: openledger_types::msg::datanet::Policy::Open {},
+        uses: openledger_types::formats::Uses::ALL,
+        training_price: cosmwasm_std::Uint128::zero(),
+        pending_owner: None,
+        withdrawals: 0,
         contributions: stats.contributions,
         bytes: stats.bytes,
         latest_version: stats.latest_version,
@@ -104,13 +110,16 @@ fn commit(deps: Deps, commit_id: u64) -> Result<CommitResponse, ContractError> {
         priority: commit.priority,
         expires: commit.expires,
         ended: commit.ended,
+        bonds_from: None,
+        released: false,
+        slashed: 0,
     })
 }
 
 fn contribution_response(deps: Deps, contribution_id: u64) -> Result<ContributionResponse, ContractError> {
     let Contribution { facts, title } = state::contribution(deps.storage, contribution_id)?;
     let Fate { status, duplicate_of, version, position } = state::fate(deps.storage, contribution_id)?;
-    Ok(ContributionResponse { facts, title, status, duplicate_of, version, position })
+    Ok(ContributionResponse { facts, title, status, duplicate_of, version, position, accepted_at: 0, cluster: contribution_id, withdrawn_at: None, reason: None })
 }
 
 fn contributions(

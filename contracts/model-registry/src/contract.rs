@@ -57,6 +57,7 @@ pub fn execute(
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        _ => Err(openledger_contract::CommonError::Paused {}.into()),
     }
 }
 

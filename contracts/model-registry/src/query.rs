@@ -27,6 +27,7 @@ pub fn answer(deps: Deps, msg: QueryMsg) -> Result<Binary, ContractError> {
         QueryMsg::Versions { model_id, start_after, limit } => {
             to_json_binary(&versions(deps, model_id, start_after, limit)?)
         }
+        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
     }?)
 }
 
@@ -45,6 +46,7 @@ fn model_response(model_id: u64, model: Model) -> ModelResponse {
         name: model.name,
         description: model.description,
         latest_version: model.latest_version,
+        pending_developer: None,
     }
 }
 
@@ -69,6 +71,12 @@ fn version_response(model_id: u64, number: u32, developer: &Addr, version: Versi
         training_root: version.training_root,
         numeric_class: version.numeric_class,
         datanets: version.datanets,
+        training: vec![],
+        parents: vec![],
+        royalty_bps: 0,
+        royalties: vec![],
+        next_price: None,
+        stale: false,
         denom: version.denom,
         price_in: version.price_in,
         price_out: version.price_out,

@@ -43,20 +43,22 @@ pub fn execute(
     msg: ExecuteMsg,
 ) -> Result<Response, ContractError> {
     match msg {
-        ExecuteMsg::Register { moniker, endpoint, node_key, hot_addr, age_recipient, roles } => {
+        ExecuteMsg::Register { moniker, endpoint, node_key, hot_addr, age_recipient, roles, .. } => {
             let new = Registration { moniker, endpoint, node_key, hot_addr, age_recipient, roles };
             register::register(deps, env, info, new)
         }
-        ExecuteMsg::UpdateNode { node_id, endpoint, moniker, hot_addr } => {
+        ExecuteMsg::UpdateNode { node_id, endpoint, moniker, hot_addr, .. } => {
             update::update_node(deps, info, node_id, update::Changes { endpoint, moniker, hot_addr })
         }
-        ExecuteMsg::RotateKey { node_id, node_key } => update::rotate_key(deps, env, info, node_id, node_key),
+        ExecuteMsg::RotateKey { node_id, node_key, .. } => update::rotate_key(deps, env, info, node_id, node_key),
         ExecuteMsg::AddBond { node_id } => bond::add_bond(deps, info, node_id),
         ExecuteMsg::Unbond { node_id } => bond::unbond(deps, env, info, node_id),
         ExecuteMsg::WithdrawBond { node_id } => bond::withdraw_bond(deps, env, info, node_id),
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::Connect { .. } => Ok(Response::new()),
+        _ => Err(openledger_contract::CommonError::Paused {}.into()),
     }
 }
 

@@ -26,6 +26,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
             to_json_binary(&NodeKeyResponse { node_key: state::key_at(deps.storage, node_id, height)? })
         }
         QueryMsg::Invariants {} => to_json_binary(&conservation(deps, &env)?),
+        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
     }?)
 }
 
@@ -41,6 +42,9 @@ fn node_response(deps: Deps, env: &Env, node_id: u64, node: Node) -> Result<Node
         moniker: node.moniker,
         endpoint: node.endpoint,
         node_key: node_key.ok_or(ContractError::NodeNotFound { node_id })?,
+        key_expires: u64::MAX,
+        jailed_until: None,
+        open_cases: 0,
         hot_addr: node.hot_addr.map(Addr::into_string),
         age_recipient: node.age_recipient,
         roles: node.roles,

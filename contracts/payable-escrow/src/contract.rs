@@ -58,6 +58,8 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::Connect { .. } => Ok(Response::new()),
+        _ => Err(openledger_contract::CommonError::Paused {}.into()),
     }
 }
 

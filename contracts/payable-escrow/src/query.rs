@@ -1,13 +1,13 @@
 //! Reading.
 
-use cosmwasm_std::{to_json_binary, Binary, Deps, Env, HexBinary, Order, Uint256};
+use cosmwasm_std::{to_json_binary, Binary, Deps, Env, HexBinary, Order, Uint128, Uint256};
 use cw_storage_plus::Bound;
 use openledger_contract::{ownership, paging, pause};
 use openledger_types::formats::Account;
 use openledger_types::msg::common::{Amount, DenomInvariant, InvariantsResponse, Term};
 use openledger_types::msg::escrow::{
     BalanceResponse, ClaimedResponse, ConfigResponse, EpochResponse, LedgerResponse, PendingResponse,
-    QueryMsg, SessionNodeResponse, SessionResponse, SessionsResponse, MAX_DENOMS,
+    QueryMsg, RootStatus, SessionNodeResponse, SessionResponse, SessionsResponse, MAX_DENOMS,
 };
 
 use crate::error::{ContractError, ContractResult};
@@ -34,6 +34,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
         }
         QueryMsg::Balance { address } => to_json_binary(&balance(deps, &address)?),
         QueryMsg::Invariants {} => to_json_binary(&invariants(deps, &env)?),
+        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
     }?)
 }
 
@@ -61,6 +62,8 @@ fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
             log: log.log,
             settled_at: log.settled_at,
             node_key: pin.node_key,
+            price_in: terms.price_in,
+            price_out: terms.price_out,
             operator: pin.operator.into(),
             hot_addr: pin.hot.map(String::from),
         });
@@ -85,6 +88,7 @@ fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
         price_out: terms.price_out,
         min_fee: terms.min_fee,
         split: terms.split,
+        royalties: vec![],
         opened_at: terms.opened_at,
         expires: terms.expires,
         close_requested_at: purse.close_requested_at,
@@ -111,6 +115,7 @@ fn ledger(deps: Deps, node_id: u64, denom: &str) -> ContractResult<LedgerRespons
         funded: funds.funded,
         claimed: funds.claimed,
         refunded: funds.refunded,
+        closed: false,
     })
 }
 
@@ -127,6 +132,11 @@ fn epoch_of(deps: Deps, node_id: u64, denom: &str, epoch: u64) -> ContractResult
         posted_at: record.posted_at,
         final_at: record.final_at,
         finalized: !waits,
+        status: if waits { RootStatus::Pending } else { RootStatus::Final },
+        holds: 0,
+        void_reason: None,
+        audit: Uint128::zero(),
+        audit_paid: Uint128::zero(),
         attested: record.attested,
         fees: record.fees,
         data: record.data,

@@ -135,6 +135,8 @@ impl Batch {
             blob: BlobRef::of(&cipher),
             media: "text/plain".into(),
             license: None,
+            uses: None,
+            near_duplicate_of: None,
             title: document.title.clone(),
         }
     }

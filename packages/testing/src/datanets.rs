@@ -28,6 +28,9 @@ pub fn datanet_msg(name: &str) -> ExecuteMsg {
         public_identity: Some(IDENTITY.into()),
         min_data_bps: 3_000,
         floor_per_token: Uint128::new(50),
+        policy: None,
+        uses: None,
+        training_price: None,
     }
 }
 

@@ -45,7 +45,6 @@
 mod client;
 mod data;
 mod datanets;
-mod defaults;
 mod escrow;
 mod indexed;
 mod keys;
@@ -58,7 +57,7 @@ mod world;
 pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
-pub use defaults::Profile;
+pub use openledger_types::profile::Profile;
 pub use keys::{age_recipient, Key};
 pub use models::{new_version, ModelRef};
 pub use node_model::{Answer, NodeModel, Posting};

@@ -1,9 +1,9 @@
 //! The model registry in few words.
 
 use cosmwasm_std::{Addr, HexBinary, Uint128};
-use openledger_types::formats::{manifest_hash, BlobRef, NumericClass};
+use openledger_types::formats::{manifest_hash, training_leaf, training_root, BlobRef, NumericClass, SumRoot};
 use openledger_types::money::Split;
-use openledger_types::msg::model_registry::{ExecuteMsg, ModelVersionResponse, NewVersion, QueryMsg};
+use openledger_types::msg::model_registry::{ExecuteMsg, ModelVersionResponse, NewVersion, QueryMsg, TrainedOn};
 
 use crate::datanets::number;
 use crate::world::attribute;
@@ -17,13 +17,24 @@ pub type ModelRef = (u64, u32);
 pub fn new_version(name: &str, denom: &str, datanets: &[(u64, u32)]) -> NewVersion {
     let manifest = format!("{{\"name\":\"{name}\"}}");
     let root = |what: &str| HexBinary::from(&manifest_hash(format!("{name} {what}").as_bytes()));
+    let trained: Vec<TrainedOn> = datanets
+        .iter()
+        .map(|(datanet_id, version)| TrainedOn {
+            datanet_id: *datanet_id,
+            version: *version,
+            training: SumRoot::new(training_leaf(1, 1), 1),
+        })
+        .collect();
+    let trees: Vec<_> = trained.iter().map(|d| (d.datanet_id, d.training.clone())).collect();
     NewVersion {
         manifest_hash: HexBinary::from(&manifest_hash(manifest.as_bytes())),
         manifest: BlobRef::of(manifest.as_bytes()),
         weights_root: root("weights"),
-        training_root: root("training"),
+        training_root: HexBinary::from(&training_root(&trees)),
         numeric_class: NumericClass::TolerantF32,
-        datanets: datanets.to_vec(),
+        datanets: trained,
+        parents: vec![],
+        royalty_bps: 0,
         denom: denom.into(),
         price_in: Uint128::new(50),
         price_out: Uint128::new(100),

@@ -209,6 +209,7 @@ impl NodeModel {
             settlements.push(book.settlement(session_id));
         }
         growth.dust(data);
+        receipts.sort_by_cached_key(|signed: &SignedReceipt| signed.receipt.digest());
         let ledger = self.leaves(growth);
         let receipts = ReceiptsBlob { receipts };
         let tree = sum_tree(ledger.leaves.iter().map(|entry| entry.leaf.leaf()));

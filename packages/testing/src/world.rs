@@ -9,7 +9,7 @@ use cosmwasm_std::testing::MockApi;
 use cosmwasm_std::{coin, coins, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
 use cw_multi_test::{App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, SudoMsg};
 use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry};
+use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
@@ -40,6 +40,8 @@ pub struct World {
     pub node_registry: Addr,
     /// The escrow.
     pub escrow: Addr,
+    /// The referee.
+    pub referee: Addr,
     balance: u128,
     funded: BTreeSet<Addr>,
     index: Rc<Cell<u32>>,
@@ -83,7 +85,8 @@ impl WorldBuilder {
             datanet: nowhere.clone(),
             model_registry: nowhere.clone(),
             node_registry: nowhere.clone(),
-            escrow: nowhere,
+            escrow: nowhere.clone(),
+            referee: nowhere,
             balance: self.balance,
             funded: BTreeSet::new(),
             index: Rc::new(Cell::new(0)),
@@ -158,12 +161,50 @@ impl World {
                 .with_migrate(openledger_payable_escrow::contract::migrate),
             ),
             &escrow::InstantiateMsg {
-                owner,
+                owner: owner.clone(),
                 model_registry: self.model_registry.to_string(),
                 node_registry: self.node_registry.to_string(),
                 params: profile.escrow,
             },
         );
+        self.referee = self.instantiate(
+            "referee",
+            Box::new(
+                ContractWrapper::new(
+                    openledger_referee::contract::execute,
+                    openledger_referee::contract::instantiate,
+                    openledger_referee::contract::query,
+                )
+                .with_migrate(openledger_referee::contract::migrate),
+            ),
+            &referee::InstantiateMsg {
+                owner,
+                datanet: self.datanet.to_string(),
+                node_registry: self.node_registry.to_string(),
+                escrow: self.escrow.to_string(),
+                params: profile.referee,
+            },
+        );
+        self.connect();
+    }
+
+    /// Tells every contract which others it believes.
+    fn connect(&mut self) {
+        let owner = self.owner.clone();
+        let (datanet, model_registry) = (self.datanet.to_string(), self.model_registry.to_string());
+        let (escrow, referee) = (self.escrow.to_string(), self.referee.to_string());
+        let to_datanet =
+            datanet::ExecuteMsg::Connect { model_registry: model_registry.clone(), referee: referee.clone() };
+        let to_nodes = node_registry::ExecuteMsg::Connect { model_registry, escrow, referee: referee.clone() };
+        let to_escrow = escrow::ExecuteMsg::Connect { datanet, referee };
+        let done = [
+            self.execute(&owner, &self.datanet.clone(), &to_datanet, &[]),
+            self.execute(&owner, &self.node_registry.clone(), &to_nodes, &[]),
+            self.execute(&owner, &self.escrow.clone(), &to_escrow, &[]),
+        ];
+        for answer in done {
+            answer.unwrap_or_else(|error| panic!("the contracts do not connect: {error:?}"));
+        }
     }
 
     /// Stores a contract and instantiates it with the owner as its admin.
@@ -250,6 +291,7 @@ impl World {
             ("datanet", self.query(&self.datanet, &datanet::QueryMsg::Invariants {})),
             ("node-registry", self.query(&self.node_registry, &node_registry::QueryMsg::Invariants {})),
             ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
+            ("referee", self.query(&self.referee, &referee::QueryMsg::Invariants {})),
         ];
         answers.into_iter().map(|(name, answer)| (name, answer.expect("the contract answers"))).collect()
     }

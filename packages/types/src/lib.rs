@@ -3,6 +3,7 @@
 //! maths. Pure: no storage, no network, no clock.
 //!
 //! - [`formats`]: bytes that are hashed or signed (docs/formats.md, with JSON vectors).
+//! - [`faults`]: one-step proofs that a node cheated.
 //! - [`money`]: how a fee is divided, to the last unit.
 //! - [`msg`]: the contracts' messages, one module a contract.
 //! - [`api`]: the HTTP interface between node and client.
@@ -12,9 +13,11 @@
 
 pub mod api;
 pub mod encode;
+pub mod faults;
 pub mod formats;
 pub mod money;
 pub mod msg;
+pub mod profile;
 pub mod signature;
 
 pub use openledger_merkle as merkle;

@@ -28,6 +28,24 @@ impl Split {
     }
 }
 
+/// What a model version owes the developer of an ancestor, out of its own developer's part (L11).
+#[cw_serde]
+#[derive(Eq)]
+pub struct Royalty {
+    /// Who earns it.
+    pub recipient: String,
+    /// Basis points of the fee.
+    pub bps: u16,
+}
+
+/// Divides a developer's part among royalties and the developer: floors of the fees for the
+/// royalties, the rest is the developer's. `None` when royalties exceed the part.
+pub fn split_royalties(fees: u128, developer_part: u128, royalties: &[u16]) -> Option<(Vec<u128>, u128)> {
+    let amounts: Vec<u128> = royalties.iter().map(|bps| bps_floor(fees, *bps)).collect();
+    let rest = amounts.iter().try_fold(developer_part, |left, amount| left.checked_sub(*amount))?;
+    Some((amounts, rest))
+}
+
 /// The parts of a sum of fees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {

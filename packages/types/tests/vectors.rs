@@ -2,6 +2,7 @@
 //! every entry and compares. To add a format, add it to `computed` and append what the test prints.
 
 use cosmwasm_std::{HexBinary, Uint128};
+use openledger_types::faults::{datanets_hash, SessionFacts};
 use openledger_types::formats::*;
 use openledger_types::merkle::{chunk_root, Frontier, Hash, SumNode, Tree, BLOB_CHUNK, CONTENT_CHUNK};
 use openledger_types::money::divide_answer;
@@ -37,6 +38,7 @@ fn facts() -> ContributionFacts {
         blob: blob(4),
         media: "text/plain".into(),
         license: "MIT OR Apache-2.0".into(),
+        uses: Uses { train: true, answer: true, commercial: false },
     }
 }
 
@@ -116,6 +118,27 @@ fn epoch() -> EpochCommit {
     }
 }
 
+fn session_facts() -> SessionFacts {
+    SessionFacts {
+        session_id: 7,
+        node_id: 2,
+        node_key: HexBinary::from(&[2; 33]),
+        denom: "uopen".into(),
+        model_id: 5,
+        model_version: 1,
+        datanets_hash: hx(23),
+        price_in: Uint128::new(200),
+        price_out: Uint128::new(1_250),
+        min_fee: Uint128::new(10_000),
+        floor_per_token: Uint128::new(5),
+        data_bps: 5_000,
+        opened_at: 90,
+        log: SumRoot { hash: hx(7), sum: Uint128::new(1_000_000), count: 3 },
+        settled_from: 1,
+        settled_epoch: 2,
+    }
+}
+
 fn sum(node: SumNode) -> Value {
     json!({ "hash": hex32(node.hash), "sum": node.sum.to_string() })
 }
@@ -140,7 +163,14 @@ fn computed() -> Value {
         "version": { "input": version(), "hash": hex32(version().hash()) },
         "manifest_hash": { "document": String::from_utf8_lossy(manifest), "hash": hex32(manifest_hash(manifest)) },
         "weights_row_leaf": hex32(weights_row_leaf("lm_head.weight", 3, &1.5f32.to_le_bytes())),
-        "training_leaf": hex32(training_leaf(17, 4)),
+        "training_leaf": sum(training_leaf(17, 4)),
+        "training_root": hex32(training_root(&[(3, SumRoot { hash: hx(7), sum: Uint128::new(44), count: 6 })])),
+        "withdrawal_leaf": hex32(withdrawal_leaf(3, 17, 500)),
+        "node_key_digest": hex32(node_key_digest("openledger-1", "openledger1registry", "openledger1operator", &[2; 33])),
+        "vote_commitment": hex32(vote_commitment("openledger-1", "openledger1referee", 4, 2, true, &h(21))),
+        "seed_commitment": hex32(seed_commitment("openledger-1", "openledger1referee", 2, 9, &h(22))),
+        "session_facts": { "input": session_facts(), "hash": hex32(session_facts().hash()) },
+        "datanets_hash": hex32(datanets_hash(&[version()])),
         "request_hash": { "body": "{\"prompt\":\"hi\"}", "nonce": hex32(h(20)), "hash": hex32(request) },
         "seed": hex32(seed(&request, 7, 2, 4)),
         "window_leaf": hex32(window_leaf(&request, 1, &[5, 70_000], &[1, 2, 3, 4])),
@@ -232,6 +262,7 @@ fn every_field_counts<T: serde::de::DeserializeOwned + serde::Serialize>(
             };
         }
         *at = match at.clone() {
+            Value::Bool(b) => json!(!b),
             Value::Number(n) => json!(n.as_u64().unwrap() + 1),
             Value::String(s) if s == "stop" => json!("length"),
             Value::String(s) if s.parse::<u128>().is_ok() && s.len() < 30 => {
@@ -264,6 +295,11 @@ fn rule_l2_every_field_of_an_epoch_is_hashed() {
 #[test]
 fn rule_d2_every_field_of_a_contribution_is_hashed() {
     every_field_counts(&facts(), &[], ContributionFacts::leaf);
+}
+
+#[test]
+fn rule_f1_every_field_of_session_facts_is_hashed() {
+    every_field_counts(&session_facts(), &[], SessionFacts::hash);
 }
 
 #[test]

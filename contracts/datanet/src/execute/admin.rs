@@ -10,7 +10,7 @@ use crate::ContractError;
 
 /// Refuses parameters that would disable a rule.
 pub fn validate(new: &Params) -> Result<(), ContractError> {
-    let Params { denom, commit_bond, reveal_blocks, withdrawal_grace } = new;
+    let Params { denom, commit_bond, reveal_blocks, withdrawal_grace, .. } = new;
     text::denom("params.denom", denom)?;
     params::positive("commit_bond", *commit_bond)?;
     params::blocks("reveal_blocks", *reveal_blocks)?;

@@ -127,6 +127,7 @@ fn contribution(
             blob: item.blob,
             media: item.media,
             license: item.license.unwrap_or_else(|| license.to_string()),
+            uses: openledger_types::formats::Uses::ALL,
         },
         title: item.title,
     }

@@ -59,6 +59,8 @@ pub fn seal(
         sealed_at: env.block.height,
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
+        training_price: cosmwasm_std::Uint128::zero(),
+        withdrawals: Default::default(),
     };
     stats.latest_version = version;
     SEALS.remove(deps.storage, datanet_id);

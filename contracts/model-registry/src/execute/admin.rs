@@ -11,7 +11,7 @@ use crate::ContractError;
 
 /// Refuses bounds that would disable a rule or that no split can meet.
 pub fn validate(new: &Params) -> Result<(), ContractError> {
-    let Params { min_data_bps, protocol_bps } = new;
+    let Params { min_data_bps, protocol_bps, .. } = new;
     params::basis_points("min_data_bps", *min_data_bps)?;
     params::basis_points("protocol_bps", *protocol_bps)?;
     if u32::from(*min_data_bps).saturating_add(u32::from(*protocol_bps)) > u32::from(BPS) {

@@ -35,7 +35,7 @@ pub fn register_version(
     if let Some(version) = MANIFESTS.may_load(deps.storage, manifest_key)? {
         return Err(ContractError::ManifestTaken { model_id, version });
     }
-    let basis = basis(deps.as_ref(), &new.datanets)?;
+    let basis = basis(deps.as_ref(), &new.datanets.iter().map(|d| (d.datanet_id, d.version)).collect::<Vec<_>>())?;
     check_terms(&PARAMS.load(deps.storage)?, &basis, &new.split, new.price_out)?;
     let version = model.latest_version.checked_add(1).ok_or(CommonError::BadField {
         field: "model_id",
@@ -116,7 +116,7 @@ fn check_form(new: &NewVersion) -> Result<(), ContractError> {
     if !(1..=MAX_DATANETS).contains(&new.datanets.len()) {
         return Err(CommonError::BadField { field: "datanets", rule: "1 to 8 sealed versions" }.into());
     }
-    if new.datanets.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+    if new.datanets.windows(2).any(|pair| pair[0].datanet_id >= pair[1].datanet_id) {
         let rule = "sorted by datanet, each datanet once";
         return Err(CommonError::BadField { field: "datanets", rule }.into());
     }

@@ -10,7 +10,7 @@ use crate::ContractError;
 
 /// Refuses parameters that would disable a rule.
 pub fn validate(new: &Params) -> Result<(), ContractError> {
-    let Params { denom, min_bond, unbonding_blocks } = new;
+    let Params { denom, min_bond, unbonding_blocks, .. } = new;
     text::denom("params.denom", denom)?;
     params::positive("min_bond", *min_bond)?;
     params::blocks("unbonding_blocks", *unbonding_blocks)?;

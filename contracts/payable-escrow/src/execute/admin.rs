@@ -98,7 +98,7 @@ fn bad(name: &'static str, rule: &'static str) -> ContractError {
 
 /// Refuses numbers that disable their rule. Destructured, so that a new field must be thought of.
 fn validate(params: &Params) -> ContractResult<()> {
-    let Params { denoms, grace_blocks, challenge_blocks, unattested_windows, max_session_blocks, in_flight } =
+    let Params { denoms, grace_blocks, challenge_blocks, unattested_windows, max_session_blocks, in_flight, .. } =
         params;
     if denoms.is_empty() || denoms.len() > MAX_DENOMS {
         return Err(bad("denoms", "1 to 8 entries"));

@@ -23,6 +23,33 @@ pub struct Priority {
     pub tx_index: u32,
 }
 
+/// What a contributor allows to be done with a contribution, beside its licence.
+#[cw_serde]
+#[derive(Copy, Eq)]
+pub struct Uses {
+    /// Training on it.
+    pub train: bool,
+    /// Citing it in answers.
+    pub answer: bool,
+    /// Either for money.
+    pub commercial: bool,
+}
+
+impl Uses {
+    /// Everything is allowed.
+    pub const ALL: Uses = Uses { train: true, answer: true, commercial: true };
+
+    /// The byte in the leaf: 1 train, 2 answer, 4 commercial, added.
+    pub fn code(self) -> u8 {
+        u8::from(self.train) | u8::from(self.answer) << 1 | u8::from(self.commercial) << 2
+    }
+
+    /// Whether a paid answer may cite it.
+    pub fn allows_paid_answers(self) -> bool {
+        self.answer && self.commercial
+    }
+}
+
 /// What the chain knows of a contribution; the facts that a version's root commits.
 #[cw_serde]
 pub struct ContributionFacts {
@@ -50,17 +77,19 @@ pub struct ContributionFacts {
     pub media: String,
     /// SPDX expression of its licence.
     pub license: String,
+    /// What may be done with it.
+    pub uses: Uses,
 }
 
 impl ContributionFacts {
     /// Leaf of the version tree.
     ///
-    /// `openledger/contribution/1`: datanet u64, contribution u64, contributor text, height u64,
+    /// `openledger/contribution/2`: datanet u64, contribution u64, contributor text, height u64,
     /// tx index u32, content root, content length u64, match root, match length u64, match hash,
-    /// blob root, blob length u64, media text, license text.
+    /// blob root, blob length u64, media text, license text, uses u8.
     pub fn leaf(&self) -> Hash {
         leaf_hash(
-            &Preimage::new("openledger/contribution/1")
+            &Preimage::new("openledger/contribution/2")
                 .u64(self.datanet_id)
                 .u64(self.contribution_id)
                 .text(&self.contributor)
@@ -75,6 +104,7 @@ impl ContributionFacts {
                 .u64(self.blob.len)
                 .text(&self.media)
                 .text(&self.license)
+                .u8(self.uses.code())
                 .finish(),
         )
     }
@@ -103,4 +133,14 @@ impl VersionRef {
             .u64(self.size)
             .hash()
     }
+}
+
+/// Leaf of a datanet's log of withdrawals (D4). The log only grows; a version commits its size and
+/// root, so that the absence of a withdrawn contribution from that version is a path in the log.
+///
+/// `openledger/withdrawal/1`: datanet u64, contribution u64, height of the withdrawal u64.
+pub fn withdrawal_leaf(datanet_id: u64, contribution_id: u64, height: u64) -> Hash {
+    leaf_hash(
+        &Preimage::new("openledger/withdrawal/1").u64(datanet_id).u64(contribution_id).u64(height).finish(),
+    )
 }

@@ -111,7 +111,8 @@ pub struct EpochCommit {
     pub epoch: u64,
     /// Ledger of the previous final epoch; the empty tree before the first.
     pub previous: SumRoot,
-    /// Receipts settled in this epoch, sorted by (session, sequence); worth their fees.
+    /// Receipts settled in this epoch, sorted by receipt id so that two neighbours prove an absence;
+    /// worth their fees.
     pub receipts: SumRoot,
     /// The cumulative ledger after it.
     pub ledger: SumRoot,
@@ -159,7 +160,7 @@ pub struct LedgerEntry {
     pub details: Vec<Detail>,
 }
 
-/// The document behind `receipts_blob`: the receipts in the order of (session, sequence).
+/// The document behind `receipts_blob`: the receipts in the order of their ids.
 #[cw_serde]
 pub struct ReceiptsBlob {
     /// Receipts with their signatures.

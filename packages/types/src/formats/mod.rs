@@ -1,11 +1,13 @@
 //! Everything that is hashed or signed, written in one place each (docs/formats.md).
 
+mod audit;
 mod data;
 mod evidence;
 mod ledger;
 mod model;
 mod session;
 
+pub use audit::*;
 pub use data::*;
 pub use evidence::*;
 pub use ledger::*;

@@ -5,10 +5,10 @@ use cosmwasm_schema::cw_serde;
 use cosmwasm_schema::schemars::JsonSchema;
 use cosmwasm_schema::serde::{Deserialize, Serialize};
 use cosmwasm_std::HexBinary;
-use openledger_merkle::{leaf_hash, Hash};
+use openledger_merkle::{leaf_hash, Hash, SumNode};
 
 use crate::encode::Preimage;
-use crate::formats::{BlobRef, VersionRef};
+use crate::formats::{BlobRef, SumRoot, VersionRef};
 
 /// How exactly an answer can be repeated (DESIGN, inference node).
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Schemaifier)]
@@ -78,7 +78,7 @@ pub struct Manifest {
     pub parameters: u64,
     /// Versions that it was trained on and that its answers are traced in.
     pub datanets: Vec<VersionRef>,
-    /// Root over the training counts (32 bytes), see [`training_leaf`].
+    /// Over the training counts (32 bytes), see [`training_root`].
     pub training_root: HexBinary,
     /// The files, each a public blob.
     pub files: Vec<ModelFile>,
@@ -97,9 +97,23 @@ pub fn weights_row_leaf(tensor: &str, row: u64, values: &[u8]) -> Hash {
     leaf_hash(&Preimage::new("openledger/row/1").text(tensor).u64(row).bytes(values).finish())
 }
 
-/// Leaf of the training receipt, sorted by contribution: how often training saw it.
+/// Leaf of the training receipt of one datanet, sorted by contribution: how often training saw it;
+/// worth that count, so that the tree's sum is the whole of which a contribution's uses are a part.
 ///
 /// `openledger/training/1`: contribution u64, times seen u64.
-pub fn training_leaf(contribution_id: u64, times_seen: u64) -> Hash {
-    leaf_hash(&Preimage::new("openledger/training/1").u64(contribution_id).u64(times_seen).finish())
+pub fn training_leaf(contribution_id: u64, times_seen: u64) -> SumNode {
+    let data = Preimage::new("openledger/training/1").u64(contribution_id).u64(times_seen).finish();
+    SumNode::leaf(&data, u128::from(times_seen))
+}
+
+/// The manifest's training root: one tree a datanet, in the order of the manifest's datanets.
+///
+/// `openledger/training-root/1`: for each datanet its number u64, root hash, sum u128, count u64.
+pub fn training_root(trees: &[(u64, SumRoot)]) -> Hash {
+    trees
+        .iter()
+        .fold(Preimage::new("openledger/training-root/1"), |p, (datanet_id, tree)| {
+            p.u64(*datanet_id).bytes(&tree.hash).u128(tree.sum.u128()).u64(tree.count)
+        })
+        .hash()
 }

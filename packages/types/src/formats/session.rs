@@ -336,3 +336,15 @@ pub struct SignedReceipt {
     /// Node key's signature over [`Receipt::digest`] (64 bytes).
     pub signature: HexBinary,
 }
+
+/// What a node's signing key signs to be registered: it is held by this operator's node, on this chain.
+///
+/// `openledger/node-key/1`: chain id text, registry's address text, operator's address text, key.
+pub fn node_key_digest(chain_id: &str, registry: &str, operator: &str, node_key: &[u8]) -> Hash {
+    Preimage::new("openledger/node-key/1")
+        .text(chain_id)
+        .text(registry)
+        .text(operator)
+        .bytes(node_key)
+        .hash()
+}

@@ -4,10 +4,11 @@ use cosmwasm_schema::{cw_serde, QueryResponses};
 use cosmwasm_std::{HexBinary, Uint128};
 
 use super::common::{Amount, InvariantsResponse, OwnershipAction, OwnershipResponse};
+use crate::faults::{Conviction, SessionFacts};
 use crate::formats::{
-    Account, BlobRef, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot, SumStep,
+    Account, BlobRef, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot, SumStep,
 };
-use crate::money::Split;
+use crate::money::{Royalty, Split};
 
 /// Most nodes of one session (S1).
 pub const MAX_NODES: usize = 4;
@@ -17,6 +18,12 @@ pub const MAX_SETTLEMENTS: usize = 32;
 pub const MAX_CLAIMS: usize = 32;
 /// Most denoms that sessions can be opened in.
 pub const MAX_DENOMS: usize = 8;
+/// Most receipts that one case holds.
+pub const MAX_HELD: usize = 16;
+/// Most datanets that one sweep of the commons pays.
+pub const MAX_SWEPT: usize = 16;
+/// Most details of one proof of uses.
+pub const MAX_DETAILS: usize = 32;
 
 /// What a session in one denom needs.
 #[cw_serde]
@@ -46,6 +53,20 @@ pub struct Params {
     pub max_session_blocks: u64,
     /// Most requests without acknowledgement (k).
     pub in_flight: u32,
+    /// Blocks of an epoch: a node posts at most one root in it for long, and the commons are swept
+    /// once in it (I1).
+    pub epoch_blocks: u64,
+    /// Epochs without a valid root in place of a void one until anyone closes the node's ledger (E of
+    /// L8).
+    pub abandoned_epochs: u32,
+    /// Part of the protocol's part that pays audits, in basis points, at most 5,000 (F4, I2).
+    pub audit_bps: u16,
+    /// Part of the bond that an abandoned node, or one that left receipts unsettled, loses, in basis
+    /// points.
+    pub abandoned_cut_bps: u16,
+    /// Part of a bond up to which value may wait under a root that is not final, in basis points, at
+    /// most 5,000 (F5).
+    pub exposure_bps: u16,
 }
 
 /// Sets the contract up.
@@ -109,6 +130,34 @@ pub struct ClaimItem {
     pub path: Vec<SumStep>,
 }
 
+/// A detail of a leaf with its place.
+#[cw_serde]
+pub struct DetailItem {
+    /// The detail.
+    pub detail: Detail,
+    /// Its position in the leaf's detail tree.
+    pub index: u64,
+    /// Its path.
+    pub path: Vec<SumStep>,
+}
+
+/// A receipt that a case holds, with its place in the epoch's receipts tree.
+#[cw_serde]
+pub struct HeldReceipt {
+    /// Receipt's id (32 bytes).
+    pub receipt_id: HexBinary,
+    /// Session.
+    pub session_id: u64,
+    /// Sequence.
+    pub sequence: u64,
+    /// Fee.
+    pub fee: Uint128,
+    /// Position.
+    pub index: u64,
+    /// Path.
+    pub path: Vec<SumStep>,
+}
+
 /// What can be done.
 // A message lives once, in one call: the size of its largest form costs nothing.
 #[allow(clippy::large_enum_variant)]
@@ -142,6 +191,162 @@ pub enum ExecuteMsg {
         commit: EpochCommit,
         /// Sessions in rising order, without repeats, at most 32.
         settlements: Vec<Settlement>,
+    },
+    /// Marks the root of a node as attested: two thirds of the audit weight hold its blobs (L6). Only
+    /// by the referee.
+    Attest {
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+    },
+    /// Counts an open demand for a chunk against a root that is not final, or one less; while any is
+    /// open the root is not final (L6). Only by the referee.
+    HoldRoot {
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+        /// Whether a demand was opened; else one was answered.
+        open: bool,
+    },
+    /// Voids a root that is not final (L6, L7). Only by the referee.
+    VoidRoot {
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+        /// Why, at most 128 bytes.
+        reason: String,
+    },
+    /// Confirms what a one-step proof says of this contract's state and voids the root that it
+    /// names, when that is not final yet; refuses when anything differs. Only by the referee.
+    Convict {
+        /// What to confirm.
+        conviction: Conviction,
+    },
+    /// Takes the parts of receipts out of a root that is not final until a case is decided (F2). The
+    /// contract checks that each receipt stands in the root. Only by the referee.
+    HoldReceipts {
+        /// Case.
+        case_id: u64,
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+        /// Receipts with their places in the receipts tree, at most 16, of one session each.
+        receipts: Vec<HeldReceipt>,
+    },
+    /// Decides about held receipts. Not guilty: their parts go where they would have gone. Guilty
+    /// while the root is not final: the fees return to the session, the root is void. Guilty after:
+    /// the payer gets all parts but the data's back, which the final ledger has promised. Only by
+    /// the referee.
+    DecideReceipts {
+        /// Case.
+        case_id: u64,
+        /// Verdict.
+        guilty: bool,
+    },
+    /// Pays an auditor from the part of a final epoch's fees that is set aside for audits (F4). Only
+    /// by the referee.
+    PayAudit {
+        /// Node whose epoch was audited.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+        /// Who receives.
+        to: String,
+        /// Base units; with what was paid before at most the epoch's audit part.
+        amount: Uint128,
+    },
+    /// Posts a root in place of a void one (L7): same receipts, fees and data part, less what verdicts
+    /// took out. Only by who could post the void one.
+    ReplaceEpoch {
+        /// The commitment; its epoch is the next number, its previous ledger the newest final one.
+        commit: EpochCommit,
+    },
+    /// Closes the ledger of a node whose void root was not replaced within E epochs (L8): the data
+    /// part becomes a pot shared by the training receipts of the models, the node's part returns to
+    /// the payers, the bond is cut. By anyone.
+    CloseAbandoned {
+        /// Node.
+        node_id: u64,
+    },
+    /// Credits contributors from the pot of an abandoned epoch, by the training receipt of a model
+    /// version: floor(pot x times seen / all times). By anyone; at most 32 leaves.
+    ClaimAbandoned {
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// Epoch.
+        epoch: u64,
+        /// Model.
+        model_id: u64,
+        /// Version.
+        model_version: u32,
+        /// Datanet.
+        datanet_id: u64,
+        /// Leaves.
+        items: Vec<super::datanet::TrainingItem>,
+    },
+    /// Returns the node's part of an abandoned epoch to the owner of a session that it settled. By
+    /// anyone, once a session.
+    RefundAbandoned {
+        /// Session.
+        session_id: u64,
+        /// Node.
+        node_id: u64,
+    },
+    /// Convicts a node that signed a receipt and let the session end without settling it (S4): its
+    /// bond is cut. By anyone, once per session and node.
+    ProveUnsettled {
+        /// The receipt.
+        receipt: SignedReceipt,
+    },
+    /// Empties the commons of a denom, once an epoch (I1): half is burned, half goes to the storage
+    /// deposits of the datanets whose models were used since, pro rata; foreign denoms go wholly
+    /// there. By anyone; pays at most 16 datanets, the rest waits for the next call.
+    SweepCommons {
+        /// Denom.
+        denom: String,
+    },
+    /// Counts answer uses of a contribution that a final ledger proves (use counters move no money).
+    /// All details of that contribution in the epoch belong into one message. By anyone.
+    ProveUses {
+        /// Node.
+        node_id: u64,
+        /// Denom.
+        denom: String,
+        /// A final epoch, later than any counted before for this contribution, node and denom.
+        epoch: u64,
+        /// Contribution.
+        contribution_id: u64,
+        /// The contributor's leaf.
+        leaf: LedgerLeaf,
+        /// Its position.
+        index: u64,
+        /// Its path.
+        path: Vec<SumStep>,
+        /// Details of the contribution in rising order of positions, at most 32.
+        details: Vec<DetailItem>,
+    },
+    /// Names the contracts that are believed. Only by the owner.
+    Connect {
+        /// The datanet contract.
+        datanet: String,
+        /// The referee.
+        referee: String,
     },
     /// Makes a root final whose windows are over. By anyone; claims do it too.
     Finalize {
@@ -237,6 +442,32 @@ pub enum QueryMsg {
         /// Node.
         node_id: u64,
     },
+    /// The contracts that are believed.
+    #[returns(ConnectionsResponse)]
+    Connections {},
+    /// What a one-step proof must state of a session and a node.
+    #[returns(SessionFacts)]
+    Facts {
+        /// Session.
+        session_id: u64,
+        /// Node.
+        node_id: u64,
+    },
+    /// Receipts that a case holds.
+    #[returns(HeldResponse)]
+    Held {
+        /// Case.
+        case_id: u64,
+    },
+    /// Answer uses of a contribution that final ledgers proved, and of a contributor that claims
+    /// brought.
+    #[returns(UsageResponse)]
+    Usage {
+        /// Contribution; 0 to ask for a contributor.
+        contribution_id: u64,
+        /// Contributor.
+        contributor: Option<String>,
+    },
     /// What an account has been credited from one ledger.
     #[returns(ClaimedResponse)]
     Claimed {
@@ -286,6 +517,10 @@ pub struct SessionNodeResponse {
     pub settled_at: u64,
     /// Key that signs its receipts (33 bytes), pinned.
     pub node_key: HexBinary,
+    /// Price of a prompt token, pinned: the node's offer, else the model's.
+    pub price_in: Uint128,
+    /// Price of an answer token, pinned.
+    pub price_out: Uint128,
     /// Operator, pinned.
     pub operator: String,
     /// Hot address, pinned.
@@ -333,6 +568,8 @@ pub struct SessionResponse {
     pub min_fee: Uint128,
     /// Split, pinned.
     pub split: Split,
+    /// Royalties out of the developer's part, pinned (L11).
+    pub royalties: Vec<Royalty>,
     /// Height of its opening.
     pub opened_at: u64,
     /// Last height of its life.
@@ -365,6 +602,24 @@ pub struct LedgerResponse {
     pub claimed: Uint128,
     /// Returned to payers from it.
     pub refunded: Uint128,
+    /// Whether an abandoned root closed it (L8).
+    pub closed: bool,
+}
+
+/// What has become of a root.
+#[cw_serde]
+#[derive(Copy, Eq)]
+pub enum RootStatus {
+    /// Waits for its windows.
+    Pending,
+    /// Final.
+    Final,
+    /// Void; another one is to replace it.
+    Void,
+    /// Void and replaced.
+    Replaced,
+    /// Void, never replaced, closed (L8).
+    Abandoned,
 }
 
 /// An epoch.
@@ -380,6 +635,16 @@ pub struct EpochResponse {
     pub final_at: u64,
     /// Whether it is final.
     pub finalized: bool,
+    /// What has become of it.
+    pub status: RootStatus,
+    /// Open demands for its chunks.
+    pub holds: u32,
+    /// Why it is void.
+    pub void_reason: Option<String>,
+    /// Part of its fees that pays audits.
+    pub audit: Uint128,
+    /// Paid to auditors from it.
+    pub audit_paid: Uint128,
     /// Whether auditors attested its blobs.
     pub attested: bool,
     /// Fees that it settled.
@@ -407,6 +672,35 @@ pub struct ClaimedResponse {
 pub struct BalanceResponse {
     /// One entry a denom, at most 8.
     pub amounts: Vec<Amount>,
+}
+
+/// Answer to `Connections {}`.
+#[cw_serde]
+pub struct ConnectionsResponse {
+    /// The datanet contract; none before `Connect`.
+    pub datanet: Option<String>,
+    /// The referee.
+    pub referee: Option<String>,
+}
+
+/// Answer to `Held {}`.
+#[cw_serde]
+pub struct HeldResponse {
+    /// Fees held; zero when nothing is held.
+    pub fees: Uint128,
+    /// The data's part of them.
+    pub data: Uint128,
+    /// Whether the case was decided.
+    pub decided: bool,
+}
+
+/// Answer to `Usage {}`.
+#[cw_serde]
+pub struct UsageResponse {
+    /// Answers proved to rest on it.
+    pub answers: u64,
+    /// What they paid for it, in base units by denom; at most 8.
+    pub earned: Vec<Amount>,
 }
 
 /// Carries the contract from one release to the next.

@@ -5,3 +5,4 @@ pub mod datanet;
 pub mod escrow;
 pub mod model_registry;
 pub mod node_registry;
+pub mod referee;

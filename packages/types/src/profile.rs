@@ -1,0 +1,270 @@
+//! Parameters with which the contracts are set up: the protocol's table, and the devnet's.
+
+use cosmwasm_std::Uint128;
+
+use crate::msg::{datanet, escrow, model_registry, node_registry, referee};
+
+/// Parameters of all contracts.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Datanets.
+    pub datanet: datanet::Params,
+    /// Models.
+    pub model_registry: model_registry::Params,
+    /// Nodes.
+    pub node_registry: node_registry::Params,
+    /// Sessions and ledgers.
+    pub escrow: escrow::Params,
+    /// Attestations, demands, cases.
+    pub referee: referee::Params,
+}
+
+impl Profile {
+    /// The protocol's defaults for blocks of 5 seconds.
+    pub fn protocol(denom: &str) -> Self {
+        Profile {
+            datanet: datanet::Params {
+                denom: denom.into(),
+                commit_bond: Uint128::new(10_000),
+                reveal_blocks: 720,
+                acceptance_blocks: 8_640,
+                access_blocks: 120_960,
+                developer_bond: Uint128::new(10_000_000),
+                finder_bps: 4_000,
+                burn_bps: 3_000,
+                withdrawal_grace: 241_920,
+            },
+            model_registry: model_registry::Params {
+                min_data_bps: 3_000,
+                protocol_bps: 500,
+                max_royalty_bps: 2_000,
+                price_notice: 17_280,
+            },
+            node_registry: node_registry::Params {
+                denom: denom.into(),
+                min_bond: Uint128::new(100_000_000),
+                // Longer than epoch, availability, demand, four windows without attestations, dispute
+                // and veto together (F5).
+                unbonding_blocks: 120_960,
+                key_blocks: 1_555_200,
+                jail_blocks: 17_280,
+                finder_bps: 3_000,
+                burn_bps: 4_000,
+                voted_cut_bps: 2_000,
+                epoch_blocks: 720,
+                veto_blocks: 34_560,
+            },
+            escrow: escrow::Params {
+                denoms: vec![escrow::DenomParams {
+                    denom: denom.into(),
+                    min_deposit: Uint128::new(100_000),
+                    open_fee: Uint128::new(5_000),
+                    min_fee: Uint128::new(10_000),
+                }],
+                grace_blocks: 720,
+                challenge_blocks: 8_640,
+                unattested_windows: 4,
+                max_session_blocks: 120_960,
+                in_flight: 4,
+                epoch_blocks: 720,
+                abandoned_epochs: 3,
+                audit_bps: 4_000,
+                abandoned_cut_bps: 1_000,
+                exposure_bps: 5_000,
+            },
+            referee: referee::Params {
+                denom: denom.into(),
+                availability_blocks: 720,
+                demand_blocks: 360,
+                demand_bond: Uint128::new(1_000_000),
+                max_demands: 16,
+                dispute_blocks: 17_280,
+                case_bond: Uint128::new(1_000_000),
+                case_bond_bps: 500,
+                quorum_bps: 6_667,
+                missed_roots: 3,
+                missed_cut_bps: 10,
+                fault_cut_bps: 2_000,
+                withheld_cut_bps: 1_000,
+                voted_cut_bps: 1_000,
+                seed_blocks: 720,
+                seed_cut_bps: 10,
+            },
+        }
+    }
+
+    /// The same with windows divided by 400, at least 2 blocks each, for blocks of half a second. The
+    /// window of a reveal is not divided: a busy machine may need more than a second between commit
+    /// and reveal.
+    pub fn devnet(denom: &str) -> Self {
+        let mut profile = Self::protocol(denom);
+        let Profile { datanet, model_registry, node_registry, escrow, referee } = &mut profile;
+        for window in [
+            &mut datanet.acceptance_blocks,
+            &mut datanet.access_blocks,
+            &mut datanet.withdrawal_grace,
+            &mut model_registry.price_notice,
+            &mut node_registry.unbonding_blocks,
+            &mut node_registry.key_blocks,
+            &mut node_registry.jail_blocks,
+            &mut node_registry.epoch_blocks,
+            &mut node_registry.veto_blocks,
+            &mut escrow.grace_blocks,
+            &mut escrow.challenge_blocks,
+            &mut escrow.max_session_blocks,
+            &mut escrow.epoch_blocks,
+            &mut referee.availability_blocks,
+            &mut referee.demand_blocks,
+            &mut referee.dispute_blocks,
+            &mut referee.seed_blocks,
+        ] {
+            *window = (*window / 400).max(2);
+        }
+        // A dispute has two halves; neither may vanish.
+        referee.dispute_blocks = referee.dispute_blocks.max(4);
+        // Keys of a devnet that is left running overnight still work in the morning.
+        node_registry.key_blocks = 1_555_200;
+        profile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PROTOCOL, introduction: no default is zero or disables its rule, and windows keep their order.
+    /// Destructured, so that a new parameter must be thought of.
+    fn ordered(profile: &Profile) {
+        let Profile { datanet: d, model_registry: m, node_registry: n, escrow: e, referee: r } = profile;
+        let datanet::Params {
+            denom: _,
+            commit_bond,
+            reveal_blocks,
+            acceptance_blocks,
+            access_blocks,
+            developer_bond,
+            finder_bps,
+            burn_bps,
+            withdrawal_grace,
+        } = d;
+        let node_registry::Params {
+            denom: _,
+            min_bond,
+            unbonding_blocks,
+            key_blocks,
+            jail_blocks,
+            finder_bps: node_finder_bps,
+            burn_bps: node_burn_bps,
+            voted_cut_bps: cap_bps,
+            epoch_blocks: node_epoch,
+            veto_blocks,
+        } = n;
+        let escrow::Params {
+            denoms,
+            grace_blocks,
+            challenge_blocks,
+            unattested_windows,
+            max_session_blocks,
+            in_flight,
+            epoch_blocks,
+            abandoned_epochs,
+            audit_bps,
+            abandoned_cut_bps,
+            exposure_bps,
+        } = e;
+        let referee::Params {
+            denom: _,
+            availability_blocks,
+            demand_blocks,
+            demand_bond,
+            max_demands,
+            dispute_blocks,
+            case_bond,
+            case_bond_bps,
+            quorum_bps,
+            missed_roots,
+            missed_cut_bps,
+            fault_cut_bps,
+            withheld_cut_bps,
+            voted_cut_bps,
+            seed_blocks,
+            seed_cut_bps,
+        } = r;
+        let model_registry::Params { min_data_bps, protocol_bps, max_royalty_bps, price_notice } = m;
+        let numbers = [
+            *reveal_blocks,
+            *acceptance_blocks,
+            *access_blocks,
+            *withdrawal_grace,
+            *price_notice,
+            *unbonding_blocks,
+            *key_blocks,
+            *jail_blocks,
+            *node_epoch,
+            *veto_blocks,
+            *grace_blocks,
+            *challenge_blocks,
+            u64::from(*unattested_windows),
+            *max_session_blocks,
+            u64::from(*in_flight),
+            *epoch_blocks,
+            u64::from(*abandoned_epochs),
+            *availability_blocks,
+            *demand_blocks,
+            u64::from(*max_demands),
+            *dispute_blocks,
+            u64::from(*missed_roots),
+            *seed_blocks,
+        ];
+        assert!(numbers.iter().all(|number| *number > 0), "{numbers:?}");
+        let parts = [
+            finder_bps,
+            burn_bps,
+            node_finder_bps,
+            node_burn_bps,
+            cap_bps,
+            audit_bps,
+            abandoned_cut_bps,
+            exposure_bps,
+            case_bond_bps,
+            quorum_bps,
+            missed_cut_bps,
+            fault_cut_bps,
+            withheld_cut_bps,
+            voted_cut_bps,
+            seed_cut_bps,
+            min_data_bps,
+            protocol_bps,
+            max_royalty_bps,
+        ];
+        assert!(parts.iter().all(|part| (1..=10_000).contains(*part)), "{parts:?}");
+        for amount in [commit_bond, developer_bond, min_bond, demand_bond, case_bond] {
+            assert!(!amount.is_zero());
+        }
+        for denom in denoms {
+            assert!(!denom.min_deposit.is_zero() && !denom.open_fee.is_zero() && !denom.min_fee.is_zero());
+            assert!(denom.min_deposit >= denom.min_fee);
+        }
+        // D4: a session ends before a withdrawal could make its receipts faults.
+        assert!(withdrawal_grace > max_session_blocks);
+        // F5: a bond stays longer than everything that could still be found out and vetoed.
+        let windows = challenge_blocks * u64::from(*unattested_windows);
+        let known = epoch_blocks + availability_blocks + demand_blocks + windows + dispute_blocks;
+        assert!(*unbonding_blocks > known + veto_blocks, "{unbonding_blocks} {known} {veto_blocks}");
+        // L6: auditors have time to attest and nodes to answer before a window is over.
+        assert!(availability_blocks + demand_blocks <= *challenge_blocks);
+        // F5: accusing oneself loses, and part of every cut is burned.
+        assert!(finder_bps + burn_bps <= 10_000 && *finder_bps < 10_000);
+        assert!(node_finder_bps + node_burn_bps <= 10_000 && *node_finder_bps < 10_000);
+        // F5: what waits is at most half the bond. I2: audits take at most half of the protocol's part.
+        assert!(*exposure_bps <= 5_000 && *audit_bps <= 5_000);
+        // F3: a quorum is more than half.
+        assert!(*quorum_bps > 5_000);
+    }
+
+    #[test]
+    fn rule_f5_no_default_disables_its_rule_and_windows_keep_their_order() {
+        ordered(&Profile::protocol("uopen"));
+        ordered(&Profile::devnet("uopen"));
+    }
+}
