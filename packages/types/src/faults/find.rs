@@ -1,0 +1,1 @@
+//! Finding faults in the blobs of an epoch.
