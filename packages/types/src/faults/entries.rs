@@ -150,7 +150,11 @@ fn session_of<'a>(case: &mut RootCase<'a>, receipt: &Receipt) -> Result<&'a Sess
 
 /// What a receipt of valid form owes to a contribution, 0 for the commons; none when it has no such
 /// share.
-fn owed(facts: &SessionFacts, receipt: &Receipt, contribution_id: u64) -> Result<Option<u128>, FaultError> {
+pub(super) fn owed(
+    facts: &SessionFacts,
+    receipt: &Receipt,
+    contribution_id: u64,
+) -> Result<Option<u128>, FaultError> {
     let seed = hash32("seed", &receipt.seed)?;
     let fee = receipt.fee.u128();
     let division = divide_answer(fee, facts.data_bps, &receipt.shares, receipt.no_evidence, &seed);

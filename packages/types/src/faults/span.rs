@@ -38,12 +38,7 @@ impl Span<'_> {
         if !verify_inclusion(&header, 0, self.count, &path, &evidence) {
             return Err(FaultError::BadPath("header"));
         }
-        let leaf = Piece {
-            answer_start: piece.answer_start,
-            len: piece.len,
-            contribution_id: piece.contribution_id,
-            source_start: piece.source_start,
-        };
+        let leaf = leaf_of(piece);
         let path = hash_path("path", self.path)?;
         if self.index == 0 || !verify_inclusion(&leaf.leaf(), self.index, self.count, &path, &evidence) {
             return Err(FaultError::BadPath("piece"));
@@ -126,4 +121,14 @@ fn bytes(
     let from = (start % chunk) as usize;
     let part = from.checked_add(len).and_then(|end| text.get(from..end));
     part.map(<[u8]>::to_vec).ok_or(FaultError::WrongChunks(name))
+}
+
+/// A piece as it is hashed.
+pub(super) fn leaf_of(piece: &EvidencePiece) -> Piece {
+    Piece {
+        answer_start: piece.answer_start,
+        len: piece.len,
+        contribution_id: piece.contribution_id,
+        source_start: piece.source_start,
+    }
 }
