@@ -233,7 +233,9 @@ fn bend(document: &mut Value, other: &Value, dice: &mut Dice) {
         }
         Value::String(s) if s.len() < 40 && s.parse::<u128>().is_ok() => {
             let n = s.parse::<u128>().unwrap();
-            *value = json!([n.saturating_add(1), n.saturating_sub(1), 0, u128::MAX][dice.roll(4) as usize].to_string());
+            *value =
+                json!([n.saturating_add(1), n.saturating_sub(1), 0, u128::MAX][dice.roll(4) as usize]
+                    .to_string());
         }
         Value::String(s) if s.len() > 1 && dice.roll(2) == 0 => {
             let (head, tail) = s.split_at(s.len() / 2 / 2 * 2);
