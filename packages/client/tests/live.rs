@@ -190,7 +190,7 @@ async fn contracts_are_stored_made_asked_and_called() {
         reveal_blocks: 100,
         withdrawal_grace: 10,
     };
-    let msg = datanet::InstantiateMsg { owner: gov.clone(), params: params.clone() };
+    let msg = datanet::InstantiateMsg { owner: gov.clone(), params: params.clone(), connect: None };
     let contract = alice.instantiate(code_id, &msg, "datanet", Some(&gov)).await.unwrap();
     let info = chain.contract_info(&contract).await.unwrap();
     assert_eq!((info.code_id, info.admin, info.label), (code_id, gov, "datanet".to_string()));
