@@ -11,10 +11,12 @@ mod chain;
 mod completions;
 mod error;
 mod info;
+mod keys;
 mod metrics;
 mod models;
 mod node;
 mod payment;
+mod replace;
 mod sessions;
 mod settle;
 
@@ -29,6 +31,7 @@ use axum::routing::{get, post};
 use axum::Router;
 use tokio::net::TcpListener;
 
+pub use keys::SigningKeys;
 pub use chain::{ChainView, ClientChain, Posting};
 pub use metrics::Metrics;
 pub use models::{
