@@ -107,9 +107,7 @@ fn training_lowers_the_loss_and_counts_uses() {
     assert!(receipt.loss_last < receipt.loss_first * 0.8, "{} {}", receipt.loss_first, receipt.loss_last);
     let uses = &receipt.training[0].uses;
     assert_eq!((receipt.training.len(), uses.len()), (1, 30));
-    assert!(
-        uses.iter().map(|u| u.times_seen).sum::<u64>() >= receipt.steps * receipt.recipe.batch as u64
-    );
+    assert!(uses.iter().map(|u| u.times_seen).sum::<u64>() >= receipt.steps * receipt.recipe.batch as u64);
     for name in [
         "model.safetensors",
         "config.json",

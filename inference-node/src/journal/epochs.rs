@@ -52,10 +52,8 @@ impl Journal {
             }
             let mut meta = txn.open_table(META).map_err(disk)?;
             let current = meta.get(CURRENT).map_err(disk)?.map(|text| text.value().to_string());
-            let over = matches!(
-                state,
-                EpochState::Final | EpochState::Void { .. } | EpochState::Dropped { .. }
-            );
+            let over =
+                matches!(state, EpochState::Final | EpochState::Void { .. } | EpochState::Dropped { .. });
             if over && current == Some(hex::encode(hash)) {
                 meta.remove(CURRENT).map_err(disk)?;
             }

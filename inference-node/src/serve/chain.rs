@@ -165,9 +165,9 @@ impl ChainView for ClientChain {
     }
 
     fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>> {
-        Box::pin(async move {
-            Ok(optional(self.reader.offer(self.node_id, model_id, version).await)?.flatten())
-        })
+        Box::pin(
+            async move { Ok(optional(self.reader.offer(self.node_id, model_id, version).await)?.flatten()) },
+        )
     }
 
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>> {

@@ -15,7 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::Json;
 use cosmwasm_std::{Binary, Uint128};
 use futures::stream::{self, StreamExt};
-use openledger_types::api::{AnswerBundle, PaymentRequired, PaymentSignature, HEADER_RESPONSE};
+use openledger_types::api::{
+    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_RESPONSE, HEADER_SESSION,
+};
 use openledger_types::formats::Outcome;
 use openledger_types::msg::escrow::{SessionNodeResponse, SessionResponse};
 use openledger_types::msg::node_registry::Offer;
@@ -92,7 +94,7 @@ async fn handle(
 ) -> std::result::Result<Response, Refusal> {
     let asked = parse(endpoint, body).map_err(plain)?;
     let Some(payment) = payment::signature_header(headers).map_err(plain)? else {
-        return Err(ask_for_payment(node, asked).await);
+        return Err(ask_for_payment(node, asked, headers).await);
     };
     payment::check_request(&payment, body).map_err(plain)?;
     let session = node.session(payment.voucher.voucher.session_id).await.map_err(plain)?;
@@ -112,7 +114,11 @@ async fn handle(
 
 /// What an unpaid request is told: the prices of the model that it names, and the most that it can
 /// cost.
-async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
+async fn ask_for_payment(node: &Arc<Node>, asked: Asked, headers: &HeaderMap) -> Refusal {
+    let session = match named_session(node, headers).await {
+        Ok(session) => session,
+        Err(fault) => return plain(fault),
+    };
     let version = asked.model.version;
     let loaded = match version {
         Some(version) => node.models.ready(asked.model.model_id, version),
@@ -126,7 +132,7 @@ async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
         }),
     };
     let priced = match loaded {
-        Ok(loaded) => prices(node, &loaded, asked).await,
+        Ok(loaded) => prices(node, &loaded, asked, session.as_deref()).await,
         Err(fault) => Err(fault),
     };
     match priced {
@@ -148,9 +154,41 @@ async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
     }
 }
 
-/// Prices of a new session today.
-async fn prices(node: &Arc<Node>, loaded: &Arc<Loaded>, asked: Asked) -> Result<Prices> {
+/// The session that an unpaid request names.
+async fn named_session(node: &Arc<Node>, headers: &HeaderMap) -> Result<Option<Arc<SessionResponse>>> {
+    let Some(value) = headers.get(HEADER_SESSION) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    let number = number.ok_or_else(|| {
+        Fault::invalid(
+            "E-PAY-002",
+            format!("the header {HEADER_SESSION} is no number"),
+            "Send the session's number, or no such header.",
+        )
+    })?;
+    node.session(number).await.map(Some)
+}
+
+/// Prices of a session, or of a new one today.
+async fn prices(
+    node: &Arc<Node>,
+    loaded: &Arc<Loaded>,
+    asked: Asked,
+    session: Option<&SessionResponse>,
+) -> Result<Prices> {
     let info = &loaded.info;
+    if let Some(session) = session {
+        let entry = payment::entry_of(session, node.payee.node_id)?;
+        let measured = measure(loaded, asked).await?;
+        return Ok(Prices {
+            denom: session.denom.clone(),
+            model_id: session.model_id,
+            model_version: session.model_version,
+            price_in: entry.price_in,
+            price_out: entry.price_out,
+            min_fee: session.min_fee,
+            max_fee: Some(max_fee(&measured, entry.price_in, entry.price_out, session.min_fee)?),
+        });
+    }
     let config = node.escrow_config().await?;
     let min_fee = config.params.denoms.iter().find(|d| d.denom == info.denom).map(|d| d.min_fee);
     let min_fee = min_fee.unwrap_or_default();

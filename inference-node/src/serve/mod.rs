@@ -31,8 +31,8 @@ use axum::routing::{get, post};
 use axum::Router;
 use tokio::net::TcpListener;
 
-pub use keys::SigningKeys;
 pub use chain::{ChainView, ClientChain, Posting};
+pub use keys::SigningKeys;
 pub use metrics::Metrics;
 pub use models::{
     build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,

@@ -70,8 +70,13 @@ impl Node {
             }
         };
         // Without settlements: that is what tells a replacement from a new epoch.
-        let replacement =
-            EpochRow { commit, settlements: Vec::new(), covers: row.covers, state: EpochState::Prepared, tx: None };
+        let replacement = EpochRow {
+            commit,
+            settlements: Vec::new(),
+            covers: row.covers,
+            state: EpochState::Prepared,
+            tx: None,
+        };
         let (hash, kept) = (void.hash.to_vec(), replacement.clone());
         self.with_journal(move |journal| {
             journal.resolve(&hash, EpochState::Void { reason }, None)?;

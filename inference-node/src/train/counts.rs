@@ -119,11 +119,10 @@ mod tests {
         let uses = BTreeMap::from([(3, 5), (4, 0), (9, 2), (11, 7)]);
         let docs = [doc(3, 1), doc(4, 2), doc(9, 1), doc(11, 2)];
         let groups = by_datanet(&uses, &docs, &[version(1), version(2), version(7)]);
-        assert_eq!(groups.iter().map(|g| (g.datanet_id, g.uses.len())).collect::<Vec<_>>(), [
-            (1, 2),
-            (2, 2),
-            (7, 0)
-        ]);
+        assert_eq!(
+            groups.iter().map(|g| (g.datanet_id, g.uses.len())).collect::<Vec<_>>(),
+            [(1, 2), (2, 2), (7, 0)]
+        );
         for group in &groups {
             let root = group.root().unwrap();
             for item in group.items().unwrap() {

@@ -18,8 +18,8 @@ mod run;
 
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
-pub use eval::{evaluate, model_bits, Heldout};
 pub use counts::{root_of, DatanetUses, TrainingUse};
+pub use eval::{evaluate, model_bits, Heldout};
 pub use export::{TrainingReceipt, CURVE_FILE, RECEIPT_FILE};
 pub use ngram::{xz_len, Ngram};
 pub use progress::{bar, Phase, Progress};

@@ -14,7 +14,9 @@ use openledger_node::corpus::{Answer, DatanetView, Identities};
 use openledger_node::engine::{GenRequest, Generation};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
-use openledger_node::serve::{router, Answerer, ChainView, Loaded, Node, Posting, Settings, SigningKeys, Traced};
+use openledger_node::serve::{
+    router, Answerer, ChainView, Loaded, Node, Posting, Settings, SigningKeys, Traced,
+};
 use openledger_store::RedbStore;
 use openledger_types::api::{AnswerBundle, EvidencePiece, PaymentSignature, SessionState};
 use openledger_types::formats::*;

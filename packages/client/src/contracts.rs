@@ -516,7 +516,8 @@ mod tests {
 
     #[test]
     fn addresses_are_read_from_both_forms_of_file() {
-        let addresses = r#"{"datanet":"a","model_registry":"b","node_registry":"c","payable_escrow":"d","referee":"e"}"#;
+        let addresses =
+            r#"{"datanet":"a","model_registry":"b","node_registry":"c","payable_escrow":"d","referee":"e"}"#;
         let top = Contracts::from_json(addresses).unwrap();
         let below =
             Contracts::from_json(&format!(r#"{{"chain_id":"x-1","contracts":{addresses}}}"#)).unwrap();

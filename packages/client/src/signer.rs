@@ -201,8 +201,7 @@ impl Signer {
         admin: Option<&str>,
         salt: &[u8],
     ) -> Result<String> {
-        let any =
-            message::instantiate2(self.address(), code_id, message::json(msg)?, label, admin, salt);
+        let any = message::instantiate2(self.address(), code_id, message::json(msg)?, label, admin, salt);
         let result = self.broadcast(vec![any], "").await?;
         Ok(first_answer::<MsgInstantiateContract2Response>(&result)?.address)
     }
