@@ -125,7 +125,7 @@ impl World {
                 )
                 .with_migrate(openledger_datanet::contract::migrate),
             ),
-            &datanet::InstantiateMsg { owner: owner.clone(), params: profile.datanet },
+            &datanet::InstantiateMsg { owner: owner.clone(), params: profile.datanet, connect: None },
         );
         self.model_registry = self.instantiate(
             "model-registry",
@@ -153,7 +153,7 @@ impl World {
                 )
                 .with_migrate(openledger_node_registry::contract::migrate),
             ),
-            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry },
+            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry, connect: None },
         );
         self.escrow = self.instantiate(
             "payable-escrow",
@@ -170,6 +170,7 @@ impl World {
                 model_registry: self.model_registry.to_string(),
                 node_registry: self.node_registry.to_string(),
                 params: profile.escrow,
+                connect: None,
             },
         );
         self.referee = self.instantiate(
