@@ -46,11 +46,21 @@ enum Bench {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = Arguments::parse().bench;
+async fn main() -> std::process::ExitCode {
+    match run(Arguments::parse().bench).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(bench: Bench) -> Result<()> {
+    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench;
     let before = host::load();
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
-    let metrics = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
+    let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
     let report =
         report::Report { name: "gas".into(), host: host::describe(before), runs: size.runs as u64, metrics };
     if let Some(path) = page {
@@ -63,5 +73,6 @@ async fn main() -> Result<()> {
     } else {
         print!("{}", report.table());
     }
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }

@@ -60,28 +60,39 @@ impl Size {
 /// Answers of a usual session.
 pub const ANSWERS: u64 = 1_000;
 
-/// Deploys the contracts and measures.
+/// Deploys the contracts and measures; the figures, and what could not be measured with its reason.
 pub async fn measure(
     rpc: &str,
     chain_id: &str,
     wasm_dir: &Path,
     accounts: &Path,
     size: &Size,
-) -> Result<Vec<Metric>> {
+) -> Result<(Vec<Metric>, Vec<String>)> {
     let world = World::deploy(rpc, chain_id, wasm_dir, accounts).await.context("deployment")?;
     let mut metrics = Vec::new();
-    let naive = naive(&world, size).await.context("peers and references")?;
-    let data = contribute::measure(&world, size, &mut metrics).await.context("contributions")?;
-    let market = serve::Market::open(&world, &data).await.context("a model")?;
-    settle::measure(&world, &market, size, &naive, &mut metrics).await.context("settlements")?;
-    ledger::measure(&world, &market, size, &mut metrics).await.context("claims")?;
-    fault::measure(&world, &market, &data, size, &mut metrics).await.context("fault proofs")?;
-    metrics.push(naive.empty);
-    metrics.push(naive.multisend);
     for (name, bytes) in CONTRACTS.iter().zip(world.wasm_bytes) {
         metrics.push(Metric::of(&format!("wasm_kib_{name}"), "KiB", vec![bytes as f64 / 1024.0]));
     }
-    Ok(metrics)
+    eprintln!("references");
+    let naive = naive(&world, size).await.context("references")?;
+    eprintln!("contributions");
+    let data = contribute::measure(&world, size, &mut metrics).await.context("contributions")?;
+    let market = serve::Market::open(&world, &data).await.context("a model")?;
+    let mut failed = Vec::new();
+    let mut note = |what: &str, done: Result<()>| {
+        if let Err(error) = done {
+            failed.push(format!("{what}: {error:#}"));
+        }
+    };
+    eprintln!("settlements");
+    note("settlements", settle::measure(&world, &market, size, &naive, &mut metrics).await);
+    eprintln!("claims");
+    note("claims", ledger::measure(&world, &market, size, &mut metrics).await);
+    eprintln!("fault proofs");
+    note("fault proofs", fault::measure(&world, &market, &data, size, &mut metrics).await);
+    metrics.push(naive.empty);
+    metrics.push(naive.multisend);
+    Ok((metrics, failed))
 }
 
 /// What ours is compared with.
