@@ -16,4 +16,5 @@ pub mod node_http;
 pub mod progress;
 pub mod session;
 pub mod show;
+pub mod usage;
 pub mod verify;

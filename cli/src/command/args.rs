@@ -63,6 +63,9 @@ pub enum Command {
     Session(Session),
     /// Ask a question within a session
     Ask(Ask),
+    /// Counters of the uses of a contribution
+    #[command(subcommand)]
+    Usage(Usage),
     /// What an account has earned
     Earnings(Earnings),
     /// Credit earnings from all nodes and pay them out
@@ -392,6 +395,23 @@ pub struct Ask {
     /// Fetch the answer that an earlier run left under way
     #[arg(long)]
     pub resume: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Usage {
+    /// Show what the chain has counted
+    Show {
+        /// Contribution
+        contribution_id: u64,
+    },
+    /// Prove answers and trainings that rest on a contribution, and have the chain count them
+    Prove {
+        /// Contribution
+        contribution_id: u64,
+        /// Only find and check the proofs
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

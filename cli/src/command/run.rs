@@ -8,7 +8,9 @@ use clap::CommandFactory;
 use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
-use openledger::{ask, contribute, datanet, demo, deploy, earnings, keys, model, session, show, verify};
+use openledger::{
+    ask, contribute, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses, verify,
+};
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
 use openledger_types::formats::{Account, Uses};
@@ -35,6 +37,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Node(args::Node::List) => nodes(ctx, &out).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
+        Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
@@ -538,9 +541,10 @@ async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> 
             .ledgers
             .iter()
             .map(|l| {
-                let state = match (&l.problem, l.pending_until) {
+                let state = match (&l.problem, &l.pending) {
                     (Some(problem), _) => problem.clone(),
-                    (None, Some(height)) => format!("more is final from height {height}"),
+                    (None, Some(pending)) => pending.text(),
+                    (None, None) if l.closed => "closed: the node was given up".into(),
                     (None, None) => String::new(),
                 };
                 vec![
@@ -591,6 +595,65 @@ async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
             _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
         }
     })
+}
+
+async fn usage(ctx: &Context, out: &Out, command: args::Usage) -> Result<()> {
+    let found = match command {
+        args::Usage::Show { contribution_id } => uses::show(ctx, contribution_id).await?,
+        args::Usage::Prove { contribution_id, dry_run: true } => {
+            uses::prove(ctx, None, contribution_id).await?
+        }
+        args::Usage::Prove { contribution_id, dry_run: false } => {
+            let signer = ctx.signer(None).await?;
+            uses::prove(ctx, Some(&signer), contribution_id).await?
+        }
+    };
+    out.print(&found, || usage_text(&found))
+}
+
+fn usage_text(found: &uses::Usage) -> String {
+    let word = |proved: &uses::Proved| match proved {
+        uses::Proved::Counted(tx) => format!("counted, tx {tx}"),
+        uses::Proved::Holds => "the proof holds; nothing was sent".into(),
+        uses::Proved::Refused(why) => why.clone(),
+    };
+    let mut text = format!("contribution {} of {}\n", found.contribution_id, found.contributor);
+    if !found.answers.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .answers
+            .iter()
+            .map(|a| {
+                let amount = show::amount(a.amount.u128(), &a.denom);
+                let (node, epoch) = (a.node_id.to_string(), a.epoch.to_string());
+                vec![node, epoch, a.answers.to_string(), amount, word(&a.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["node", "epoch", "answers", "paid", ""], &rows));
+    }
+    if !found.training.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .training
+            .iter()
+            .map(|t| {
+                let model = format!("{}:{}", t.model_id, t.version);
+                vec![model, t.times_seen.to_string(), word(&t.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["model", "times seen", ""], &rows));
+    }
+    for problem in &found.problems {
+        text.push_str(&show::clean(&format!("not read: {problem}\n")));
+    }
+    let earned: Vec<String> =
+        found.answers_counted.earned.iter().map(|a| show::amount(a.amount.u128(), &a.denom)).collect();
+    text.push_str(&format!(
+        "counted on chain: {} answers ({}), seen {} times by {} trainings\n",
+        found.answers_counted.answers,
+        if earned.is_empty() { "nothing earned".into() } else { earned.join(", ") },
+        found.training_counted.times_seen,
+        found.training_counted.entries.len()
+    ));
+    text
 }
 
 async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
