@@ -5,6 +5,7 @@ pub mod ask;
 pub mod check;
 pub mod context;
 pub mod contribute;
+pub mod data_rights;
 pub mod datanet;
 pub mod demo;
 pub mod deploy;

@@ -236,7 +236,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    {} contributions, {:.1} MB of content text", texts.0, texts.1 as f64 / 1e6);
 
     steps.next("seal", "a sealed version");
-    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None).await?;
+    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None, true).await?;
     println!("    version {} of {} contributions, root {}", sealed.version, sealed.size, sealed.root);
 
     steps.next("train", "a language model from the sealed version");
