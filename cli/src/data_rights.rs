@@ -71,7 +71,9 @@ pub async fn release(ctx: &Context, signer: &Signer, commit_id: u64) -> Result<R
     if !commit.released {
         match commit.bonds_from {
             Some(from) if height >= from => {}
-            Some(from) => return Err(too_early(format!("the bonds of commit {commit_id} are at stake"), from)),
+            Some(from) => {
+                return Err(too_early(format!("the bonds of commit {commit_id} are at stake"), from))
+            }
             None => {
                 return Err(CliError::new(
                     Class::Refused,

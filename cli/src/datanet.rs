@@ -176,9 +176,8 @@ pub async fn seal(
     if let Some((from, count)) = acceptable_from(&reader, datanet_id, up_to).await? {
         if !wait {
             let error = too_early(format!("{count} contributions can be challenged"), from);
-            let advice = format!(
-                "wait for height {from} (--wait does it), or seal what is older with --up-to HEIGHT"
-            );
+            let advice =
+                format!("wait for height {from} (--wait does it), or seal what is older with --up-to HEIGHT");
             return Err(CliError { advice, ..error });
         }
         let blocks = from.saturating_sub(reader.chain().latest_height().await?);

@@ -8,9 +8,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_node::ledger::{parse_ledger, use_proof, UseProof};
 use openledger_node::train::RECEIPT_FILE;
-use openledger_types::formats::{
-    sum_path, training_leaf, Account, BlobRef, Manifest, SumRoot, SumStep,
-};
+use openledger_types::formats::{sum_path, training_leaf, Account, BlobRef, Manifest, SumRoot, SumStep};
 use openledger_types::merkle::{verify_inclusion, SumNode};
 use openledger_types::msg::datanet::{ContributionResponse, TrainingItem};
 use openledger_types::msg::escrow::{self, RootStatus, UsageResponse};
@@ -243,9 +241,7 @@ async fn prove_training(
             unless_broken(included(&leaf, item.index, root, &item.path)?)?;
             let times_seen = item.times_seen;
             let proved = match signer {
-                _ if known.contains(&(model.model_id, version)) => {
-                    Proved::Refused("counted before".into())
-                }
+                _ if known.contains(&(model.model_id, version)) => Proved::Refused("counted before".into()),
                 None => Proved::Holds,
                 Some(signer) => {
                     let msg = model_registry::ExecuteMsg::ProveTraining {
@@ -269,10 +265,8 @@ fn training_root_of<'a>(
     source: &ContributionResponse,
 ) -> Option<&'a SumRoot> {
     let position = source.position?;
-    let at = info
-        .datanets
-        .iter()
-        .position(|d| d.datanet_id == source.facts.datanet_id && position < d.size)?;
+    let at =
+        info.datanets.iter().position(|d| d.datanet_id == source.facts.datanet_id && position < d.size)?;
     info.training.get(at)
 }
 

@@ -361,9 +361,10 @@ pub fn use_proof(ledger: &LedgerBlob, account: &Account, contribution_id: u64) -
     uses.sort_by_key(|(index, _)| *index);
     let leaves = Tree::new(ledger.leaves.iter().map(|entry| entry.leaf.leaf()).collect::<Vec<SumNode>>())
         .ok_or_else(overflow)?;
-    let details = Tree::new(entry.details.iter().map(Detail::leaf).collect::<Vec<SumNode>>())
-        .ok_or_else(overflow)?;
-    let steps = |path: Option<Vec<SumNode>>| path.unwrap_or_default().into_iter().map(SumStep::from).collect();
+    let details =
+        Tree::new(entry.details.iter().map(Detail::leaf).collect::<Vec<SumNode>>()).ok_or_else(overflow)?;
+    let steps =
+        |path: Option<Vec<SumNode>>| path.unwrap_or_default().into_iter().map(SumStep::from).collect();
     Ok(Some(UseProof {
         leaf: entry.leaf.clone(),
         index: position as u64,

@@ -10,7 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses, verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
+    verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -307,7 +308,8 @@ async fn access(ctx: &Context, out: &Out, command: args::Access) -> Result<()> {
             let held = data_rights::show_access(ctx, &address(ctx, None)?, datanet_id).await?;
             out.print(&held, || {
                 let a = &held.access;
-                let key = held.key_file.as_ref().map_or("has not come yet".into(), |f| f.display().to_string());
+                let key =
+                    held.key_file.as_ref().map_or("has not come yet".into(), |f| f.display().to_string());
                 format!("paid {}, bond {}, returned from height {}\nkey {key}", a.paid, a.bond, a.leaves_at)
             })
         }
