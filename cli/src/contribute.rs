@@ -55,6 +55,8 @@ pub struct Contributed {
     pub on_chain: Vec<(String, u64)>,
     /// Transactions.
     pub txs: Vec<String>,
+    /// Commits, each with the height from which `ReleaseBonds` returns its bonds.
+    pub bonds: Vec<(u64, Option<u64>)>,
 }
 
 /// One document of a batch, as it is kept.
@@ -253,6 +255,7 @@ async fn finish(
     };
     reveal(ctx, signer, reader, &contract, commit_id, &tree, &mut batch, &file, done).await?;
     upload(ctx, node, dir, &mut batch, &file).await?;
+    done.bonds.push((commit_id, reader.commit(commit_id).await?.bonds_from));
     done.contributions.extend(batch.items.iter().filter_map(|item| item.contribution_id));
     done.bytes += batch.items.iter().map(|item| item.content_len).sum::<u64>();
     let kept = folder(ctx).join("done");

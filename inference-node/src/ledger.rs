@@ -10,7 +10,7 @@ use openledger_types::formats::{
 };
 use openledger_types::merkle::{Frontier, Hash, SumNode, Tree, ZERO_HASH};
 use openledger_types::money::{bps_floor, divide_answer, split_fees, Split};
-use openledger_types::msg::escrow::{ClaimItem, PendingReceipt, Settlement};
+use openledger_types::msg::escrow::{ClaimItem, DetailItem, PendingReceipt, Settlement, MAX_DETAILS};
 
 use crate::fault::{Class, Fault, Result};
 
@@ -323,6 +323,61 @@ pub fn claims(
         });
     }
     Ok(items)
+}
+
+/// Proof that answers of an epoch paid a contribution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UseProof {
+    /// The contributor's leaf.
+    pub leaf: LedgerLeaf,
+    /// Its position.
+    pub index: u64,
+    /// Its path.
+    pub path: Vec<SumStep>,
+    /// The contribution's details with their paths, rising; the largest when there are more than one
+    /// message takes.
+    pub details: Vec<DetailItem>,
+}
+
+/// The answers of an epoch that paid a contribution of `account`, with the paths that prove it; none
+/// when there are none.
+///
+/// # Errors
+/// `E-LEDGER-002` when the amounts overflow.
+pub fn use_proof(ledger: &LedgerBlob, account: &Account, contribution_id: u64) -> Result<Option<UseProof>> {
+    let Ok(position) = ledger.leaves.binary_search_by(|entry| entry.leaf.account.cmp(account)) else {
+        return Ok(None);
+    };
+    let Some(entry) = ledger.leaves.get(position) else { return Ok(None) };
+    let mut uses: Vec<(u64, &Detail)> = (0u64..)
+        .zip(&entry.details)
+        .filter(|(_, detail)| detail.contribution_id == contribution_id && !detail.amount.is_zero())
+        .collect();
+    if uses.is_empty() {
+        return Ok(None);
+    }
+    uses.sort_by_key(|(index, detail)| (std::cmp::Reverse(detail.amount), *index));
+    uses.truncate(MAX_DETAILS);
+    uses.sort_by_key(|(index, _)| *index);
+    let leaves = Tree::new(ledger.leaves.iter().map(|entry| entry.leaf.leaf()).collect::<Vec<SumNode>>())
+        .ok_or_else(overflow)?;
+    let details =
+        Tree::new(entry.details.iter().map(Detail::leaf).collect::<Vec<SumNode>>()).ok_or_else(overflow)?;
+    let steps =
+        |path: Option<Vec<SumNode>>| path.unwrap_or_default().into_iter().map(SumStep::from).collect();
+    Ok(Some(UseProof {
+        leaf: entry.leaf.clone(),
+        index: position as u64,
+        path: steps(leaves.prove(position as u64)),
+        details: uses
+            .into_iter()
+            .map(|(index, detail)| DetailItem {
+                detail: detail.clone(),
+                index,
+                path: steps(details.prove(index)),
+            })
+            .collect(),
+    }))
 }
 
 fn hash(value: &HexBinary) -> Result<Hash> {

@@ -11,11 +11,12 @@ use clap::{Parser, Subcommand};
 use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Contracts;
 use openledger_client::{keyfile, Chain, Coin, Key};
+use openledger_node::audit::{Auditor, Responder};
 use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
-use openledger_node::serve::{self, ClientChain, Node, SigningKeys};
+use openledger_node::serve::{self, ClientChain, Node, Settings, SigningKeys, Watch};
 use openledger_store::{DatanetKey, RedbStore};
 use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{ExecuteMsg, Role};
@@ -451,21 +452,26 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     let store = RedbStore::open(&home.blobs()).map_err(|e| file_fault(&home.blobs(), e))?;
     let view = ClientChain::new(reader, signer, config.node_id);
     let identities = Identities { node: Some((config.node_id, age)), ..Identities::default() };
+    let view = Arc::new(view);
     let node = Node::new(
-        Arc::new(view),
+        view.clone(),
         journal,
         Arc::new(store),
         in_force.public_key(),
         keys,
         config.node_id,
         identities,
-        config.serve.settings(),
+        Settings { roles: registered.roles.clone(), ..config.serve.settings() },
     );
+    let watch = Watch {
+        responder: Some(Responder::new(node.clone(), view.clone())),
+        auditor: node.is(Role::Audit).then(|| Auditor::new(node.clone(), view, config.audit.settings())),
+    };
     if cli.json {
         println!("{}", json!({"node_id": config.node_id, "listen": config.listen}));
     }
     tracing::info!(node = config.node_id, listen = %config.listen, chain = config.chain.chain_id, "serving");
-    serve::run(node, listener, home.models(), stop_signal()).await?;
+    serve::run(node, watch, listener, home.models(), stop_signal()).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -63,6 +63,9 @@ pub enum Command {
     Session(Session),
     /// Ask a question within a session
     Ask(Ask),
+    /// Counters of the uses of a contribution
+    #[command(subcommand)]
+    Usage(Usage),
     /// What an account has earned
     Earnings(Earnings),
     /// Credit earnings from all nodes and pay them out
@@ -147,10 +150,45 @@ pub enum Datanet {
     Seal {
         /// Datanet
         datanet_id: u64,
-        /// Last contribution that it takes
+        /// Last height of commits that it takes
         #[arg(long)]
         up_to: Option<u64>,
+        /// Wait until everything that can still be challenged is accepted
+        #[arg(long)]
+        wait: bool,
     },
+    /// Return the bonds of a commit after its acceptance window, and pay them out
+    Release {
+        /// Commit
+        commit_id: u64,
+    },
+    /// Take contributions back
+    Withdraw {
+        /// Contributions
+        #[arg(required = true)]
+        contribution_ids: Vec<u64>,
+    },
+    /// Vote on contributions of a curated datanet
+    Curate {
+        /// Contributions
+        #[arg(required = true)]
+        contribution_ids: Vec<u64>,
+        /// Reject instead of approve
+        #[arg(long, requires = "reason")]
+        reject: bool,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Say that the bond should be taken: spam, theft, poison
+        #[arg(long, requires = "reject")]
+        slash: bool,
+    },
+    /// Training access to a datanet that has a price or is not public
+    #[command(subcommand)]
+    Access(Access),
+    /// Coins for data on missing topics
+    #[command(subcommand)]
+    Bounty(Bounty),
     /// Show a datanet and its newest version
     Show {
         /// Datanet
@@ -164,6 +202,75 @@ pub enum Datanet {
         datanet_id: u64,
         /// Node
         node_id: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Access {
+    /// Pay the training price and the developer bond, and ask for the key
+    Buy {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Hand the key to a developer who paid
+    Grant {
+        /// Datanet
+        datanet_id: u64,
+        /// Developer
+        developer: String,
+    },
+    /// Show one's access and unwrap the key when it has come
+    Show {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Take back what is left
+    Leave {
+        /// Datanet
+        datanet_id: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bounty {
+    /// Promise coins for data on a topic
+    Fund {
+        /// Datanet
+        datanet_id: u64,
+        /// What is missing
+        topic: String,
+        /// Base units
+        #[arg(long)]
+        amount: u128,
+        /// Blocks until funders may take back what was not awarded
+        #[arg(long)]
+        blocks: u64,
+    },
+    /// Add to a bounty
+    Add {
+        /// Bounty
+        bounty_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Give a part of it to a contribution
+    Award {
+        /// Bounty
+        bounty_id: u64,
+        /// Contribution
+        contribution_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Take back one's part of an expired bounty
+    Leave {
+        /// Bounty
+        bounty_id: u64,
+    },
+    /// List the bounties of a datanet
+    List {
+        /// Datanet
+        datanet_id: u64,
     },
 }
 
@@ -392,6 +499,23 @@ pub struct Ask {
     /// Fetch the answer that an earlier run left under way
     #[arg(long)]
     pub resume: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Usage {
+    /// Show what the chain has counted
+    Show {
+        /// Contribution
+        contribution_id: u64,
+    },
+    /// Prove answers and trainings that rest on a contribution, and have the chain count them
+    Prove {
+        /// Contribution
+        contribution_id: u64,
+        /// Only find and check the proofs
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

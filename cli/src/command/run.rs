@@ -5,15 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::CommandFactory;
+use cosmwasm_std::Uint128;
 use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
-use openledger::{ask, contribute, datanet, demo, deploy, earnings, keys, model, session, show, verify};
+use openledger::{
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
+    verify,
+};
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
 use openledger_types::formats::{Account, Uses};
 use openledger_types::money::Split;
-use openledger_types::msg::datanet::{Policy, Visibility};
+use openledger_types::msg::datanet::{ExecuteMsg, Policy, Visibility};
 use openledger_types::msg::escrow::SessionResponse;
 use openledger_types::profile::Profile;
 use rand::RngCore;
@@ -35,6 +39,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Node(args::Node::List) => nodes(ctx, &out).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
+        Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
@@ -194,6 +199,12 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                     done.bytes,
                     done.txs.len()
                 );
+                for (commit_id, from) in &done.bonds {
+                    let when = from.map_or("once revealed".into(), |from| format!("from height {from}"));
+                    text.push_str(&format!(
+                        "bonds of commit {commit_id} return {when}: openledger datanet release {commit_id}\n"
+                    ));
+                }
                 for (name, why) in &skipped {
                     text.push_str(&show::clean(&format!("skipped {name}: {why}\n")));
                 }
@@ -203,8 +214,8 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 text
             })
         }
-        args::Datanet::Seal { datanet_id, up_to } => {
-            let sealed = datanet::seal(ctx, &ctx.signer(None).await?, datanet_id, up_to).await?;
+        args::Datanet::Seal { datanet_id, up_to, wait } => {
+            let sealed = datanet::seal(ctx, &ctx.signer(None).await?, datanet_id, up_to, wait).await?;
             out.print(&sealed, || {
                 format!(
                     "datanet {} version {}: {} contributions, root {}",
@@ -243,9 +254,95 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 show::table(&["datanet", "name", "contributions", "version"], &rows)
             })
         }
+        args::Datanet::Release { commit_id } => {
+            let done = data_rights::release(ctx, &ctx.signer(None).await?, commit_id).await?;
+            out.print(&done, || match done.txs.as_slice() {
+                [] => "nothing to return: the bonds were returned and paid before".into(),
+                txs => format!("{} paid, tx {}", show::amount(done.paid.u128(), DENOM), txs.join(" ")),
+            })
+        }
+        args::Datanet::Withdraw { mut contribution_ids } => {
+            contribution_ids.sort_unstable();
+            contribution_ids.dedup();
+            act(ctx, out, ExecuteMsg::Withdraw { contribution_ids }, 0).await
+        }
+        args::Datanet::Curate { mut contribution_ids, reject, reason, slash } => {
+            contribution_ids.sort_unstable();
+            contribution_ids.dedup();
+            act(ctx, out, ExecuteMsg::Curate { contribution_ids, approve: !reject, reason, slash }, 0).await
+        }
+        args::Datanet::Access(command) => access(ctx, out, command).await,
+        args::Datanet::Bounty(command) => bounty(ctx, out, command).await,
         args::Datanet::Grant { datanet_id, node_id } => {
             let tx = datanet::grant(ctx, &ctx.signer(None).await?, datanet_id, node_id).await?;
             out.print(&serde_json::json!({ "tx": tx }), || format!("granted, tx {tx}"))
+        }
+    }
+}
+
+/// Sends a message to the datanet contract, with an amount when it is not 0.
+async fn act(ctx: &Context, out: &Out, msg: ExecuteMsg, amount: u128) -> Result<()> {
+    let funds = match amount {
+        0 => Vec::new(),
+        amount => data_rights::coin(ctx, amount).await?,
+    };
+    let done = data_rights::act(ctx, &ctx.signer(None).await?, &msg, &funds).await?;
+    out.print(&done, || match done.number {
+        Some(number) => format!("number {number}, tx {}", done.tx),
+        None => format!("done, tx {}", done.tx),
+    })
+}
+
+async fn access(ctx: &Context, out: &Out, command: args::Access) -> Result<()> {
+    match command {
+        args::Access::Buy { datanet_id } => {
+            let done = data_rights::buy_access(ctx, &ctx.signer(None).await?, datanet_id).await?;
+            out.print(&done, || format!("bought, tx {}; the key comes from the datanet's owner", done.tx))
+        }
+        args::Access::Grant { datanet_id, developer } => {
+            let signer = ctx.signer(None).await?;
+            let done = data_rights::grant_access(ctx, &signer, datanet_id, &developer).await?;
+            out.print(&done, || format!("handed over, tx {}", done.tx))
+        }
+        args::Access::Show { datanet_id } => {
+            let held = data_rights::show_access(ctx, &address(ctx, None)?, datanet_id).await?;
+            out.print(&held, || {
+                let a = &held.access;
+                let key =
+                    held.key_file.as_ref().map_or("has not come yet".into(), |f| f.display().to_string());
+                format!("paid {}, bond {}, returned from height {}\nkey {key}", a.paid, a.bond, a.leaves_at)
+            })
+        }
+        args::Access::Leave { datanet_id } => act(ctx, out, ExecuteMsg::LeaveAccess { datanet_id }, 0).await,
+    }
+}
+
+async fn bounty(ctx: &Context, out: &Out, command: args::Bounty) -> Result<()> {
+    match command {
+        args::Bounty::Fund { datanet_id, topic, amount, blocks } => {
+            act(ctx, out, ExecuteMsg::FundBounty { datanet_id, topic, blocks }, amount).await
+        }
+        args::Bounty::Add { bounty_id, amount } => {
+            act(ctx, out, ExecuteMsg::AddToBounty { bounty_id }, amount).await
+        }
+        args::Bounty::Award { bounty_id, contribution_id, amount } => {
+            let msg = ExecuteMsg::AwardBounty { bounty_id, contribution_id, amount: Uint128::new(amount) };
+            act(ctx, out, msg, 0).await
+        }
+        args::Bounty::Leave { bounty_id } => act(ctx, out, ExecuteMsg::LeaveBounty { bounty_id }, 0).await,
+        args::Bounty::List { datanet_id } => {
+            let all = ctx.reader().await?.bounties(datanet_id).await?;
+            out.print(&all, || {
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|b| {
+                        let left = b.funded.saturating_sub(b.awarded).saturating_sub(b.returned);
+                        let (id, left) = (b.bounty_id.to_string(), show::amount(left.u128(), DENOM));
+                        vec![id, b.topic.clone(), left, b.expires.to_string()]
+                    })
+                    .collect();
+                show::table(&["bounty", "topic", "left", "expires"], &rows)
+            })
         }
     }
 }
@@ -538,9 +635,10 @@ async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> 
             .ledgers
             .iter()
             .map(|l| {
-                let state = match (&l.problem, l.pending_until) {
+                let state = match (&l.problem, &l.pending) {
                     (Some(problem), _) => problem.clone(),
-                    (None, Some(height)) => format!("more is final from height {height}"),
+                    (None, Some(pending)) => pending.text(),
+                    (None, None) if l.closed => "closed: the node was given up".into(),
                     (None, None) => String::new(),
                 };
                 vec![
@@ -591,6 +689,65 @@ async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
             _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
         }
     })
+}
+
+async fn usage(ctx: &Context, out: &Out, command: args::Usage) -> Result<()> {
+    let found = match command {
+        args::Usage::Show { contribution_id } => uses::show(ctx, contribution_id).await?,
+        args::Usage::Prove { contribution_id, dry_run: true } => {
+            uses::prove(ctx, None, contribution_id).await?
+        }
+        args::Usage::Prove { contribution_id, dry_run: false } => {
+            let signer = ctx.signer(None).await?;
+            uses::prove(ctx, Some(&signer), contribution_id).await?
+        }
+    };
+    out.print(&found, || usage_text(&found))
+}
+
+fn usage_text(found: &uses::Usage) -> String {
+    let word = |proved: &uses::Proved| match proved {
+        uses::Proved::Counted(tx) => format!("counted, tx {tx}"),
+        uses::Proved::Holds => "the proof holds; nothing was sent".into(),
+        uses::Proved::Refused(why) => why.clone(),
+    };
+    let mut text = format!("contribution {} of {}\n", found.contribution_id, found.contributor);
+    if !found.answers.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .answers
+            .iter()
+            .map(|a| {
+                let amount = show::amount(a.amount.u128(), &a.denom);
+                let (node, epoch) = (a.node_id.to_string(), a.epoch.to_string());
+                vec![node, epoch, a.answers.to_string(), amount, word(&a.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["node", "epoch", "answers", "paid", ""], &rows));
+    }
+    if !found.training.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .training
+            .iter()
+            .map(|t| {
+                let model = format!("{}:{}", t.model_id, t.version);
+                vec![model, t.times_seen.to_string(), word(&t.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["model", "times seen", ""], &rows));
+    }
+    for problem in &found.problems {
+        text.push_str(&show::clean(&format!("not read: {problem}\n")));
+    }
+    let earned: Vec<String> =
+        found.answers_counted.earned.iter().map(|a| show::amount(a.amount.u128(), &a.denom)).collect();
+    text.push_str(&format!(
+        "counted on chain: {} answers ({}), seen {} times by {} trainings\n",
+        found.answers_counted.answers,
+        if earned.is_empty() { "nothing earned".into() } else { earned.join(", ") },
+        found.training_counted.times_seen,
+        found.training_counted.entries.len()
+    ));
+    text
 }
 
 async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {

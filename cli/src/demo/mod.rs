@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context as _, Result};
+use openledger_client::contracts::Reader;
 use openledger_client::{Chain, ChainConfig, Signer};
 use openledger_types::formats::Uses;
 use openledger_types::money::Split;
 use openledger_types::msg::datanet::{Policy, Visibility};
-use openledger_types::msg::escrow::ExecuteMsg;
+use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
 use openledger_types::profile::Profile;
 
 use crate::ask::AskArgs;
@@ -30,7 +31,7 @@ use corpus::{Corpus, DataOptions};
 use node_process::{NodeProcess, NodeSetup};
 use parties::{account, claim_all, contribute_all, dev_accounts, owners_of, parties};
 use report::{answer_summary, payout_table, print_answer, session_summary};
-use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Summary};
+use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, RootSummary, Summary};
 
 /// Part of the documents held out, in percent.
 const HELD_OUT_PERCENT: u64 = 5;
@@ -208,11 +209,26 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         bond: profile.node_registry.min_bond.u128(),
         chain_id: &args.chain_id,
         rpc: &args.devnet_rpc,
+        roles: &["inference", "storage"],
+        moniker: "demo",
         gas: 100_000_000,
     };
     let node = NodeProcess::start(&setup, &ctx.http).await?;
+    // Who audits must be another operator than who is audited: that of the chain's validator.
+    let setup = NodeSetup {
+        home: args.work.join("audit-node"),
+        port: args.node_port.saturating_add(1),
+        operator_key: &ctx.key_path("validator")?,
+        roles: &["audit"],
+        moniker: "demo auditor",
+        ..setup
+    };
+    let auditor = NodeProcess::start(&setup, &ctx.http).await?;
     let ctx = Context { settings: Settings { node: Some(node.url.clone()), ..Settings::default() }, ..ctx };
-    println!("    node {} at {}", node.node_id, node.url);
+    println!("    node {} at {}, auditor {} at {}", node.node_id, node.url, auditor.node_id, auditor.url);
+    for found in reader.auditors().await? {
+        println!("    auditor {} has a weight of {} OPEN", found.node_id, table::open(found.weight.u128()));
+    }
 
     steps.next("contribute", "contributors commit, reveal and upload");
     let created = datanet::create(
@@ -236,7 +252,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    {} contributions, {:.1} MB of content text", texts.0, texts.1 as f64 / 1e6);
 
     steps.next("seal", "a sealed version");
-    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None).await?;
+    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None, true).await?;
     println!("    version {} of {} contributions, root {}", sealed.version, sealed.size, sealed.root);
 
     steps.next("train", "a language model from the sealed version");
@@ -332,8 +348,13 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let closed = session::close(&ctx, &user, opened.session_id, Duration::from_secs(60)).await?;
     println!("    {} of {} base units returned", closed.session.refunded, closed.session.deposit);
 
-    steps.next("final", "the ledger's challenge window");
+    steps.next("final", "attested by the auditor, then the ledger's challenge window");
     wait_final(&reader, &faucet, &deployment.contracts.payable_escrow, node.node_id).await?;
+    let roots = roots_of(&reader, node.node_id).await?;
+    for root in &roots {
+        let word = if root.attested { "attested" } else { "not attested" };
+        println!("    epoch {} of node {} is {:?}, {word}", root.epoch, root.node_id, root.status);
+    }
 
     steps.next("claim", "every contributor claims");
     let payouts = claim_all(&ctx, &reader, node.node_id, &parties).await?;
@@ -385,6 +406,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             })
             .collect(),
         payouts: payouts.iter().map(|p| p.payout.clone()).collect(),
+        roots,
         owners,
         invariants: Invariants { holds, terms },
         seconds: steps.seconds.clone(),
@@ -419,6 +441,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         );
         println!("  stop everything: ./scripts/demo --down");
         node.keep();
+        auditor.keep();
     }
     Ok(())
 }
@@ -444,23 +467,53 @@ fn recipe(args: &Args) -> openledger_node::train::Recipe {
     }
 }
 
-async fn wait_final(
-    reader: &openledger_client::contracts::Reader,
-    anyone: &Signer,
-    escrow: &str,
-    node_id: u64,
-) -> Result<()> {
-    let Some(epoch) = reader.pending(node_id).await? else { return Ok(()) };
-    let now = reader.chain().latest_height().await?;
-    let blocks = epoch.final_at.saturating_sub(now);
-    println!("    {blocks} blocks until height {} (no auditors yet: four windows)", epoch.final_at);
-    reader.chain().wait_for_height(epoch.final_at, Duration::from_secs(60 + 20 * blocks)).await?;
-    match anyone.execute(escrow, &ExecuteMsg::Finalize { node_id }, &[]).await {
-        Ok(_) => Ok(()),
-        // The node itself finalises too: then there is nothing left to do.
-        Err(_) if reader.pending(node_id).await?.is_none() => Ok(()),
-        Err(error) => Err(error.into()),
+/// Waits until no root of the node waits any more. An attestation brings the height forward.
+async fn wait_final(reader: &Reader, anyone: &Signer, escrow: &str, node_id: u64) -> Result<()> {
+    let since = Instant::now();
+    let mut told = None;
+    while let Some(epoch) = reader.pending(node_id).await? {
+        if epoch.status != RootStatus::Pending {
+            bail!("E-DEMO-013 the root of epoch {} is {:?}", epoch.commit.epoch, epoch.status);
+        }
+        let now = reader.chain().latest_height().await?;
+        let blocks = epoch.final_at.saturating_sub(now);
+        if told != Some(epoch.attested) {
+            told = Some(epoch.attested);
+            let word = if epoch.attested { "attested" } else { "not attested yet" };
+            println!("    {word}: {blocks} blocks until height {}", epoch.final_at);
+        }
+        if blocks == 0 {
+            // The node itself finalises too; one that is refused is looked at again.
+            match anyone.execute(escrow, &ExecuteMsg::Finalize { node_id }, &[]).await {
+                Ok(_) | Err(openledger_client::Error::Contract { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if since.elapsed() > Duration::from_secs(300) {
+            bail!("E-DEMO-013 the root of epoch {} is not final after 300 s", epoch.commit.epoch);
+        }
+        reader.chain().wait_for_next_block().await?;
     }
+    Ok(())
+}
+
+/// Every root that the node posted.
+async fn roots_of(reader: &Reader, node_id: u64) -> Result<Vec<RootSummary>> {
+    let ledger = reader.ledger(node_id, DENOM).await?;
+    let mut roots = Vec::new();
+    for epoch in 1..=ledger.epoch {
+        let state = reader.epoch(node_id, DENOM, epoch).await?;
+        roots.push(RootSummary {
+            node_id,
+            denom: DENOM.into(),
+            epoch,
+            status: state.status,
+            attested: state.attested,
+            fees: state.fees,
+            data: state.data,
+        });
+    }
+    Ok(roots)
 }
 
 /// Verifies every answer by a process of its own, each with an empty home.

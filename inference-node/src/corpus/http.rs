@@ -25,6 +25,7 @@ pub struct HttpBlobs {
     client: reqwest::Client,
     /// Bounds transfers at once, whoever asks.
     transfers: Semaphore,
+    attempts: u32,
 }
 
 fn failed(what: String) -> Fault {
@@ -52,7 +53,14 @@ impl HttpBlobs {
             base_url: base_url.trim_end_matches('/').to_string(),
             client,
             transfers: Semaphore::new(super::CONCURRENCY),
+            attempts: ATTEMPTS,
         })
+    }
+
+    /// The same with another number of tries, at least one.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// Fetches a blob, checked against its root and length. Tries again while the node is busy or
@@ -131,7 +139,7 @@ impl HttpBlobs {
 
     async fn repeat<T, F: std::future::Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let mut wait = FIRST_WAIT;
-        for _ in 1..ATTEMPTS {
+        for _ in 1..self.attempts {
             match call().await {
                 Err(fault) if fault.retry => {
                     tracing::debug!(code = fault.code, "{}; trying again", fault.what);

@@ -2,7 +2,7 @@
 
 use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
-use openledger_client::{Error, Signer};
+use openledger_client::{Coin, Error, Signer};
 use openledger_types::formats::EpochCommit;
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{
@@ -88,8 +88,28 @@ impl ClientChain {
         ClientChain { reader, signer, node_id }
     }
 
+    /// The contracts.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The hot key's account.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     async fn send(&self, msg: ExecuteMsg) -> Posting {
-        match self.signer.execute(&self.reader.contracts().payable_escrow, &msg, &[]).await {
+        self.send_to(&self.reader.contracts().payable_escrow, &msg, &[]).await
+    }
+
+    /// Sends a message and says what is known of it.
+    pub(crate) async fn send_to<T: serde::Serialize>(
+        &self,
+        contract: &str,
+        msg: &T,
+        funds: &[Coin],
+    ) -> Posting {
+        match self.signer.execute(contract, msg, funds).await {
             Ok(result) => Posting::Done { tx: result.hash },
             Err(Error::Contract { message, .. }) => Posting::Refused { reason: message },
             Err(error @ Error::TooLarge { .. }) => Posting::Refused { reason: error.to_string() },
@@ -101,7 +121,7 @@ impl ClientChain {
 }
 
 /// What a contract says about a missing thing is an error of its query.
-fn optional<T>(result: openledger_client::Result<T>) -> crate::fault::Result<Option<T>> {
+pub(crate) fn optional<T>(result: openledger_client::Result<T>) -> crate::fault::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Error::Contract { .. } | Error::NotFound(_)) => Ok(None),

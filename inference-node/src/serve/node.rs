@@ -9,7 +9,7 @@ use openledger_store::{BlobStore, StoreError};
 use openledger_types::formats::BlobRef;
 use openledger_types::merkle::Hash;
 use openledger_types::msg::escrow::{ConfigResponse, SessionResponse};
-use openledger_types::msg::node_registry::Offer;
+use openledger_types::msg::node_registry::{Offer, Role};
 use tokio::sync::{watch, Semaphore};
 
 use super::chain::ChainView;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Which models to serve; all that are stored here when empty.
     pub models: Vec<(u64, u32)>,
+    /// What the node does, as it is registered.
+    pub roles: Vec<Role>,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             expiry_margin_blocks: 20,
             tick: Duration::from_millis(1_000),
             models: Vec::new(),
+            roles: vec![Role::Inference, Role::Storage],
         }
     }
 }
@@ -103,7 +106,7 @@ pub struct Node {
 }
 
 /// A lock whose holder panicked still guards a plain value.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -154,6 +157,11 @@ impl Node {
             offers: Mutex::default(),
             settings,
         })
+    }
+
+    /// Whether it is registered for a role.
+    pub fn is(&self, role: Role) -> bool {
+        self.settings.roles.contains(&role)
     }
 
     /// Takes no further requests.
@@ -273,7 +281,7 @@ impl Node {
 }
 
 /// Runs blocking work on a thread for it.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
@@ -299,7 +307,7 @@ pub(super) fn store_fault(error: StoreError) -> Fault {
 }
 
 /// The root of a reference as a hash.
-pub(super) fn root_of(blob: &BlobRef) -> Result<Hash> {
+pub(crate) fn root_of(blob: &BlobRef) -> Result<Hash> {
     blob.root.as_slice().try_into().map_err(|_| {
         Fault::invalid("E-NODE-021", "the root of a blob must have 32 bytes", "Give 64 hexadecimal digits.")
     })
