@@ -176,9 +176,10 @@ impl World {
         Ok(self.chain.query_smart(contract, msg).await?)
     }
 
-    /// Waits until the chain has this block.
+    /// Waits until transactions are simulated on this block: a node tells of a block a moment before
+    /// its application has it.
     pub async fn wait_for(&self, height: u64) -> Result<()> {
-        self.chain.wait_for_height(height, PATIENCE).await?;
+        self.chain.wait_for_height(height + 1, PATIENCE).await?;
         Ok(())
     }
 }
