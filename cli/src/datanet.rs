@@ -6,7 +6,8 @@ use age::secrecy::ExposeSecret;
 use cosmwasm_std::Uint128;
 use openledger_client::Signer;
 use openledger_store::DatanetKey;
-use openledger_types::msg::datanet::{DatanetResponse, ExecuteMsg, VersionResponse, Visibility};
+use openledger_types::formats::Uses;
+use openledger_types::msg::datanet::{DatanetResponse, ExecuteMsg, Policy, VersionResponse, Visibility};
 use serde::Serialize;
 
 use crate::context::{make_private_dir, write_private, Context};
@@ -28,6 +29,12 @@ pub struct CreateArgs {
     pub min_data_bps: u16,
     /// Least fee for each token of an answer, in base units.
     pub floor_per_token: u128,
+    /// Who decides what a version takes.
+    pub policy: Policy,
+    /// What may be done with contributions that say nothing themselves.
+    pub uses: Uses,
+    /// What a model version that trains on it pays, in base units.
+    pub training_price: u128,
 }
 
 /// A datanet that was made.
@@ -79,6 +86,9 @@ pub async fn create(ctx: &Context, signer: &Signer, args: CreateArgs) -> Result<
         public_identity: (args.visibility == Visibility::Public).then(|| secret.expose_secret().to_string()),
         min_data_bps: args.min_data_bps,
         floor_per_token: Uint128::new(args.floor_per_token),
+        policy: Some(args.policy),
+        uses: Some(args.uses),
+        training_price: Some(Uint128::new(args.training_price)),
     };
     let result = signer.execute(&contract, &msg, &[]).await?;
     let datanet_id = result.contract_number(&contract, "datanet_id").ok_or_else(|| silent("datanet_id"))?;

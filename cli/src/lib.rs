@@ -13,7 +13,6 @@ pub mod error;
 pub mod keys;
 pub mod model;
 pub mod node_http;
-pub mod params;
 pub mod progress;
 pub mod session;
 pub mod show;

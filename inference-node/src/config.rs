@@ -97,9 +97,13 @@ impl Home {
     pub fn config(&self) -> PathBuf {
         self.0.join("config.toml")
     }
-    /// The key that signs receipts and transactions.
+    /// The key that signs transactions and, until the first rotation, receipts.
     pub fn node_key(&self) -> PathBuf {
         self.0.join("node.key")
+    }
+    /// The folder of signing keys that rotations made.
+    pub fn signing(&self) -> PathBuf {
+        self.0.join("signing")
     }
     /// The age identity for datanet keys.
     pub fn age_key(&self) -> PathBuf {

@@ -5,19 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::CommandFactory;
-use openledger::context::Context;
+use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
-use openledger::params::DENOM;
-use openledger::{
-    ask, contribute, datanet, demo, deploy, earnings, keys, model, params, session, show, verify,
-};
+use openledger::{ask, contribute, datanet, demo, deploy, earnings, keys, model, session, show, verify};
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
-use openledger_types::formats::Account;
+use openledger_types::formats::{Account, Uses};
 use openledger_types::money::Split;
-use openledger_types::msg::datanet::Visibility;
+use openledger_types::msg::datanet::{Policy, Visibility};
 use openledger_types::msg::escrow::SessionResponse;
+use openledger_types::profile::Profile;
 use rand::RngCore;
 use serde::Serialize;
 
@@ -109,8 +107,8 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
     let chain = Chain::connect(ChainConfig::new(args.chain_id, rpc)).await?;
     let signer = chain.signer(ctx.key(None)?)?;
     let profile = match args.params {
-        args::Profile::Devnet => params::Profile::Devnet,
-        args::Profile::Default => params::Profile::Default,
+        args::Profile::Devnet => Profile::devnet(DENOM),
+        args::Profile::Default => Profile::protocol(DENOM),
     };
     let deployment = deploy::deploy(ctx, &chain, &signer, &args.wasm_dir, profile).await?;
     out.print(&deployment, || {
@@ -120,6 +118,7 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
             ("model registry", &c.model_registry),
             ("node registry", &c.node_registry),
             ("payable escrow", &c.payable_escrow),
+            ("referee", &c.referee),
             ("owner (governance)", &deployment.owner),
         ]
         .map(|(name, address)| vec![name.to_string(), address.clone()]);
@@ -127,16 +126,47 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
     })
 }
 
+fn create_args(args: args::Create) -> Result<datanet::CreateArgs> {
+    let policy = match args.policy {
+        args::PolicyName::Open if args.curators.is_empty() => Policy::Open {},
+        args::PolicyName::Open => {
+            return Err(CliError::usage("an open datanet has no curators: give --policy curated"))
+        }
+        args::PolicyName::Curated => {
+            let mut curators = args.curators;
+            curators.sort();
+            curators.dedup();
+            if !(1..=curators.len()).contains(&usize::from(args.quorum)) {
+                return Err(CliError::usage(format!(
+                    "a quorum of {} cannot be reached by {} curators",
+                    args.quorum,
+                    curators.len()
+                )));
+            }
+            Policy::Curated { curators, quorum: args.quorum }
+        }
+    };
+    Ok(datanet::CreateArgs {
+        name: args.name,
+        description: args.description,
+        visibility: match args.visibility {
+            args::Visible::Public => Visibility::Public,
+            args::Visible::Excerpt => Visibility::Excerpt,
+            args::Visible::Sealed => Visibility::Sealed,
+        },
+        license: args.license,
+        min_data_bps: args.min_data_bps,
+        floor_per_token: args.floor_per_token,
+        policy,
+        uses: args.uses.uses().unwrap_or(Uses::ALL),
+        training_price: args.training_price,
+    })
+}
+
 async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()> {
     match command {
-        args::Datanet::Create { name, description, visibility, license, min_data_bps, floor_per_token } => {
-            let visibility = match visibility {
-                args::Visible::Public => Visibility::Public,
-                args::Visible::Excerpt => Visibility::Excerpt,
-                args::Visible::Sealed => Visibility::Sealed,
-            };
-            let args =
-                datanet::CreateArgs { name, description, visibility, license, min_data_bps, floor_per_token };
+        args::Datanet::Create(args) => {
+            let args = create_args(*args)?;
             let created = datanet::create(ctx, &ctx.signer(None).await?, args).await?;
             out.print(&created, || {
                 format!(
@@ -147,9 +177,9 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 )
             })
         }
-        args::Datanet::Contribute { datanet_id, paths, text_field, license } => {
+        args::Datanet::Contribute { datanet_id, paths, text_field, license, uses } => {
             let signer = ctx.signer(None).await?;
-            let inputs = Inputs { paths, text_field, license };
+            let inputs = Inputs { paths, text_field, license, uses: uses.uses() };
             let mut skipped = Vec::new();
             let node = ctx.node_url()?;
             // One document at a time, so that memory does not grow with the input.
@@ -242,6 +272,8 @@ async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
                 price_in: args.price_in,
                 price_out: args.price_out,
                 split,
+                parents: args.parents,
+                royalty_bps: args.royalty_bps,
                 node: ctx.node_url()?,
             };
             let done = model::register(ctx, &signer, args).await?;
@@ -317,7 +349,7 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
         (recipe.seconds, recipe.steps) = (args.seconds, args.steps);
     }
     let mut skipped = Vec::new();
-    let inputs = Inputs { paths: args.heldout, text_field: args.text_field, license: None };
+    let inputs = Inputs { paths: args.heldout, text_field: args.text_field, license: None, uses: None };
     let heldout = inputs.documents(&mut skipped).filter_map(|d| String::from_utf8(d.bytes).ok()).collect();
     let trained = model::train(
         ctx,
@@ -437,8 +469,8 @@ fn session_text(s: &SessionResponse) -> String {
     ));
     for node in &s.nodes {
         text.push_str(&format!(
-            "node {}: {} of {} for {} answers\n",
-            node.node_id, node.settled, node.cap, node.log.count
+            "node {}: {} of {} for {} answers, at {} a prompt token, {} an answer token\n",
+            node.node_id, node.settled, node.cap, node.log.count, node.price_in, node.price_out
         ));
     }
     text

@@ -14,14 +14,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context as _, Result};
 use openledger_client::{Chain, ChainConfig, Signer};
+use openledger_types::formats::Uses;
 use openledger_types::money::Split;
-use openledger_types::msg::datanet::Visibility;
+use openledger_types::msg::datanet::{Policy, Visibility};
 use openledger_types::msg::escrow::ExecuteMsg;
+use openledger_types::profile::Profile;
 
 use crate::ask::AskArgs;
-use crate::context::{write_json, Context, Settings};
+use crate::context::{write_json, Context, Settings, DENOM};
 use crate::error::{Class, CliError};
-use crate::params::Profile;
 use crate::session::OpenArgs;
 use crate::{ask, datanet, deploy, model, session};
 
@@ -180,14 +181,16 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let signer_of = |name: &str| -> Result<Signer> { Ok(chain.signer(account(&accounts, name)?)?) };
     let (faucet, owner, developer, user) =
         (signer_of("deployer")?, signer_of("datanet-owner")?, signer_of("developer")?, signer_of("user")?);
-    let deployment = deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, Profile::Devnet).await?;
+    let profile = Profile::devnet(DENOM);
+    let deployment = deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?;
     println!("    datanet        {}", deployment.contracts.datanet);
     println!("    model registry {}", deployment.contracts.model_registry);
     println!("    node registry  {}", deployment.contracts.node_registry);
     println!("    escrow         {}", deployment.contracts.payable_escrow);
+    println!("    referee        {}", deployment.contracts.referee);
     println!("    owner, admin   {}", deployment.owner);
     let c = &deployment.contracts;
-    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow] {
+    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow, &c.referee] {
         let admin = chain.contract_info(address).await?.admin;
         if admin != deployment.owner {
             bail!("E-DEMO-009 the admin of {address} is {admin:?}, not the governance account");
@@ -202,7 +205,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         port: args.node_port,
         deployment: &ctx.deployment_path(),
         operator_key: &ctx.key_path("node")?,
-        bond: Profile::Devnet.node_registry().min_bond.u128(),
+        bond: profile.node_registry.min_bond.u128(),
         chain_id: &args.chain_id,
         rpc: &args.devnet_rpc,
         gas: 100_000_000,
@@ -222,6 +225,9 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             license: "LicenseRef-see-contribution".into(),
             min_data_bps: 3_000,
             floor_per_token: 1,
+            policy: Policy::Open {},
+            uses: Uses::ALL,
+            training_price: 0,
         },
     )
     .await?;
@@ -268,12 +274,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     );
 
     steps.next("register", "model on record, with price and split");
-    let split = Split {
-        protocol: Profile::Devnet.model_registry().protocol_bps,
-        developer: 2_000,
-        node: 2_500,
-        data: 5_000,
-    };
+    let split =
+        Split { protocol: profile.model_registry.protocol_bps, developer: 2_000, node: 2_500, data: 5_000 };
     let registered = model::register(
         &ctx,
         &developer,
@@ -285,6 +287,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             price_in: 100,
             price_out: 1_000,
             split,
+            parents: vec![],
+            royalty_bps: 500,
             node: node.url.clone(),
         },
     )

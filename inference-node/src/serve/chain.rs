@@ -1,5 +1,6 @@
 //! The chain as a node sees it, behind a trait so that the server runs in tests without one.
 
+use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
 use openledger_client::{Error, Signer};
 use openledger_types::formats::EpochCommit;
@@ -8,6 +9,8 @@ use openledger_types::msg::escrow::{
     ConfigResponse, EpochResponse, ExecuteMsg, LedgerResponse, SessionResponse, Settlement,
 };
 use openledger_types::msg::model_registry::ModelVersionResponse;
+use openledger_types::msg::node_registry::Offer;
+use openledger_types::msg::referee::{Subject, Verdict};
 
 use crate::corpus::{chain_fault, Answer, DatanetView};
 
@@ -48,6 +51,8 @@ pub trait ChainView: DatanetView {
     fn models(&self) -> Answer<'_, Vec<(u64, u32)>>;
     /// A version of a model.
     fn model_version(&self, model_id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>>;
+    /// This node's offer of a model version.
+    fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>>;
     /// A contribution.
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>>;
     /// This node's ledger in a denom.
@@ -62,6 +67,10 @@ pub trait ChainView: DatanetView {
         commit: &'a EpochCommit,
         settlements: &'a [Settlement],
     ) -> Answer<'a, Posting>;
+    /// Posts a root in place of a void one.
+    fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting>;
+    /// Receipts of an epoch of this node that verdicts took out.
+    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>>;
     /// Makes this node's root final.
     fn finalize(&self) -> Answer<'_, Posting>;
 }
@@ -155,6 +164,12 @@ impl ChainView for ClientChain {
         Box::pin(async move { optional(self.reader.model_version(model_id, version).await) })
     }
 
+    fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>> {
+        Box::pin(
+            async move { Ok(optional(self.reader.offer(self.node_id, model_id, version).await)?.flatten()) },
+        )
+    }
+
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { optional(self.reader.contribution(contribution_id).await) })
     }
@@ -179,6 +194,26 @@ impl ChainView for ClientChain {
         Box::pin(async move {
             let msg = ExecuteMsg::PostEpoch { commit: commit.clone(), settlements: settlements.to_vec() };
             Ok(self.send(msg).await)
+        })
+    }
+
+    fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting> {
+        Box::pin(async move { Ok(self.send(ExecuteMsg::ReplaceEpoch { commit: commit.clone() }).await) })
+    }
+
+    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>> {
+        Box::pin(async move {
+            let mut gone = Vec::new();
+            for case in self.reader.cases().await.map_err(chain_fault)? {
+                let Subject::Receipts { node_id, denom: held, epoch: of, receipts, .. } = case.subject else {
+                    continue;
+                };
+                let ours = (node_id, held.as_str(), of) == (self.node_id, denom, epoch);
+                if ours && case.verdict == Some(Verdict::Guilty) {
+                    gone.extend(receipts.into_iter().map(|receipt| receipt.receipt_id));
+                }
+            }
+            Ok(gone)
         })
     }
 

@@ -11,10 +11,12 @@ mod chain;
 mod completions;
 mod error;
 mod info;
+mod keys;
 mod metrics;
 mod models;
 mod node;
 mod payment;
+mod replace;
 mod sessions;
 mod settle;
 
@@ -30,6 +32,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 pub use chain::{ChainView, ClientChain, Posting};
+pub use keys::SigningKeys;
 pub use metrics::Metrics;
 pub use models::{
     build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use openledger_client::Key;
 use openledger_store::{BlobStore, StoreError};
 use openledger_types::formats::BlobRef;
 use openledger_types::merkle::Hash;
 use openledger_types::msg::escrow::{ConfigResponse, SessionResponse};
+use openledger_types::msg::node_registry::Offer;
 use tokio::sync::{watch, Semaphore};
 
 use super::chain::ChainView;
+use super::keys::SigningKeys;
 use super::metrics::Metrics;
 use super::models::Models;
 use super::payment::Payee;
@@ -68,8 +69,8 @@ pub struct Node {
     pub journal: Journal,
     /// Blobs.
     pub store: Store,
-    /// Key that signs receipts.
-    pub key: Key,
+    /// Keys that sign receipts; each session says which.
+    pub keys: SigningKeys,
     /// Who is paid here.
     pub payee: Payee,
     /// Keys of datanets.
@@ -98,6 +99,7 @@ pub struct Node {
     sessions: Mutex<HashMap<u64, (Instant, Arc<SessionResponse>)>>,
     height: Mutex<Option<(Instant, u64)>>,
     config: Mutex<Option<(Instant, Arc<ConfigResponse>)>>,
+    offers: Mutex<HashMap<(u64, u32), (Instant, Option<Offer>)>>,
 }
 
 /// A lock whose holder panicked still guards a plain value.
@@ -109,12 +111,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MAX_CACHED: usize = 10_000;
 
 impl Node {
-    /// Puts a node together; nothing runs yet.
+    /// Puts a node together; nothing runs yet. `node_key` is the key in force, `keys` holds it and the
+    /// older ones.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         chain: Arc<dyn ChainView>,
         journal: Journal,
         store: Store,
-        key: Key,
+        node_key: [u8; 33],
+        keys: SigningKeys,
         node_id: u64,
         identities: Identities,
         settings: Settings,
@@ -123,14 +128,14 @@ impl Node {
             chain_id: chain.chain_id().to_string(),
             escrow: chain.escrow().to_string(),
             node_id,
-            node_key: key.public_key(),
+            node_key,
         };
         let workers = settings.workers.max(1);
         Arc::new(Node {
             chain,
             journal,
             store,
-            key,
+            keys,
             payee,
             identities,
             metrics: Metrics::default(),
@@ -146,6 +151,7 @@ impl Node {
             sessions: Mutex::default(),
             height: Mutex::default(),
             config: Mutex::default(),
+            offers: Mutex::default(),
             settings,
         })
     }
@@ -197,6 +203,19 @@ impl Node {
         let config = Arc::new(self.chain.escrow_config().await?);
         *lock(&self.config) = Some((Instant::now(), config.clone()));
         Ok(config)
+    }
+
+    /// This node's offer of a model version, at most one cache time old; none when it makes none.
+    pub async fn offer(&self, model_id: u64, version: u32) -> Result<Option<Offer>> {
+        let key = (model_id, version);
+        if let Some((at, offer)) = lock(&self.offers).get(&key) {
+            if at.elapsed() < self.settings.cache {
+                return Ok(offer.clone());
+            }
+        }
+        let offer = self.chain.offer(model_id, version).await?;
+        lock(&self.offers).insert(key, (Instant::now(), offer.clone()));
+        Ok(offer)
     }
 
     /// A session, at most one cache time old.

@@ -88,25 +88,32 @@ impl ContributionFacts {
     /// tx index u32, content root, content length u64, match root, match length u64, match hash,
     /// blob root, blob length u64, media text, license text, uses u8.
     pub fn leaf(&self) -> Hash {
-        leaf_hash(
-            &Preimage::new("openledger/contribution/2")
-                .u64(self.datanet_id)
-                .u64(self.contribution_id)
-                .text(&self.contributor)
-                .u64(self.priority.height)
-                .u32(self.priority.tx_index)
-                .bytes(&self.content_root)
-                .u64(self.content_len)
-                .bytes(&self.match_root)
-                .u64(self.match_len)
-                .bytes(&self.match_hash)
-                .bytes(&self.blob.root)
-                .u64(self.blob.len)
-                .text(&self.media)
-                .text(&self.license)
-                .u8(self.uses.code())
-                .finish(),
-        )
+        leaf_hash(&self.fields("openledger/contribution/2").u8(self.uses.code()).finish())
+    }
+
+    /// Leaf in versions that the first release sealed.
+    ///
+    /// `openledger/contribution/1`: the same without uses.
+    pub fn leaf_1(&self) -> Hash {
+        leaf_hash(&self.fields("openledger/contribution/1").finish())
+    }
+
+    fn fields(&self, tag: &str) -> Preimage {
+        Preimage::new(tag)
+            .u64(self.datanet_id)
+            .u64(self.contribution_id)
+            .text(&self.contributor)
+            .u64(self.priority.height)
+            .u32(self.priority.tx_index)
+            .bytes(&self.content_root)
+            .u64(self.content_len)
+            .bytes(&self.match_root)
+            .u64(self.match_len)
+            .bytes(&self.match_hash)
+            .bytes(&self.blob.root)
+            .u64(self.blob.len)
+            .text(&self.media)
+            .text(&self.license)
     }
 }
 

@@ -45,6 +45,19 @@ pub struct InstantiateMsg {
     pub owner: String,
     /// Windows and bonds.
     pub params: Params,
+    /// The contracts that are believed from the first block on, as `Connect` names them; their
+    /// addresses are known before they exist (instantiate2).
+    #[serde(default)]
+    pub connect: Option<Connections>,
+}
+
+/// The contracts that are believed, see `Connect`.
+#[cw_serde]
+pub struct Connections {
+    /// The model registry.
+    pub model_registry: String,
+    /// The referee.
+    pub referee: String,
 }
 
 /// What a reader of answers may see of the data.

@@ -1,0 +1,100 @@
+//! Validators of the simulated chain.
+
+use cosmwasm_std::{coin, Addr, Decimal, Order, Record, StakingMsg, Storage, Validator};
+use cw_multi_test::Executor;
+use cw_storage_plus::Deque;
+use openledger_contract::validator::operator_address;
+
+use crate::World;
+
+/// What a new validator's operator delegates to it, in base units.
+pub const SELF_DELEGATION: u128 = 1_000_000_000_000;
+
+/// cw-multi-test's list of the bonded set, in the storage of its staking module.
+const BONDED: Deque<Validator> = Deque::new("validators");
+
+impl World {
+    /// Adds a validator to the bonded set; its operator, the account of this name, delegates
+    /// [`SELF_DELEGATION`] to it.
+    pub fn add_validator(&mut self, name: &str) -> Addr {
+        let operator = self.account(name);
+        let (commission, block) = (Decimal::percent(10), self.app.block_info());
+        let validator = Validator::create(valoper(&operator), commission, Decimal::one(), Decimal::one());
+        self.app
+            .init_modules(|router, api, storage| {
+                router.staking.add_validator(api, storage, &block, validator)
+            })
+            .expect("one validator a name");
+        self.mint(&operator, coin(SELF_DELEGATION, self.denom.clone()));
+        self.delegate(&operator, SELF_DELEGATION);
+        operator
+    }
+
+    /// Raises a validator's self-delegation.
+    pub fn delegate(&mut self, operator: &Addr, amount: u128) {
+        let amount = coin(amount, self.denom.clone());
+        let msg = StakingMsg::Delegate { validator: valoper(operator), amount };
+        self.app.execute(operator.clone(), msg.into()).expect("the operator has the coins");
+    }
+
+    /// Lowers a validator's self-delegation.
+    pub fn undelegate(&mut self, operator: &Addr, amount: u128) {
+        let amount = coin(amount, self.denom.clone());
+        let msg = StakingMsg::Undelegate { validator: valoper(operator), amount };
+        self.app.execute(operator.clone(), msg.into()).expect("so much is delegated");
+    }
+
+    /// Takes a validator out of the bonded set, as the chain does with one that is jailed or has too
+    /// little stake; delegations stay.
+    pub fn drop_validator(&mut self, operator: &Addr) {
+        let gone = valoper(operator);
+        self.app.init_modules(|_, _, storage| {
+            let mut staking = Module { storage };
+            for _ in 0..BONDED.len(&staking).expect("the list has a length") {
+                let validator = BONDED.pop_front(&mut staking).expect("the list can be read");
+                if let Some(other) = validator.filter(|validator| validator.address != gone) {
+                    BONDED.push_back(&mut staking, &other).expect("the list can be written");
+                }
+            }
+        });
+    }
+}
+
+fn valoper(operator: &Addr) -> String {
+    operator_address(operator.as_str()).expect("accounts of this world are bech32")
+}
+
+/// The staking module's part of the chain's storage.
+struct Module<'a> {
+    storage: &'a mut dyn Storage,
+}
+
+impl Module<'_> {
+    fn key(key: &[u8]) -> Vec<u8> {
+        [&[0, 7], &b"staking"[..], key].concat()
+    }
+}
+
+impl Storage for Module<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.storage.get(&Self::key(key))
+    }
+
+    fn set(&mut self, key: &[u8], value: &[u8]) {
+        self.storage.set(&Self::key(key), value);
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        self.storage.remove(&Self::key(key));
+    }
+
+    /// A list is read by position: nothing here walks over keys.
+    fn range<'a>(
+        &'a self,
+        _start: Option<&[u8]>,
+        _end: Option<&[u8]>,
+        _order: Order,
+    ) -> Box<dyn Iterator<Item = Record> + 'a> {
+        Box::new(std::iter::empty())
+    }
+}
