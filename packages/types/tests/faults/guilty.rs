@@ -217,15 +217,15 @@ fn rule_f1_shares_that_are_missing() {
 }
 
 #[test]
-fn an_unsettled_amount_of_nothing_needs_no_detail() {
+fn a_share_of_nothing_needs_no_detail() {
     let mut story = Story::new(1);
-    // One base unit of fee leaves nothing to divide; the honest ledger lists the zeros.
-    for detail in &mut story.epochs[1].leaf(&carol()).details {
-        detail.amount = Uint128::zero();
-    }
-    story.epochs[1].reroot();
-    let zeros = story.audit(1, 1).faults;
-    assert!(zeros.iter().all(|found| found.fault.name() != "share_missing"), "{zeros:?}");
+    let made = &mut story.epochs[1];
+    made.leaf(&carol()).details.clear();
+    made.reroot();
+    // Where the data's part is nothing, every share is.
+    made.facts.values_mut().for_each(|facts| facts.data_bps = 0);
+    let names: Vec<_> = story.audit(1, 1).faults.iter().map(|found| found.fault.name()).collect();
+    assert!(names.contains(&"detail_amount") && !names.contains(&"share_missing"), "{names:?}");
 }
 
 #[test]
