@@ -18,8 +18,7 @@ impl World {
     /// [`SELF_DELEGATION`] to it.
     pub fn add_validator(&mut self, name: &str) -> Addr {
         let operator = self.account(name);
-        let (commission, block) = (Decimal::percent(10), self.app.block_info());
-        let validator = Validator::create(valoper(&operator), commission, Decimal::one(), Decimal::one());
+        let (validator, block) = (bonded(valoper(&operator)), self.app.block_info());
         self.app
             .init_modules(|router, api, storage| {
                 router.staking.add_validator(api, storage, &block, validator)
@@ -58,6 +57,19 @@ impl World {
             }
         });
     }
+
+    /// Puts a validator that was dropped back into the bonded set.
+    pub fn restore_validator(&mut self, operator: &Addr) {
+        let validator = bonded(valoper(operator));
+        self.app.init_modules(|_, _, storage| {
+            BONDED.push_back(&mut Module { storage }, &validator).expect("the list can be written");
+        });
+    }
+}
+
+/// A validator with this operator address.
+fn bonded(address: String) -> Validator {
+    Validator::create(address, Decimal::percent(10), Decimal::one(), Decimal::one())
 }
 
 fn valoper(operator: &Addr) -> String {
