@@ -77,7 +77,13 @@ fn finding_p1_connections_are_addresses_and_only_they_are_believed() {
         escrow: escrow.into(),
         referee: referee.into(),
     };
-    for wrong in [connect("x", &bob, &bob), connect(&bob, "", &bob), connect(&bob, &bob, "cosmos1x")] {
+    let capitals = bob.to_uppercase();
+    for wrong in [
+        connect("x", &bob, &bob),
+        connect(&bob, "", &bob),
+        connect(&bob, &bob, "cosmos1x"),
+        connect(&capitals, &bob, &bob),
+    ] {
         assert!(f.send(&owner, &wrong).is_err());
     }
     let known: ConnectionsResponse = f.ask(&QueryMsg::Connections {}).unwrap();

@@ -1,7 +1,7 @@
 //! Random histories: the equation of the coins holds after every message, what was burned is gone, and
 //! in the end everyone leaves (PROTOCOL A2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cosmwasm_std::{coins, Addr, BankMsg, Uint128, Uint256};
 use cw_multi_test::{AppResponse, Executor};
@@ -11,6 +11,8 @@ use openledger_types::msg::node_registry::{
     AuditorsResponse, CutStatus, CutsResponse, ExecuteMsg, NodeStatus, QueryMsg, Role,
 };
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::common::{fixture, plan, slash, Fixture, BOND};
 
@@ -76,6 +78,8 @@ struct History {
     gifts: u128,
     /// (node, epoch): bond at the first voted cut, sum of them.
     windows: BTreeMap<(u64, u64), (u128, u128)>,
+    /// Steps that were taken, by their names.
+    taken: BTreeSet<String>,
 }
 
 impl History {
@@ -87,12 +91,13 @@ impl History {
         }
         let supply = f.supply();
         let (burned, rewards, treasury, gifts) = (0, 0, 0, 0);
-        let windows = BTreeMap::new();
-        History { f, people, bonded: [true; 3], supply, burned, rewards, treasury, gifts, windows }
+        let (windows, taken) = (BTreeMap::new(), BTreeSet::new());
+        History { f, people, bonded: [true; 3], supply, burned, rewards, treasury, gifts, windows, taken }
     }
 
     /// Takes a step; refusals are part of a history.
     fn take(&mut self, step: Step) {
+        let name = format!("{step:?}").chars().take_while(char::is_ascii_alphabetic).collect();
         let key = |number: u8| Key::named(&format!("key {number}"));
         let finder = |finder: Option<usize>| finder.map(|who| self.people[who].clone());
         let done = match step {
@@ -177,6 +182,7 @@ impl History {
             }
         };
         if let Ok(done) = done {
+            self.taken.insert(name);
             self.count(&done);
         }
     }
@@ -286,5 +292,23 @@ proptest! {
             history.check();
         }
         history.leave();
+    }
+}
+
+#[test]
+fn histories_reach_every_message() {
+    let mut runner = TestRunner::deterministic();
+    let mut taken = BTreeSet::new();
+    for _ in 0..20 {
+        let steps = prop::collection::vec(step(), 60..140).new_tree(&mut runner).unwrap().current();
+        let mut history = History::new();
+        steps.into_iter().for_each(|step| history.take(step));
+        taken.append(&mut history.taken);
+    }
+    for name in [
+        "Register", "Roles", "Add", "Unbond", "Withdraw", "Rotate", "Slash", "Plan", "Execute", "Veto",
+        "Freeze", "Unjail", "Rewards", "Spend", "Gift",
+    ] {
+        assert!(taken.contains(name), "{name} was never carried out");
     }
 }
