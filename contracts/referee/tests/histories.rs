@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use cosmwasm_std::{Addr, Uint128};
 use openledger_types::msg::escrow::RootStatus;
 use openledger_types::msg::referee::{
-    BlobKind, CaseResponse, CasesResponse, DemandResponse, DemandStatus, DemandsResponse, ExecuteMsg,
+    BlobKind, CaseResponse, CasesResponse, DemandResponse, DemandStatus, DemandsResponse, ExecuteMsg, Params,
     QueryMsg,
 };
 use proptest::prelude::*;
 
-use crate::common::{about_copy, about_receipts, Suite, CASE_BOND, DISPUTE, NODE};
+use crate::common::{about_copy, about_receipts, params, Suite, CASE_BOND, DISPUTE, NODE};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -37,31 +37,32 @@ enum Step {
 const PEOPLE: usize = 6;
 
 fn step() -> impl Strategy<Value = Step> {
-    let (who, epoch, auditor) = (0..PEOPLE, 1..5u64, 11..14u64);
-    let (demand, case) = (1..9u64, 1..7u64);
+    let (who, epoch, auditor) = (0..PEOPLE, 0..4u64, 11..14u64);
+    // Epochs, demands and cases are counted back from the newest.
+    let (demand, case) = (0..5u64, 0..2u64);
     let ended = prop_oneof![Just(RootStatus::Final), Just(RootStatus::Void), Just(RootStatus::Replaced)];
     prop_oneof![
         2 => Just(Step::Post),
         4 => (auditor.clone(), epoch.clone()).prop_map(|(auditor, epoch)| Step::Attest { auditor, epoch }),
-        2 => (epoch.clone(), prop::sample::subsequence(vec![11, 12, 13], 0..=3))
+        8 => (epoch.clone(), prop::sample::subsequence(vec![11, 12, 13], 0..=2))
             .prop_map(|(epoch, auditors)| Step::Report { epoch, auditors }),
-        1 => auditor.clone().prop_map(|auditor| Step::Resume { auditor }),
+        2 => auditor.clone().prop_map(|auditor| Step::Resume { auditor }),
         5 => (who.clone(), epoch.clone(), any::<bool>(), 0..4u64)
             .prop_map(|(who, epoch, receipts, index)| Step::Demand { who, epoch, receipts, index }),
-        4 => (who.clone(), demand.clone()).prop_map(|(who, demand)| Step::Answer { who, demand }),
+        8 => (who.clone(), demand.clone()).prop_map(|(who, demand)| Step::Answer { who, demand }),
         4 => (who.clone(), demand).prop_map(|(who, demand)| Step::Expire { who, demand }),
         4 => (who.clone(), epoch.clone(), 0..3usize, 1..3usize, 0..900u128)
             .prop_map(|(who, epoch, first, count, extra)| Step::Open { who, epoch, first, count, extra }),
         2 => (who.clone(), 0..3u128).prop_map(|(who, extra)| Step::Accuse { who, extra }),
         9 => (case.clone(), auditor.clone(), prop::bool::weighted(0.4))
             .prop_map(|(case, auditor, guilty)| Step::Commit { case, auditor, guilty }),
-        9 => (case.clone(), auditor.clone()).prop_map(|(case, auditor)| Step::Reveal { case, auditor }),
+        14 => (case.clone(), auditor.clone()).prop_map(|(case, auditor)| Step::Reveal { case, auditor }),
         4 => case.prop_map(|case| Step::Conclude { case }),
         3 => who.prop_map(|who| Step::Withdraw { who }),
         1 => (1..600u128).prop_map(|amount| Step::Spend { amount }),
         1 => (epoch, ended).prop_map(|(epoch, status)| Step::Root { epoch, status }),
         1 => (auditor, 0..60u128).prop_map(|(auditor, weight)| Step::Weight { auditor, weight }),
-        6 => (1..9u64).prop_map(|blocks| Step::Wait { blocks }),
+        7 => prop_oneof![1..9u64, 10..13u64].prop_map(|blocks| Step::Wait { blocks }),
     ]
 }
 
@@ -71,12 +72,17 @@ struct History {
     people: Vec<Addr>,
     votes: BTreeMap<(u64, u64), bool>,
     epochs: u64,
+    demands: u64,
+    cases: u64,
     done: BTreeMap<&'static str, u32>,
 }
 
 impl History {
     fn new() -> Self {
-        let suite = Suite::new();
+        let mut suite = Suite::new();
+        let owner = suite.owner.clone();
+        let params = Params { missed_roots: 1, ..params() };
+        suite.act(&owner, &ExecuteMsg::UpdateParams { params }).unwrap();
         let people = vec![
             suite.alice.clone(),
             suite.bob.clone(),
@@ -85,11 +91,21 @@ impl History {
             suite.operator(11),
             suite.hot(12),
         ];
-        History { suite, people, votes: BTreeMap::new(), epochs: 1, done: BTreeMap::new() }
+        History {
+            suite,
+            people,
+            votes: BTreeMap::new(),
+            epochs: 1,
+            demands: 0,
+            cases: 0,
+            done: BTreeMap::new(),
+        }
     }
 
     /// Takes a step; refusals are part of a history.
     fn take(&mut self, step: Step) {
+        let newest = self.epochs;
+        let back = |count: u64| newest.saturating_sub(count).max(1);
         let suite = &mut self.suite;
         let (name, done) = match step {
             Step::Post => {
@@ -97,26 +113,37 @@ impl History {
                 suite.post(self.epochs);
                 ("post", true)
             }
-            Step::Attest { auditor, epoch } => ("attest", suite.attest(auditor, epoch).is_ok()),
-            Step::Report { epoch, auditors } => ("report", suite.report(epoch, &auditors).is_ok()),
+            Step::Attest { auditor, epoch } => ("attest", suite.attest(auditor, back(epoch)).is_ok()),
+            Step::Report { epoch, auditors } => ("report", suite.report(back(epoch), &auditors).is_ok()),
             Step::Resume { auditor } => {
                 ("resume", suite.act(&suite.operator(auditor), &ExecuteMsg::Resume { auditor }).is_ok())
             }
             Step::Demand { who, epoch, receipts, index } => {
                 let blob = if receipts { BlobKind::Receipts } else { BlobKind::Leaves };
-                ("demand", suite.demand(&self.people[who], epoch, blob, index).is_ok())
+                let done = suite.demand(&self.people[who], back(epoch), blob, index).is_ok();
+                self.demands += u64::from(done);
+                ("demand", done)
             }
-            Step::Answer { who, demand } => ("answer", suite.answer(&self.people[who], demand).is_ok()),
-            Step::Expire { who, demand } => ("expire", suite.expire(&self.people[who], demand).is_ok()),
+            Step::Answer { who, demand } => {
+                ("answer", suite.answer(&self.people[who], self.demands.saturating_sub(demand)).is_ok())
+            }
+            Step::Expire { who, demand } => {
+                ("expire", suite.expire(&self.people[who], self.demands.saturating_sub(demand)).is_ok())
+            }
             Step::Open { who, epoch, first, count, extra } => {
                 let numbers: Vec<usize> = (first..4.min(first + count)).collect();
-                let subject = about_receipts(epoch, &numbers);
-                ("open", suite.open(&self.people[who], subject, CASE_BOND + extra).is_ok())
+                let subject = about_receipts(back(epoch), &numbers);
+                let done = suite.open(&self.people[who], subject, CASE_BOND + extra).is_ok();
+                self.cases += u64::from(done);
+                ("open", done)
             }
             Step::Accuse { who, extra } => {
-                ("accuse", suite.open(&self.people[who], about_copy(), CASE_BOND + extra).is_ok())
+                let done = suite.open(&self.people[who], about_copy(), CASE_BOND + extra).is_ok();
+                self.cases += u64::from(done);
+                ("accuse", done)
             }
             Step::Commit { case, auditor, guilty } => {
+                let case = self.cases.saturating_sub(case);
                 let done = suite.commit(case, auditor, guilty).is_ok();
                 if done {
                     self.votes.insert((case, auditor), guilty);
@@ -124,10 +151,11 @@ impl History {
                 ("commit", done)
             }
             Step::Reveal { case, auditor } => {
+                let case = self.cases.saturating_sub(case);
                 let guilty = self.votes.get(&(case, auditor)).copied().unwrap_or_default();
                 ("reveal", suite.reveal(case, auditor, guilty).is_ok())
             }
-            Step::Conclude { case } => ("conclude", suite.conclude(case).is_ok()),
+            Step::Conclude { case } => ("conclude", suite.conclude(self.cases.saturating_sub(case)).is_ok()),
             Step::Withdraw { who } => {
                 ("withdraw", suite.act(&self.people[who], &ExecuteMsg::Withdraw {}).is_ok())
             }
@@ -137,7 +165,8 @@ impl History {
                 ("spend", suite.act(&owner, &msg).is_ok())
             }
             Step::Root { epoch, status } => {
-                let waits = epoch <= self.epochs && suite.root(epoch).status == RootStatus::Pending;
+                let epoch = back(epoch);
+                let waits = suite.root(epoch).status == RootStatus::Pending;
                 // The escrow makes no root final while a demand is open.
                 let may = waits && (status != RootStatus::Final || suite.root(epoch).holds == 0);
                 if may {

@@ -51,6 +51,7 @@ mod keys;
 mod models;
 mod node_model;
 mod nodes;
+mod referee;
 mod refused;
 mod world;
 
@@ -62,6 +63,7 @@ pub use keys::{age_recipient, Key};
 pub use models::{new_version, ModelRef};
 pub use node_model::{Answer, NodeModel, Posting};
 pub use nodes::register_msg;
+pub use referee::Ballot;
 pub use refused::Refused;
 pub use world::{attribute, attributes, World, WorldBuilder};
 
