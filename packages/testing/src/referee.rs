@@ -27,7 +27,7 @@ pub struct Ballot {
 
 impl World {
     /// Sends the referee a message without coins.
-    pub fn to_referee(&mut self, sender: &Addr, msg: &ExecuteMsg) -> Result<AppResponse> {
+    pub fn tell_referee(&mut self, sender: &Addr, msg: &ExecuteMsg) -> Result<AppResponse> {
         let referee = self.referee.clone();
         self.execute(sender, &referee, msg, &[])
     }
@@ -35,7 +35,7 @@ impl World {
     /// Attests a root of a node in this world's denom for an auditor.
     pub fn attest(&mut self, sender: &Addr, auditor: u64, node_id: u64, epoch: u64) -> Result<AppResponse> {
         let denom = self.denom.clone();
-        self.to_referee(sender, &ExecuteMsg::Attest { auditor, node_id, denom, epoch })
+        self.tell_referee(sender, &ExecuteMsg::Attest { auditor, node_id, denom, epoch })
     }
 
     /// Reports auditors that did not attest a root, or begins its window when none are named.
@@ -47,7 +47,7 @@ impl World {
         auditors: &[u64],
     ) -> Result<AppResponse> {
         let (denom, auditors) = (self.denom.clone(), auditors.to_vec());
-        self.to_referee(sender, &ExecuteMsg::ReportMisses { node_id, denom, epoch, auditors })
+        self.tell_referee(sender, &ExecuteMsg::ReportMisses { node_id, denom, epoch, auditors })
     }
 
     /// Attestations of a root.
@@ -80,12 +80,12 @@ impl World {
         let chunk = blob.chunks(BLOB_CHUNK).nth(place).ok_or_else(missing)?.to_vec().into();
         let path = chunk_path(blob, BLOB_CHUNK, index).ok_or_else(missing)?;
         let path = path.iter().map(HexBinary::from).collect();
-        self.to_referee(sender, &ExecuteMsg::AnswerDemand { demand_id, chunk, path })
+        self.tell_referee(sender, &ExecuteMsg::AnswerDemand { demand_id, chunk, path })
     }
 
     /// Ends a demand that was not answered.
     pub fn expire_demand(&mut self, sender: &Addr, demand_id: u64) -> Result<AppResponse> {
-        self.to_referee(sender, &ExecuteMsg::ExpireDemand { demand_id })
+        self.tell_referee(sender, &ExecuteMsg::ExpireDemand { demand_id })
     }
 
     /// A demand.
@@ -112,14 +112,14 @@ impl World {
         let (chain_id, referee) = (self.chain_id(), self.referee.clone());
         let hash = vote_commitment(&chain_id, referee.as_str(), case_id, auditor, guilty, &salt);
         let commitment = HexBinary::from(&hash);
-        self.to_referee(sender, &ExecuteMsg::CommitVote { case_id, auditor, commitment })
+        self.tell_referee(sender, &ExecuteMsg::CommitVote { case_id, auditor, commitment })
     }
 
     /// Reveals a vote.
     pub fn reveal_vote(&mut self, sender: &Addr, ballot: Ballot) -> Result<AppResponse> {
         let Ballot { case_id, auditor, guilty, salt } = ballot;
         let salt = HexBinary::from(&salt);
-        self.to_referee(sender, &ExecuteMsg::RevealVote { case_id, auditor, guilty, salt })
+        self.tell_referee(sender, &ExecuteMsg::RevealVote { case_id, auditor, guilty, salt })
     }
 
     /// Decides a case: these auditors vote the same, everything is revealed, the case is ended.
@@ -141,7 +141,7 @@ impl World {
         }
         self.advance_to(reveal_until + 1);
         let anyone = self.owner.clone();
-        self.to_referee(&anyone, &ExecuteMsg::Conclude { case_id })?;
+        self.tell_referee(&anyone, &ExecuteMsg::Conclude { case_id })?;
         self.case(case_id)
     }
 
@@ -151,7 +151,7 @@ impl World {
         let (chain_id, referee) = (self.chain_id(), self.referee.clone());
         let hash = seed_commitment(&chain_id, referee.as_str(), auditor, period, &seed);
         let commitment = HexBinary::from(&hash);
-        self.to_referee(sender, &ExecuteMsg::CommitSeed { auditor, period, commitment })?;
+        self.tell_referee(sender, &ExecuteMsg::CommitSeed { auditor, period, commitment })?;
         Ok(period)
     }
 }

@@ -1,24 +1,25 @@
 //! The chain and the steps that tests are made of.
 
-use cosmwasm_std::{coin, Addr, Binary, Coin, Empty, HexBinary, StdResult, Uint128};
+use cosmwasm_std::{coin, Addr, Coin, Empty, HexBinary, StdResult, Uint128};
 use cw_multi_test::{App, AppResponse, ContractWrapper, Executor};
-use openledger_merkle::{chunk_path, Hash, SumNode, Tree, BLOB_CHUNK, ZERO_HASH};
+use openledger_merkle::ZERO_HASH;
 use openledger_referee::{contract, ContractError};
 use openledger_types::formats::{
-    receipt_leaf, vote_commitment, BlobRef, ContributionFacts, EpochCommit, Priority, SumRoot, Uses,
+    vote_commitment, BlobRef, ContributionFacts, EpochCommit, Priority, SumRoot, Uses,
 };
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::datanet::{ContributionResponse, ContributionStatus, ExecuteMsg as DatanetMsg};
-use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus};
+use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, NodeResponse, NodeStatus, Role};
 use openledger_types::msg::referee::{
-    AttestationResponse, AuditorResponse, BalanceResponse, BlobKind, CaseResponse, ContributionClaim,
-    DemandResponse, ExecuteMsg, InstantiateMsg, Params, QueryMsg, ReceiptFault, Subject,
+    AttestationResponse, AuditorResponse, BalanceResponse, BlobKind, CaseResponse, DemandResponse,
+    ExecuteMsg, InstantiateMsg, Params, QueryMsg, Subject,
 };
 use openledger_types::profile::Profile;
 use serde::de::DeserializeOwned;
 
 use super::peers;
+use super::roots::{chunk, leaves_blob, receipts_blob, receipts_tree, salt, FEES};
 
 /// Denom of the bonds, and of the roots unless told.
 pub const OPEN: &str = "uopen";
@@ -87,74 +88,6 @@ pub fn params() -> Params {
 pub fn refused<T: std::fmt::Debug>(result: StdResult<T>, reason: &ContractError) {
     let text = result.expect_err(&format!("must be refused: {reason}")).to_string();
     assert!(text.contains(&reason.to_string()), "refused for another reason: {text}\nexpected: {reason}");
-}
-
-/// The leaves blob: three chunks, the last one short.
-pub fn leaves_blob() -> Vec<u8> {
-    (0..2 * BLOB_CHUNK + 777).map(|i| (i % 251) as u8).collect()
-}
-
-/// The receipts blob: two whole chunks.
-pub fn receipts_blob() -> Vec<u8> {
-    (0..2 * BLOB_CHUNK).map(|i| (i % 239) as u8).collect()
-}
-
-/// A chunk of a blob with its path.
-pub fn chunk(blob: BlobKind, index: u64) -> (Binary, Vec<HexBinary>) {
-    let bytes = match blob {
-        BlobKind::Leaves => leaves_blob(),
-        BlobKind::Receipts => receipts_blob(),
-    };
-    let piece = bytes.chunks(BLOB_CHUNK).nth(index as usize).unwrap().to_vec();
-    let path = chunk_path(&bytes, BLOB_CHUNK, index).unwrap();
-    (piece.into(), path.iter().map(HexBinary::from).collect())
-}
-
-/// Fees of the receipts of every root.
-pub const FEES: [u128; 4] = [30_000, 10_000, 5_001, 20_000];
-
-fn receipt_id(epoch: u64, number: usize) -> Hash {
-    let mut id = [number as u8; 32];
-    id[31] = epoch as u8;
-    id
-}
-
-fn receipts_tree(epoch: u64) -> Tree<SumNode> {
-    let leaf = |(i, fee): (usize, &u128)| receipt_leaf(&receipt_id(epoch, i), 5, i as u64 + 1, *fee);
-    Tree::new(FEES.iter().enumerate().map(leaf).collect()).unwrap()
-}
-
-/// Receipt `number` of a root of `NODE`, with its path.
-pub fn receipt(epoch: u64, number: usize) -> HeldReceipt {
-    HeldReceipt {
-        receipt_id: HexBinary::from(&receipt_id(epoch, number)),
-        session_id: 5,
-        sequence: number as u64 + 1,
-        fee: Uint128::new(FEES[number]),
-        index: number as u64,
-        path: receipts_tree(epoch).prove(number as u64).unwrap().into_iter().map(Into::into).collect(),
-    }
-}
-
-/// A subject about receipts of a root of `NODE`.
-pub fn about_receipts(epoch: u64, numbers: &[usize]) -> Subject {
-    Subject::Receipts {
-        node_id: NODE,
-        denom: OPEN.into(),
-        epoch,
-        kind: ReceiptFault::Output,
-        receipts: numbers.iter().map(|number| receipt(epoch, *number)).collect(),
-    }
-}
-
-/// A subject about the accused contribution.
-pub fn about_copy() -> Subject {
-    Subject::Contribution { contribution_id: COPY, claim: ContributionClaim::Copied { of: ORIGINAL } }
-}
-
-/// A salt made from a number.
-pub fn salt(number: u8) -> Hash {
-    [number; 32]
 }
 
 impl Suite {
