@@ -62,7 +62,7 @@ pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
 pub use forge::{verify, Auditor};
 pub use keys::{age_recipient, Key};
-pub use models::{new_version, ModelRef};
+pub use models::{new_version, parents, training_root_of, ModelRef, TrainingTree};
 pub use node_model::{Answer, NodeModel, Posting};
 pub use nodes::{key_proof, register_as, register_msg};
 pub use openledger_types::profile::Profile;
