@@ -67,7 +67,8 @@ impl World {
         }
         let by = owner.address().to_string();
         let admin = Some(by.as_str());
-        let msg = datanet::InstantiateMsg { owner: by.clone(), params: profile.datanet.clone() };
+        let msg =
+            datanet::InstantiateMsg { owner: by.clone(), params: profile.datanet.clone(), connect: None };
         let datanet = owner.instantiate(codes[0], &msg, "datanet", admin).await?;
         let msg = model_registry::InstantiateMsg {
             owner: by.clone(),
@@ -75,13 +76,18 @@ impl World {
             params: profile.model_registry.clone(),
         };
         let model_registry = owner.instantiate(codes[1], &msg, "model registry", admin).await?;
-        let msg = node_registry::InstantiateMsg { owner: by.clone(), params: profile.node_registry.clone() };
+        let msg = node_registry::InstantiateMsg {
+            owner: by.clone(),
+            params: profile.node_registry.clone(),
+            connect: None,
+        };
         let node_registry = owner.instantiate(codes[2], &msg, "node registry", admin).await?;
         let msg = escrow::InstantiateMsg {
             owner: by.clone(),
             model_registry: model_registry.clone(),
             node_registry: node_registry.clone(),
             params: profile.escrow.clone(),
+            connect: None,
         };
         let escrow = owner.instantiate(codes[3], &msg, "payable escrow", admin).await?;
         let msg = referee::InstantiateMsg {
@@ -176,9 +182,10 @@ impl World {
         Ok(self.chain.query_smart(contract, msg).await?)
     }
 
-    /// Waits until the chain has this block.
+    /// Waits until transactions are simulated on this block: a node tells of a block a moment before
+    /// its application has it.
     pub async fn wait_for(&self, height: u64) -> Result<()> {
-        self.chain.wait_for_height(height, PATIENCE).await?;
+        self.chain.wait_for_height(height + 1, PATIENCE).await?;
         Ok(())
     }
 }

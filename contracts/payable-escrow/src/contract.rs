@@ -2,21 +2,25 @@
 
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
-use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response};
+use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Reply, Response};
 use openledger_contract::{migration, ownership, payment};
 use openledger_types::msg::escrow::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
-use crate::error::ContractResult;
-use crate::execute::{admin, claim, epoch, session};
-use crate::query;
+use crate::error::{ContractError, ContractResult};
+use crate::execute::{
+    abandoned, admin, cases, claim, commons, epoch, finality, root, session, unsettled, uses,
+};
 use crate::state::{Registries, LAST_SESSION, REGISTRIES};
+use crate::{migrations, query};
 
 /// Name on record, constant for ever.
 pub const CONTRACT_NAME: &str = "crate:openledger-payable-escrow";
 /// Version on record.
 pub const CONTRACT_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Version of the state: the chain calls [`migrate`] only when it rises.
-pub const STATE_VERSION: u64 = 1;
+pub const STATE_VERSION: u64 = 2;
+/// Number of submessages whose failure changes nothing here: coins do not wait for another contract.
+pub const MAY_FAIL: u64 = 1;
 
 /// Sets the contract up.
 #[cfg_attr(not(feature = "library"), entry_point)]
@@ -49,7 +53,37 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         }
         ExecuteMsg::TopUp { session_id, node_id } => session::top_up(deps, env, info, session_id, node_id),
         ExecuteMsg::PostEpoch { commit, settlements } => epoch::post(deps, env, info, commit, settlements),
-        ExecuteMsg::Finalize { node_id } => epoch::finalize(deps, env, info, node_id),
+        ExecuteMsg::ReplaceEpoch { commit } => epoch::replace(deps, env, info, commit),
+        ExecuteMsg::Finalize { node_id } => finality::finalize(deps, env, info, node_id),
+        ExecuteMsg::Attest { node_id, denom, epoch } => root::attest(deps, info, node_id, denom, epoch),
+        ExecuteMsg::HoldRoot { node_id, denom, epoch, open } => {
+            root::hold(deps, info, node_id, denom, epoch, open)
+        }
+        ExecuteMsg::VoidRoot { node_id, denom, epoch, reason } => {
+            root::void_root(deps, env, info, (node_id, denom, epoch), reason)
+        }
+        ExecuteMsg::Convict { conviction } => root::convict(deps, env, info, conviction),
+        ExecuteMsg::HoldReceipts { case_id, node_id, denom, epoch, receipts } => {
+            cases::hold(deps, env, info, case_id, (node_id, denom, epoch), receipts)
+        }
+        ExecuteMsg::DecideReceipts { case_id, guilty } => cases::decide(deps, env, info, case_id, guilty),
+        ExecuteMsg::PayAudit { node_id, denom, epoch, to, amount } => {
+            cases::pay_audit(deps, env, info, (node_id, denom, epoch), to, amount)
+        }
+        ExecuteMsg::CloseAbandoned { node_id } => abandoned::close(deps, env, info, node_id),
+        ExecuteMsg::ClaimAbandoned { node_id, denom, epoch, model_id, model_version, datanet_id, items } => {
+            let (root, model) = ((node_id, denom, epoch), (model_id, model_version, datanet_id));
+            abandoned::claim(deps, info, root, model, items)
+        }
+        ExecuteMsg::RefundAbandoned { session_id, node_id } => {
+            abandoned::refund(deps, info, session_id, node_id)
+        }
+        ExecuteMsg::ProveUnsettled { receipt } => unsettled::prove(deps, env, info, receipt),
+        ExecuteMsg::SweepCommons { denom } => commons::sweep(deps, env, info, denom),
+        ExecuteMsg::ProveUses { node_id, denom, epoch, contribution_id, leaf, index, path, details } => {
+            let root = (node_id, denom, epoch);
+            uses::prove(deps, env, info, root, contribution_id, (leaf, index, path), details)
+        }
         ExecuteMsg::Claim { claims } => claim::claim(deps, env, info, claims),
         ExecuteMsg::Withdraw { denoms } => claim::withdraw(deps, info, denoms),
         ExecuteMsg::RequestClose { session_id } => session::request_close(deps, env, info, session_id),
@@ -58,8 +92,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
-        ExecuteMsg::Connect { .. } => Ok(Response::new()),
-        _ => Err(openledger_contract::CommonError::Paused {}.into()),
+        ExecuteMsg::Connect { datanet, referee } => root::connect(deps, info, datanet, referee),
     }
 }
 
@@ -69,10 +102,22 @@ pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
     query::answer(deps, env, msg)
 }
 
+/// Hears of a submessage that failed and was allowed to.
+#[cfg_attr(not(feature = "library"), entry_point)]
+pub fn reply(_deps: DepsMut, _env: Env, reply: Reply) -> ContractResult<Response> {
+    match reply.id {
+        MAY_FAIL => Ok(Response::new().add_attribute("action", "not_heard")),
+        id => Err(ContractError::UnknownReply { id }),
+    }
+}
+
 /// Carries the state from one release to the next.
 #[cfg_attr(not(feature = "library"), entry_point, migrate_version(STATE_VERSION))]
 pub fn migrate(deps: DepsMut, _env: Env, _msg: MigrateMsg, _info: MigrateInfo) -> ContractResult<Response> {
     let from = migration::check(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
+    if from == migrations::v0_1_0::VERSION {
+        migrations::v0_1_0::convert(deps.storage)?;
+    }
     Ok(Response::new()
         .add_attribute("action", "migrate")
         .add_attribute("from", from)

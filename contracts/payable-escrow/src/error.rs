@@ -214,6 +214,144 @@ pub enum ContractError {
         /// Height from which it can be final.
         final_at: u64,
     },
+    /// A root that was voided.
+    #[error("the root of epoch {epoch} is void: replace it with ReplaceEpoch")]
+    RootVoid {
+        /// Epoch.
+        epoch: u64,
+    },
+    /// Somebody waits for chunks.
+    #[error("{open} demands for chunks are open: answer them at the referee first")]
+    RootDemanded {
+        /// Open demands.
+        open: u32,
+    },
+    /// Auditors have weight and did not attest.
+    #[error("auditors have weight and have not attested the root: they attest it, or lose their weight")]
+    NotAttested {},
+    /// More waits than the bond covers.
+    #[error("more waits than the bond covers: the root is final from height {final_at}, or once the bond is raised")]
+    Exposed {
+        /// Height from which the bond does not matter.
+        final_at: u64,
+    },
+    /// A root that is final, void or another one.
+    #[error("epoch {epoch} of node {node_id} is not the root that waits")]
+    RootNotWaiting {
+        /// Node.
+        node_id: u64,
+        /// Epoch.
+        epoch: u64,
+    },
+    /// A root that is not final.
+    #[error("epoch {epoch} of node {node_id} is not final")]
+    RootNotFinal {
+        /// Node.
+        node_id: u64,
+        /// Epoch.
+        epoch: u64,
+    },
+    /// An abandoned root closed it.
+    #[error("the ledger of node {node_id} in this denom is closed: it abandoned a root")]
+    LedgerClosed {
+        /// Node.
+        node_id: u64,
+    },
+    /// The node may still replace its root.
+    #[error("the node may replace its root until height {from}")]
+    NotAbandoned {
+        /// First height at which it counts as abandoned.
+        from: u64,
+    },
+    /// Receipts of the root are held.
+    #[error("{open} cases hold receipts of the root: wait until they are decided")]
+    CasesOpen {
+        /// Open cases.
+        open: u32,
+    },
+    /// No contracts are connected.
+    #[error("no datanet contract and referee are connected: the owner connects them")]
+    NotConnected {},
+    /// A statement that is not true.
+    #[error("the conviction differs from the {what}")]
+    ConvictionDiffers {
+        /// What differs.
+        what: &'static str,
+    },
+    /// A case's number is used.
+    #[error("case {case_id} holds receipts already")]
+    CaseExists {
+        /// Case.
+        case_id: u64,
+    },
+    /// No such case.
+    #[error("case {case_id} holds no receipts")]
+    CaseNotFound {
+        /// Case.
+        case_id: u64,
+    },
+    /// A case is decided once.
+    #[error("case {case_id} was decided")]
+    CaseDecided {
+        /// Case.
+        case_id: u64,
+    },
+    /// A receipt that cannot be held.
+    #[error("receipt {position} cannot be held: {reason}")]
+    ReceiptNotHeld {
+        /// Position in the message, from 0.
+        position: usize,
+        /// Why.
+        reason: &'static str,
+    },
+    /// More than is set aside for audits.
+    #[error("{left} base units are left for audits of this epoch")]
+    AuditSpent {
+        /// What is left.
+        left: Uint128,
+    },
+    /// A training receipt that does not hold it.
+    #[error("item {position} is not in the training receipt")]
+    NotTrained {
+        /// Position in the message, from 0.
+        position: usize,
+    },
+    /// No abandoned epoch settled the session, or the part went back.
+    #[error("nothing to return to session {session_id}")]
+    NothingToReturn {
+        /// Session.
+        session_id: u64,
+    },
+    /// A receipt that proves nothing.
+    #[error("the receipt does not prove that it was left unsettled: {reason}")]
+    NotUnsettled {
+        /// Why.
+        reason: &'static str,
+    },
+    /// One sweep an epoch.
+    #[error("the commons were swept: again from height {from}")]
+    SweptAlready {
+        /// First height of the next sweep.
+        from: u64,
+    },
+    /// Empty commons, or nobody to pay.
+    #[error("nothing to sweep in {denom}: the commons are empty, or no answers became final since")]
+    NothingToSweep {
+        /// Denom.
+        denom: String,
+    },
+    /// Uses are counted in order of epochs.
+    #[error("uses are counted up to epoch {until}: prove a later one")]
+    UsesCounted {
+        /// Newest epoch counted.
+        until: u64,
+    },
+    /// A reply to a message that was not sent so.
+    #[error("reply {id} is unknown")]
+    UnknownReply {
+        /// Its number.
+        id: u64,
+    },
     /// Nothing to make final.
     #[error("node {node_id} has no root that waits")]
     NoPendingRoot {

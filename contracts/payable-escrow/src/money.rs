@@ -41,6 +41,20 @@ pub fn credit(storage: &mut dyn Storage, address: &Addr, denom: &str, amount: Ui
     Ok(BALANCES.save(storage, (address, denom), &balance.checked_add(amount)?)?)
 }
 
+/// Adds to what several addresses can withdraw; the sum of it, for the counter.
+pub fn credit_all(
+    storage: &mut dyn Storage,
+    list: &[(Addr, Uint128)],
+    denom: &str,
+) -> ContractResult<Uint128> {
+    let mut sum = Uint128::zero();
+    for (address, amount) in list {
+        credit(storage, address, denom, *amount)?;
+        sum = sum.checked_add(*amount)?;
+    }
+    Ok(sum)
+}
+
 /// Takes everything that an address can withdraw in a denom; the caller moves the counter.
 pub fn take_balance(storage: &mut dyn Storage, address: &Addr, denom: &str) -> StdResult<Uint128> {
     let balance = BALANCES.may_load(storage, (address, denom))?.unwrap_or_default();
@@ -55,6 +69,8 @@ pub fn liabilities(counters: &Counters) -> Option<Uint128> {
         counters.pending,
         counters.accrued,
         counters.ledgers,
+        counters.held,
+        counters.audits,
         counters.commons,
         counters.treasury,
     ]

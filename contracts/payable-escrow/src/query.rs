@@ -4,19 +4,23 @@ use cosmwasm_std::{to_json_binary, Binary, Deps, Env, HexBinary, Order, Uint128,
 use cw_storage_plus::Bound;
 use openledger_contract::{ownership, paging, pause};
 use openledger_types::formats::Account;
+use openledger_types::money::Royalty;
 use openledger_types::msg::common::{Amount, DenomInvariant, InvariantsResponse, Term};
 use openledger_types::msg::escrow::{
-    BalanceResponse, ClaimedResponse, ConfigResponse, EpochResponse, LedgerResponse, PendingResponse,
-    QueryMsg, RootStatus, SessionNodeResponse, SessionResponse, SessionsResponse, MAX_DENOMS,
+    BalanceResponse, ClaimedResponse, ConfigResponse, ConnectionsResponse, EpochResponse, HeldResponse,
+    LedgerResponse, PendingResponse, QueryMsg, RootStatus, SessionNodeResponse, SessionResponse,
+    SessionsResponse, UsageResponse, MAX_DENOMS,
 };
 
-use crate::error::{ContractError, ContractResult};
+use crate::error::ContractResult;
 use crate::execute::admin::MAX_DENOMS_EVER;
+use crate::execute::root::facts;
 use crate::execute::session::load;
 use crate::money::liabilities;
+use crate::roots::{self, Epoch};
 use crate::state::{
-    account_key, Counters, BALANCES, CLAIMED, COUNTERS, EPOCHS, FUNDS, LEDGERS, LOGS, PARAMS, PENDING, PINS,
-    PURSES, REGISTRIES, SESSIONS,
+    account_key, parse_claimed, Counters, Uses, BALANCES, CASES, CLAIMED, CONNECTED, CONTRIBUTOR_USES,
+    COUNTERS, FUNDS, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
 };
 
 /// Answers a query.
@@ -27,14 +31,21 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
         QueryMsg::Session { session_id } => to_json_binary(&session(deps, session_id)?),
         QueryMsg::Sessions { start_after, limit } => to_json_binary(&sessions(deps, start_after, limit)?),
         QueryMsg::Ledger { node_id, denom } => to_json_binary(&ledger(deps, node_id, &denom)?),
-        QueryMsg::Epoch { node_id, denom, epoch } => to_json_binary(&epoch_of(deps, node_id, &denom, epoch)?),
-        QueryMsg::Pending { node_id } => to_json_binary(&pending(deps, node_id)?),
+        QueryMsg::Epoch { node_id, denom, epoch } => {
+            to_json_binary(&epoch_of(deps, &env, node_id, &denom, epoch)?)
+        }
+        QueryMsg::Pending { node_id } => to_json_binary(&pending(deps, &env, node_id)?),
+        QueryMsg::Connections {} => to_json_binary(&connections(deps)?),
+        QueryMsg::Facts { session_id, node_id } => to_json_binary(&facts(deps, session_id, node_id)?),
+        QueryMsg::Held { case_id } => to_json_binary(&held(deps, case_id)?),
+        QueryMsg::Usage { contribution_id, contributor } => {
+            to_json_binary(&usage(deps, contribution_id, contributor)?)
+        }
         QueryMsg::Claimed { node_id, denom, account } => {
             to_json_binary(&claimed(deps, node_id, &denom, &account)?)
         }
         QueryMsg::Balance { address } => to_json_binary(&balance(deps, &address)?),
         QueryMsg::Invariants {} => to_json_binary(&invariants(deps, &env)?),
-        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
     }?)
 }
 
@@ -49,12 +60,13 @@ fn config(deps: Deps) -> ContractResult<ConfigResponse> {
 }
 
 fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
-    let terms = load(deps, session_id)?;
+    let terms = load(deps.storage, session_id)?;
     let purse = PURSES.load(deps.storage, session_id)?;
     let mut nodes = Vec::with_capacity(terms.nodes.len());
-    for node_id in terms.nodes {
+    for node_id in terms.nodes.iter().copied() {
         let pin = PINS.load(deps.storage, (session_id, node_id))?;
         let log = LOGS.load(deps.storage, (session_id, node_id))?;
+        let (price_in, price_out) = pin.prices(&terms);
         nodes.push(SessionNodeResponse {
             node_id,
             cap: log.cap,
@@ -62,8 +74,8 @@ fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
             log: log.log,
             settled_at: log.settled_at,
             node_key: pin.node_key,
-            price_in: terms.price_in,
-            price_out: terms.price_out,
+            price_in,
+            price_out,
             operator: pin.operator.into(),
             hot_addr: pin.hot.map(String::from),
         });
@@ -88,7 +100,11 @@ fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
         price_out: terms.price_out,
         min_fee: terms.min_fee,
         split: terms.split,
-        royalties: vec![],
+        royalties: terms
+            .royalties
+            .into_iter()
+            .map(|(recipient, bps)| Royalty { recipient: recipient.into(), bps })
+            .collect(),
         opened_at: terms.opened_at,
         expires: terms.expires,
         close_requested_at: purse.close_requested_at,
@@ -115,45 +131,82 @@ fn ledger(deps: Deps, node_id: u64, denom: &str) -> ContractResult<LedgerRespons
         funded: funds.funded,
         claimed: funds.claimed,
         refunded: funds.refunded,
-        closed: false,
+        closed: ledger.closed.is_some(),
     })
 }
 
-fn epoch_of(deps: Deps, node_id: u64, denom: &str, epoch: u64) -> ContractResult<EpochResponse> {
-    let record = EPOCHS
-        .may_load(deps.storage, (node_id, denom, epoch))?
-        .ok_or_else(|| ContractError::EpochNotFound { node_id, denom: denom.to_string(), epoch })?;
-    let waits = PENDING
-        .may_load(deps.storage, node_id)?
-        .is_some_and(|pending| pending.denom == denom && pending.epoch == epoch);
-    Ok(EpochResponse {
-        hash: HexBinary::from(&record.commit.hash()),
-        commit: record.commit,
-        posted_at: record.posted_at,
-        final_at: record.final_at,
-        finalized: !waits,
-        status: if waits { RootStatus::Pending } else { RootStatus::Final },
+fn epoch_of(deps: Deps, env: &Env, node_id: u64, denom: &str, epoch: u64) -> ContractResult<EpochResponse> {
+    let place = (node_id, denom, epoch);
+    let Epoch { commit, posted_at, final_at } = roots::load(deps.storage, env, place)?;
+    let mut answer = EpochResponse {
+        hash: HexBinary::from(&commit.hash()),
+        posted_at,
+        final_at,
+        finalized: false,
+        status: roots::status(deps.storage, place)?,
         holds: 0,
         void_reason: None,
         audit: Uint128::zero(),
         audit_paid: Uint128::zero(),
-        attested: record.attested,
-        fees: record.fees,
-        data: record.data,
-    })
+        attested: false,
+        fees: commit.receipts.sum,
+        data: commit.ledger.sum.saturating_sub(commit.previous.sum),
+        commit,
+    };
+    answer.finalized = answer.status == RootStatus::Final;
+    let waits = PENDING.may_load(deps.storage, node_id)?;
+    if let Some(root) = waits.filter(|root| root.denom == denom && root.epoch == epoch) {
+        let covered = root.covered();
+        (answer.fees, answer.data) = (covered.fees, covered.data);
+        answer.attested = root.attested;
+        answer.holds = root.holds;
+        answer.void_reason = root.void.map(|void| void.reason);
+        if root.attested {
+            answer.final_at = root.early_at;
+        }
+    } else if let Some(outcome) = OUTCOMES.may_load(deps.storage, place)? {
+        answer.attested = outcome.attested;
+        answer.void_reason = outcome.reason;
+        answer.audit = outcome.audit;
+        answer.audit_paid = outcome.paid;
+    }
+    Ok(answer)
 }
 
-fn pending(deps: Deps, node_id: u64) -> ContractResult<PendingResponse> {
+fn pending(deps: Deps, env: &Env, node_id: u64) -> ContractResult<PendingResponse> {
     let epoch = match PENDING.may_load(deps.storage, node_id)? {
-        Some(pending) => Some(epoch_of(deps, node_id, &pending.denom, pending.epoch)?),
+        Some(pending) => Some(epoch_of(deps, env, node_id, &pending.denom, pending.epoch)?),
         None => None,
     };
     Ok(PendingResponse { epoch })
 }
 
+fn connections(deps: Deps) -> ContractResult<ConnectionsResponse> {
+    let connected = CONNECTED.may_load(deps.storage)?;
+    let (datanet, referee) = connected.map(|of| (of.datanet.to_string(), of.referee.to_string())).unzip();
+    Ok(ConnectionsResponse { datanet, referee })
+}
+
+fn held(deps: Deps, case_id: u64) -> ContractResult<HeldResponse> {
+    let case = CASES.may_load(deps.storage, case_id)?;
+    let (held, decided) = case.map(|case| (case.held, case.decided)).unwrap_or_default();
+    Ok(HeldResponse { fees: held.fees, data: held.data, decided })
+}
+
+fn usage(deps: Deps, contribution_id: u64, contributor: Option<String>) -> ContractResult<UsageResponse> {
+    if let Some(address) = contributor {
+        let address = deps.api.addr_validate(&address)?;
+        let answers = CONTRIBUTOR_USES.may_load(deps.storage, &address)?.unwrap_or_default();
+        return Ok(UsageResponse { answers, earned: vec![] });
+    }
+    let Uses { answers, earned } = USES.may_load(deps.storage, contribution_id)?.unwrap_or_default();
+    let earned = earned.into_iter().map(|(denom, amount)| Amount { denom, amount }).collect();
+    Ok(UsageResponse { answers, earned })
+}
+
 fn claimed(deps: Deps, node_id: u64, denom: &str, account: &Account) -> ContractResult<ClaimedResponse> {
-    let amount = CLAIMED.may_load(deps.storage, (node_id, denom, &account_key(account)))?.unwrap_or_default();
-    Ok(ClaimedResponse { amount })
+    let entry = CLAIMED.may_load(deps.storage, (node_id, denom, &account_key(account)))?.unwrap_or_default();
+    Ok(ClaimedResponse { amount: parse_claimed(&entry).0 })
 }
 
 fn balance(deps: Deps, address: &str) -> ContractResult<BalanceResponse> {
@@ -181,6 +234,8 @@ fn invariants(deps: Deps, env: &Env) -> ContractResult<InvariantsResponse> {
             ("pending", counters.pending),
             ("accrued", counters.accrued),
             ("ledgers", counters.ledgers),
+            ("held", counters.held),
+            ("audits", counters.audits),
             ("commons", counters.commons),
             ("treasury", counters.treasury),
         ]

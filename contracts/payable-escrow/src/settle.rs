@@ -1,31 +1,31 @@
 //! One settlement: from vouchers and receipts to what a session owes (S1, S2). The work does not
 //! depend on the number of acknowledged answers: they enter as the peaks of their log.
 
-use cosmwasm_std::{Addr, Api, DepsMut, Env, Uint128};
+use cosmwasm_std::{Addr, Api, DepsMut, Env, Storage, Uint128};
 use openledger_merkle::{verify_consistency, Frontier, Hash, SumNode};
+use openledger_types::faults::datanets_hash;
 use openledger_types::formats::{
     hash32, seed, sum_path, Receipt, SignedReceipt, SignedVoucher, SumRoot, Voucher,
 };
-use openledger_types::money::{answer_fee, split_fees, Parts};
+use openledger_types::money::answer_fee;
 use openledger_types::msg::escrow::{PendingReceipt, Settlement};
 use openledger_types::signature::is_canonical;
 
+use crate::book;
 use crate::error::{ContractError, ContractResult};
 use crate::execute::session::{self, refund_from};
-use crate::state::{NodePin, Session, LOGS, PINS, PURSES};
+use crate::state::{NodePin, Session, SessionLog, LOGS, PINS, PURSES};
 
 /// What a settlement moved.
 pub struct Settled {
     /// New fees, in base units.
-    pub fees: u128,
+    pub fees: Uint128,
     /// New receipts.
     pub receipts: u64,
-    /// The fees divided by the pinned split.
-    pub parts: Parts,
-    /// Who earns the developer's part.
-    pub developer: Addr,
-    /// Who earns the node's part.
-    pub operator: Addr,
+    /// The session.
+    pub session: Session,
+    /// The node as it pins it.
+    pub pin: NodePin,
 }
 
 /// What every document of a settlement must name.
@@ -42,17 +42,15 @@ pub fn settle(
     deps: &mut DepsMut,
     env: &Env,
     sender: &Addr,
-    (node_id, denom): (u64, &str),
+    (node_id, denom, epoch): (u64, &str, u64),
     settlement: &Settlement,
 ) -> ContractResult<Settled> {
     let session_id = settlement.session_id;
-    let session = session::load(deps.as_ref(), session_id)?;
+    let session = session::load(deps.storage, session_id)?;
     if session.denom != denom {
         return Err(ContractError::WrongDomain { document: "session", field: "denom" });
     }
-    let pin = PINS
-        .may_load(deps.storage, (session_id, node_id))?
-        .ok_or(ContractError::NodeNotInSession { session_id, node_id })?;
+    let pin = load_pin(deps.storage, session_id, node_id)?;
     if *sender != pin.operator && pin.hot.as_ref() != Some(sender) {
         return Err(openledger_contract::CommonError::Unauthorized {
             role: "the node's operator or hot address",
@@ -99,19 +97,26 @@ pub fn settle(
         return Err(ContractError::FeesTooSmall { receipts, least });
     }
 
-    let parts = split_fees(fees.u128(), &session.split)
-        .ok_or(ContractError::ModelUnsuitable { reason: "its split is not 10,000 basis points" })?;
-    purse.protocol = purse.protocol.checked_add(parts.protocol.into())?;
-    purse.developer = purse.developer.checked_add(parts.developer.into())?;
-    purse.node = purse.node.checked_add(parts.node.into())?;
-    purse.data = purse.data.checked_add(parts.data.into())?;
+    book::repay(&mut purse, &session, (Uint128::zero(), fees))?;
     // Caps bound this already; the session's own coins are checked again where they leave it.
     session::unspent(&purse)?;
-    log.log = SumRoot::new(root, frontier.size());
-    log.settled_at = env.block.height;
+    log = SessionLog {
+        cap: log.cap,
+        from: log.log.count,
+        before: settled,
+        log: SumRoot::new(root, frontier.size()),
+        settled_at: env.block.height,
+        epoch,
+    };
     PURSES.save(deps.storage, session_id, &purse)?;
     LOGS.save(deps.storage, (session_id, node_id), &log)?;
-    Ok(Settled { fees: fees.u128(), receipts, parts, developer: session.developer, operator: pin.operator })
+    Ok(Settled { fees, receipts, session, pin })
+}
+
+/// A node as a session pins it, or the typed refusal.
+pub fn load_pin(storage: &dyn Storage, session_id: u64, node_id: u64) -> ContractResult<NodePin> {
+    PINS.may_load(storage, (session_id, node_id))?
+        .ok_or(ContractError::NodeNotInSession { session_id, node_id })
 }
 
 /// The log that the client acknowledged, rebuilt from its peaks.
@@ -209,6 +214,12 @@ fn check_receipt(
         ("node", receipt.node_id != domain.node_id),
         ("model", receipt.model_id != session.model_id),
         ("model version", receipt.model_version != session.model_version),
+        // Sessions of the first release pinned none.
+        (
+            "datanets",
+            !session.datanets_hash.is_empty()
+                && session.datanets_hash.as_slice() != datanets_hash(&receipt.datanets),
+        ),
     ];
     refuse_other("receipt", &differs)?;
     // D4 asks for a height after the previous settlement. With several requests in flight a receipt
@@ -221,11 +232,12 @@ fn check_receipt(
     if receipt.seed.as_slice() != derived {
         return Err(ContractError::WrongSeed {});
     }
+    let (price_in, price_out) = pin.prices(session);
     let expected = answer_fee(
         receipt.tokens_in,
         receipt.tokens_out,
-        session.price_in.u128(),
-        session.price_out.u128(),
+        price_in.u128(),
+        price_out.u128(),
         session.min_fee.u128(),
     )
     .map(Uint128::new)
@@ -244,7 +256,7 @@ fn refuse_other(document: &'static str, differs: &[(&'static str, bool)]) -> Con
 }
 
 /// A canonical signature by `key`. A key that is not on the curve verifies nothing.
-fn check_signature(
+pub fn check_signature(
     api: &dyn Api,
     document: &'static str,
     digest: &Hash,

@@ -2,11 +2,16 @@
 //! opening, so that a settlement rewrites little.
 
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, HexBinary, Uint128};
+use cosmwasm_std::{Addr, Binary, HexBinary, Uint128};
 use cw_storage_plus::{Item, Map};
 use openledger_types::formats::{Account, BlobRef, EpochCommit, SumRoot};
 use openledger_types::money::Split;
-use openledger_types::msg::escrow::Params;
+use openledger_types::msg::escrow::{Params, RootStatus};
+
+/// Whether a field has its default and need not be written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 /// Contracts that are asked at the opening of a session.
 #[cw_serde]
@@ -15,6 +20,17 @@ pub struct Registries {
     pub model: Addr,
     /// The node registry.
     pub node: Addr,
+}
+
+/// Contracts that are believed.
+#[cw_serde]
+pub struct Connected {
+    /// The datanet contract.
+    pub datanet: Addr,
+    /// The referee.
+    pub referee: Addr,
+    /// Denom of nodes' bonds, as the node registry said when the contracts were connected.
+    pub bond_denom: String,
 }
 
 /// Terms of a session, pinned at its opening and never rewritten (S3).
@@ -52,6 +68,18 @@ pub struct Session {
     pub grace_blocks: u64,
     /// Most receipts without acknowledgement (k).
     pub in_flight: u32,
+    /// Royalties to ancestors' developers: recipient and basis points of the fee (L11).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub royalties: Vec<(Addr, u16)>,
+    /// Datanets that the model rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datanets: Vec<u64>,
+    /// Hash over their versions (32 bytes); empty in sessions of the first release.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub datanets_hash: HexBinary,
+    /// Least fee for each token of an answer (D5).
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub floor_per_token: Uint128,
 }
 
 /// Money and end of a session.
@@ -68,10 +96,13 @@ pub struct Purse {
     /// Settled for the data.
     pub data: Uint128,
     /// Credited back.
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
     pub refunded: Uint128,
     /// Height of `RequestClose`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_requested_at: Option<u64>,
     /// Whether the refund was credited.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub closed: bool,
 }
 
@@ -84,6 +115,16 @@ pub struct NodePin {
     pub operator: Addr,
     /// Address that may post beside the operator.
     pub hot: Option<Addr>,
+    /// The node's own prices of a prompt and of an answer token; those of the model when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<(Uint128, Uint128)>,
+}
+
+impl NodePin {
+    /// Prices of a prompt and of an answer token in this session.
+    pub fn prices(&self, session: &Session) -> (Uint128, Uint128) {
+        self.prices.unwrap_or((session.price_in, session.price_out))
+    }
 }
 
 /// What a node has settled of a session.
@@ -95,6 +136,15 @@ pub struct SessionLog {
     pub log: SumRoot,
     /// Height of the last settlement; that of the opening before.
     pub settled_at: u64,
+    /// Receipts before the newest settlement.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub from: u64,
+    /// Their fees.
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub before: Uint128,
+    /// Epoch of the newest settlement; 0 before the first, and for settlements of the first release.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub epoch: u64,
 }
 
 /// The ledger of a node in a denom.
@@ -106,12 +156,26 @@ pub struct Ledger {
     pub ledger: SumRoot,
     /// Blob with its leaves.
     pub leaves_blob: Option<BlobRef>,
+    /// The abandoned root that closed it (L8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
+}
+
+/// What an abandoned root left to be shared out.
+#[cw_serde]
+pub struct Closed {
+    /// Epoch of the root.
+    pub epoch: u64,
+    /// Epoch in which its sessions were settled; it and those after it were void.
+    pub origin: u64,
+    /// Not yet paid, in base units: no leaf of the ledger is paid from it.
+    pub left: Uint128,
 }
 
 impl Ledger {
     /// Before the first epoch.
     pub fn new() -> Self {
-        Ledger { epoch: 0, ledger: SumRoot::empty(), leaves_blob: None }
+        Ledger { epoch: 0, ledger: SumRoot::empty(), leaves_blob: None, closed: None }
     }
 }
 
@@ -133,16 +197,16 @@ pub struct Funds {
     pub refunded: Uint128,
 }
 
-/// An epoch as it was posted.
+/// An epoch as the first release stored it; later ones are stored by [`crate::roots`].
 #[cw_serde]
 pub struct EpochRecord {
     /// The commitment.
     pub commit: EpochCommit,
     /// Height at which it was posted.
     pub posted_at: u64,
-    /// Height from which it can be final.
+    /// Height from which it can be final without attestations.
     pub final_at: u64,
-    /// Whether auditors attested its blobs.
+    /// Not used.
     pub attested: bool,
     /// Fees that it settled.
     pub fees: Uint128,
@@ -150,23 +214,234 @@ pub struct EpochRecord {
     pub data: Uint128,
 }
 
-/// What a root that is not final will credit (L5).
+/// What became of a root that waits no more. Absent for roots that became final under the first
+/// release.
 #[cw_serde]
+pub struct Outcome {
+    /// Final, replaced or abandoned.
+    pub status: RootStatus,
+    /// Whether auditors attested its blobs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attested: bool,
+    /// Why it is void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Part of its fees that pays audits (F4).
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub audit: Uint128,
+    /// Paid to auditors from it.
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub paid: Uint128,
+}
+
+/// A root that is void and was not replaced.
+#[cw_serde]
+pub struct Voided {
+    /// Height at which it became void.
+    pub at: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a root's receipts of one model version are worth.
+#[cw_serde]
+pub struct ModelPart {
+    /// Model.
+    pub model_id: u64,
+    /// Version.
+    pub version: u32,
+    /// Datanets that it rests on.
+    pub datanets: Vec<u64>,
+    /// Fees, in base units.
+    pub fees: Uint128,
+    /// The data's part of them.
+    pub data: Uint128,
+}
+
+/// Fees, and the data's part of them.
+#[cw_serde]
+#[derive(Default)]
+pub struct Worth {
+    /// All parts together, in base units.
+    pub fees: Uint128,
+    /// The data's part.
+    pub data: Uint128,
+}
+
+/// What a root that is not final will credit (L5), and what stands in its way.
+#[cw_serde]
+#[derive(Default)]
 pub struct Pending {
     /// Denom.
     pub denom: String,
     /// Epoch.
     pub epoch: u64,
-    /// Height from which it can be final.
+    /// Height from which it can be final without attestations.
     pub final_at: u64,
-    /// All parts together.
+    /// All parts together, less what cases hold or took away.
     pub fees: Uint128,
     /// For the ledger.
     pub data: Uint128,
-    /// For the treasury.
+    /// For treasury and audits.
     pub protocol: Uint128,
-    /// For developers and the operator, one entry an address; at most one more than settlements.
+    /// For developers and royalties, one entry an address.
     pub payees: Vec<(Addr, Uint128)>,
+    /// For operators, one entry an address; the first release has them among the payees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<(Addr, Uint128)>,
+    /// Hot address that all its sessions pinned; it may replace the root, as their one operator may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot: Option<Addr>,
+    /// Epoch in which its sessions were settled, when it replaced a void root; else 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub origin: u64,
+    /// Height at which the origin was posted; 0 for roots of the first release.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub posted_at: u64,
+    /// Height from which it can be final once attested.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub early_at: u64,
+    /// Whether auditors attested its blobs (L6).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attested: bool,
+    /// Open demands for its chunks (L6).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub holds: u32,
+    /// Set while it is void (L7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<Voided>,
+    /// Roots of this origin that were void.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub voids: u32,
+    /// Open cases that hold receipts of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cases: u32,
+    /// What the commitment covers, once a case has held receipts of it: what waits, what cases hold,
+    /// less what verdicts took out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered: Option<Worth>,
+    /// Receipts that verdicts took out since the commitment.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub struck: u64,
+    /// Fees by model version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelPart>,
+    /// Receipts of sessions that the node's operator paid; they record no work (F3).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own_receipts: u64,
+    /// Fees of such sessions.
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub own_fees: Uint128,
+    /// Part of the protocol's part for audits, in basis points, pinned (F4).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub audit_bps: u16,
+    /// Part of the bond up to which it is final after one window, in basis points, pinned (F5).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub exposure_bps: u16,
+}
+
+impl Pending {
+    /// Epoch in which its sessions were settled.
+    pub fn origin(&self) -> u64 {
+        if self.origin == 0 {
+            self.epoch
+        } else {
+            self.origin
+        }
+    }
+
+    /// What its commitment covers.
+    pub fn covered(&self) -> Worth {
+        self.covered.clone().unwrap_or(Worth { fees: self.fees, data: self.data })
+    }
+
+    /// Whether an epoch is this root or one that it replaced.
+    pub fn covers(&self, denom: &str, epoch: u64) -> bool {
+        self.denom == denom && (self.origin()..=self.epoch).contains(&epoch)
+    }
+}
+
+/// Fees of a session in one epoch of a node, and what cases took out of them.
+#[cw_serde]
+pub struct Cited {
+    /// All of them, in base units.
+    pub fees: Uint128,
+    /// Held or taken away.
+    pub out: Uint128,
+    /// Worth away.
+    pub away: Uint128,
+}
+
+/// A case that held receipts.
+#[cw_serde]
+pub struct HeldCase {
+    /// Node.
+    pub node_id: u64,
+    /// Denom.
+    pub denom: String,
+    /// Epoch in which the receipts were settled.
+    pub origin: u64,
+    /// (session, fee) of each receipt.
+    pub receipts: Vec<(u64, Uint128)>,
+    /// What it holds; nothing once decided.
+    pub held: Worth,
+    /// Whether it was decided.
+    pub decided: bool,
+}
+
+/// The data's part of an abandoned epoch, by model version.
+#[cw_serde]
+pub struct Pot {
+    /// In base units.
+    pub data: Uint128,
+    /// Whether nothing was trained on and the commons have it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub given: bool,
+}
+
+/// What is remembered of a node between its roots.
+#[cw_serde]
+#[derive(Default)]
+pub struct NodeBook {
+    /// Height at which the newest finished root was posted.
+    pub posted: u64,
+    /// Height at which it was finished.
+    pub freed: u64,
+    /// Answers under final roots that the node registry was not told of.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub answers: u64,
+    /// Their fees in the bonds' denom.
+    #[serde(default, skip_serializing_if = "Uint128::is_zero")]
+    pub fees: Uint128,
+    /// Such roots.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub epochs: u64,
+}
+
+/// Where the sweep of a denom's commons stands (I1).
+#[cw_serde]
+#[derive(Default)]
+pub struct Sweep {
+    /// Height of the newest start.
+    pub at: u64,
+    /// Its number; weights are gathered under the next one.
+    pub round: u64,
+    /// Weight gathered since.
+    pub gathered: Uint128,
+    /// Weight of datanets that wait for their part.
+    pub waiting: Uint128,
+    /// Coins of the commons that are theirs.
+    pub pool: Uint128,
+}
+
+/// Answer uses of a contribution that were proved.
+#[cw_serde]
+#[derive(Default)]
+pub struct Uses {
+    /// Answers.
+    pub answers: u64,
+    /// What they paid for it, by denom; the first 8.
+    pub earned: Vec<(String, Uint128)>,
 }
 
 /// Where all coins of a denom are (DESIGN: conservation), in base units.
@@ -181,6 +456,12 @@ pub struct Counters {
     pub accrued: Uint128,
     /// Paid into ledgers and not claimed.
     pub ledgers: Uint128,
+    /// Held by open cases (F2).
+    #[serde(default)]
+    pub held: Uint128,
+    /// Set aside for audits of final epochs and not paid (F4).
+    #[serde(default)]
+    pub audits: Uint128,
     /// The commons'.
     pub commons: Uint128,
     /// The protocol's.
@@ -209,18 +490,60 @@ pub const LOGS: Map<(u64, u64), SessionLog> = Map::new("logs");
 pub const LEDGERS: Map<(u64, &str), Ledger> = Map::new("ledgers");
 /// (node, denom) → what the ledger was paid and has paid.
 pub const FUNDS: Map<(u64, &str), Funds> = Map::new("funds");
-/// (node, denom, epoch) → epoch.
-pub const EPOCHS: Map<(u64, &str, u64), EpochRecord> = Map::new("epochs");
+/// (node, denom, epoch) → epoch, as the first release stored it.
+pub const OLD_EPOCHS: Map<(u64, &str, u64), EpochRecord> = Map::new("epochs");
+/// (node, denom, epoch) → epoch, packed by [`crate::roots`].
+pub const EPOCHS: Map<(u64, &str, u64), Binary> = Map::new("roots");
+/// (node, denom, epoch) → what became of it.
+pub const OUTCOMES: Map<(u64, &str, u64), Outcome> = Map::new("outcomes");
+/// (node, denom, epoch of the settlement) → epoch of the root that replaced it last.
+pub const REPLACED: Map<(u64, &str, u64), u64> = Map::new("replaced");
 /// Node → its one root that is not final (L2).
 pub const PENDING: Map<u64, Pending> = Map::new("pending");
-/// (node, denom, account by [`account_key`]) → credited from the ledger so far.
-pub const CLAIMED: Map<(u64, &str, &str), Uint128> = Map::new("claimed");
+/// (node, denom, account by [`account_key`]) → credited from the ledger so far, and after a `/` the
+/// answers that paid it; the first release has no answers.
+pub const CLAIMED: Map<(u64, &str, &str), String> = Map::new("claimed");
 /// (address, denom) → what can be withdrawn; no entry when nothing.
 pub const BALANCES: Map<(&Addr, &str), Uint128> = Map::new("balances");
 /// Denom → where its coins are; an entry for every denom ever allowed.
 pub const COUNTERS: Map<&str, Counters> = Map::new("counters");
 
+/// Contracts that are believed; none before `Connect`.
+pub const CONNECTED: Item<Connected> = Item::new("connected");
+/// Case → receipts that it held.
+pub const CASES: Map<u64, HeldCase> = Map::new("cases");
+/// Receipt's id → whether a case has held it: none does twice.
+pub const CITED_RECEIPTS: Map<&[u8], bool> = Map::new("cited_receipts");
+/// (session, node, epoch of the settlement) → fees, and what cases took out of them.
+pub const CITED: Map<(u64, u64, u64), Cited> = Map::new("cited");
+/// (node, denom, model and version) → the data's part of an abandoned epoch.
+pub const POTS: Map<(u64, &str, (u64, u32)), Pot> = Map::new("pots");
+/// (node, denom, `model/version/contribution`) → whether its part of the pot was credited.
+pub const POT_CLAIMS: Map<(u64, &str, &str), bool> = Map::new("pot_claims");
+/// (session, node) → whether the node's part of an abandoned epoch went back.
+pub const RETURNED: Map<(u64, u64), bool> = Map::new("returned");
+/// (session, node) → whether the node was convicted of leaving receipts unsettled (S4).
+pub const UNSETTLED: Map<(u64, u64), bool> = Map::new("unsettled");
+/// Node → what is remembered between its roots.
+pub const NODES: Map<u64, NodeBook> = Map::new("node_books");
+/// Denom → sweep of its commons.
+pub const SWEEPS: Map<&str, Sweep> = Map::new("sweeps");
+/// (denom, round, datanet) → fees of answers whose model rests on it.
+pub const WEIGHTS: Map<(&str, u64, u64), Uint128> = Map::new("weights");
+/// Contribution → answer uses that were proved.
+pub const USES: Map<u64, Uses> = Map::new("uses");
+/// (contribution, node, denom) → newest epoch whose uses were proved.
+pub const USES_UNTIL: Map<(u64, u64, &str), u64> = Map::new("uses_until");
+/// Contributor → answer uses that claims brought.
+pub const CONTRIBUTOR_USES: Map<&Addr, u64> = Map::new("contributor_uses");
+
 /// Key of an account in [`CLAIMED`]: its code, then its address.
 pub fn account_key(account: &Account) -> String {
     format!("{}{}", account.code(), account.address())
+}
+
+/// Amount and answers of an entry in [`CLAIMED`].
+pub fn parse_claimed(entry: &str) -> (Uint128, u64) {
+    let (amount, uses) = entry.split_once('/').unwrap_or((entry, ""));
+    (Uint128::new(amount.parse().unwrap_or_default()), uses.parse().unwrap_or_default())
 }

@@ -160,7 +160,7 @@ fn computed() -> Value {
         "blob_root_40000_bytes_16384": hex32(chunk_root(&large, BLOB_CHUNK)),
         "commit_leaf": hex32(commit_leaf(&h(1), "openledger1contributor", &h(2))),
         "contribution": { "input": facts(), "leaf": hex32(facts().leaf()) },
-        "contribution_1": { "input": facts(), "leaf": hex32(facts().leaf_1()) },
+        "contribution_1": { "input": facts(), "leaf": hex32(facts().legacy_leaf()) },
         "version": { "input": version(), "hash": hex32(version().hash()) },
         "manifest_hash": { "document": String::from_utf8_lossy(manifest), "hash": hex32(manifest_hash(manifest)) },
         "weights_row_leaf": hex32(weights_row_leaf("lm_head.weight", 3, &1.5f32.to_le_bytes())),

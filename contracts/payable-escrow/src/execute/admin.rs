@@ -98,8 +98,19 @@ fn bad(name: &'static str, rule: &'static str) -> ContractError {
 
 /// Refuses numbers that disable their rule. Destructured, so that a new field must be thought of.
 fn validate(params: &Params) -> ContractResult<()> {
-    let Params { denoms, grace_blocks, challenge_blocks, unattested_windows, max_session_blocks, in_flight, .. } =
-        params;
+    let Params {
+        denoms,
+        grace_blocks,
+        challenge_blocks,
+        unattested_windows,
+        max_session_blocks,
+        in_flight,
+        epoch_blocks,
+        abandoned_epochs,
+        audit_bps,
+        abandoned_cut_bps,
+        exposure_bps,
+    } = params;
     if denoms.is_empty() || denoms.len() > MAX_DENOMS {
         return Err(bad("denoms", "1 to 8 entries"));
     }
@@ -126,6 +137,7 @@ fn validate(params: &Params) -> ContractResult<()> {
         ("grace_blocks", *grace_blocks),
         ("challenge_blocks", *challenge_blocks),
         ("max_session_blocks", *max_session_blocks),
+        ("epoch_blocks", *epoch_blocks),
     ] {
         if value == 0 || value > MAX_BLOCKS {
             return Err(bad(name, "1 to 63,072,000 blocks"));
@@ -136,6 +148,18 @@ fn validate(params: &Params) -> ContractResult<()> {
     }
     if *in_flight == 0 || *in_flight > MAX_IN_FLIGHT {
         return Err(bad("in_flight", "1 to 64"));
+    }
+    if *abandoned_epochs == 0 || *abandoned_epochs > MAX_WINDOWS {
+        return Err(bad("abandoned_epochs", "1 to 64"));
+    }
+    // I2 and F5: at most half.
+    for (name, value) in [("audit_bps", *audit_bps), ("exposure_bps", *exposure_bps)] {
+        if value == 0 || value > 5_000 {
+            return Err(bad(name, "1 to 5,000 basis points"));
+        }
+    }
+    if *abandoned_cut_bps == 0 || *abandoned_cut_bps > 10_000 {
+        return Err(bad("abandoned_cut_bps", "1 to 10,000 basis points"));
     }
     Ok(())
 }

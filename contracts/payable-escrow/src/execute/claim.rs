@@ -2,19 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cosmwasm_std::{Addr, Api, BankMsg, Coin, DepsMut, Env, Event, MessageInfo, Response};
+use cosmwasm_std::{Addr, Api, BankMsg, Coin, DepsMut, Env, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{sum_path, Account, SumRoot};
 use openledger_types::msg::escrow::{ClaimItem, MAX_CLAIMS, MAX_DENOMS};
 
 use crate::error::{ContractError, ContractResult};
-use crate::execute::epoch::finalize_if_due;
+use crate::execute::finality::finalize_if_due;
 use crate::money;
-use crate::state::{account_key, CLAIMED, FUNDS, LEDGERS, PENDING};
+use crate::state::{account_key, parse_claimed, CLAIMED, CONTRIBUTOR_USES, FUNDS, LEDGERS, PENDING};
 
-/// `Claim`. By anyone, for anyone.
-pub fn claim(deps: DepsMut, env: Env, info: MessageInfo, claims: Vec<ClaimItem>) -> ContractResult<Response> {
+/// `Claim`. By anyone, for anyone. Counters and balances are written once, whatever the number of
+/// ledgers.
+pub fn claim(
+    mut deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    claims: Vec<ClaimItem>,
+) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     if claims.is_empty() || claims.len() > MAX_CLAIMS {
         return Err(ContractError::BadBatch { list: "claims", reason: "give 1 to 32" });
@@ -22,6 +28,8 @@ pub fn claim(deps: DepsMut, env: Env, info: MessageInfo, claims: Vec<ClaimItem>)
     let mut nodes = BTreeSet::new();
     // A path may have been made for the ledger that this very message replaces: both are final.
     let mut replaced: BTreeMap<(u64, String), SumRoot> = BTreeMap::new();
+    let mut earned: BTreeMap<(Option<Addr>, String), Uint128> = BTreeMap::new();
+    let mut uses: BTreeMap<Addr, u64> = BTreeMap::new();
     let mut events = Vec::with_capacity(claims.len());
     let mut credited = 0u32;
     for (position, item) in claims.into_iter().enumerate() {
@@ -29,7 +37,7 @@ pub fn claim(deps: DepsMut, env: Env, info: MessageInfo, claims: Vec<ClaimItem>)
         if nodes.insert(node_id) {
             if let Some(pending) = PENDING.may_load(deps.storage, node_id)? {
                 let before = LEDGERS.load(deps.storage, (node_id, &pending.denom))?.ledger;
-                if let Some(event) = finalize_if_due(deps.storage, &env, node_id)? {
+                if let Some(event) = finalize_if_due(&mut deps, &env, node_id)? {
                     replaced.insert((node_id, pending.denom), before);
                     events.push(event);
                 }
@@ -37,14 +45,15 @@ pub fn claim(deps: DepsMut, env: Env, info: MessageInfo, claims: Vec<ClaimItem>)
         }
         let to_addr = recipient(deps.api, &item.leaf.account)?;
         let denom = item.denom.clone();
-        let newest = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default().ledger;
+        let ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
         let older = replaced.get(&(node_id, denom.clone()));
-        if !is_leaf(&item, &newest)? && !older.map_or(Ok(false), |ledger| is_leaf(&item, ledger))? {
+        if !is_leaf(&item, &ledger.ledger)? && !older.map_or(Ok(false), |ledger| is_leaf(&item, ledger))? {
             return Err(ContractError::NotInLedger { position, node_id });
         }
 
         let key = account_key(&item.leaf.account);
         let before = CLAIMED.may_load(deps.storage, (node_id, &denom, &key))?.unwrap_or_default();
+        let (before, uses_before) = parse_claimed(&before);
         let amount = item.leaf.cumulative.checked_sub(before).unwrap_or_default();
         let event = Event::new("claimed")
             .add_attribute("node_id", node_id.to_string())
@@ -55,26 +64,50 @@ pub fn claim(deps: DepsMut, env: Env, info: MessageInfo, claims: Vec<ClaimItem>)
         if amount.is_zero() {
             continue;
         }
-        // L1: whatever the tree says, a ledger pays out what was paid into it and no more.
+        // L1: whatever the tree says, a ledger pays out what was paid into it and no more; what an
+        // abandoned root left is not its.
         let mut funds = FUNDS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
         let claimed = funds.claimed.checked_add(amount)?;
-        if claimed.checked_add(funds.refunded)? > funds.funded {
+        let reserved = ledger.closed.map_or(Uint128::zero(), |closed| closed.left);
+        if claimed.checked_add(funds.refunded)?.checked_add(reserved)? > funds.funded {
             return Err(ContractError::AboveFunded { position, node_id });
         }
         funds.claimed = claimed;
         FUNDS.save(deps.storage, (node_id, &denom), &funds)?;
-        CLAIMED.save(deps.storage, (node_id, &denom, &key), &item.leaf.cumulative)?;
+        let uses_now = item.leaf.uses.max(uses_before);
+        let now = format!("{}/{uses_now}", item.leaf.cumulative);
+        CLAIMED.save(deps.storage, (node_id, &denom, &key), &now)?;
         if let Some(address) = &to_addr {
-            money::credit(deps.storage, address, &denom, amount)?;
+            let sum = uses.entry(address.clone()).or_default();
+            *sum = sum.saturating_add(uses_now.saturating_sub(uses_before));
         }
-        money::update(deps.storage, &denom, |counters| {
-            let to = if to_addr.is_some() { &mut counters.accrued } else { &mut counters.commons };
-            money::shift(&mut counters.ledgers, to, amount)
-        })?;
+        let sum = earned.entry((to_addr, denom)).or_default();
+        *sum = sum.checked_add(amount)?;
         credited = credited.saturating_add(1);
     }
     if credited == 0 {
         return Err(ContractError::NothingToClaim {});
+    }
+    // By denom: to balances and to the commons.
+    let mut moved: BTreeMap<String, (Uint128, Uint128)> = BTreeMap::new();
+    for ((to_addr, denom), amount) in earned {
+        let (accrued, commons) = moved.entry(denom.clone()).or_default();
+        if let Some(address) = to_addr {
+            money::credit(deps.storage, &address, &denom, amount)?;
+            *accrued = accrued.checked_add(amount)?;
+        } else {
+            *commons = commons.checked_add(amount)?;
+        }
+    }
+    for (denom, (accrued, commons)) in moved {
+        money::update(deps.storage, &denom, |counters| {
+            money::shift(&mut counters.ledgers, &mut counters.accrued, accrued)?;
+            money::shift(&mut counters.ledgers, &mut counters.commons, commons)
+        })?;
+    }
+    for (address, answers) in uses {
+        let before = CONTRIBUTOR_USES.may_load(deps.storage, &address)?.unwrap_or_default();
+        CONTRIBUTOR_USES.save(deps.storage, &address, &before.saturating_add(answers))?;
     }
     Ok(Response::new()
         .add_attribute("action", "claim")

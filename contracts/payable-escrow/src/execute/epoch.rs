@@ -1,16 +1,16 @@
-//! Posting epochs and making them final (L2, L5, L6).
+//! Posting epochs, and replacing roots that are void (L2, L7).
 
-use std::collections::BTreeMap;
-
-use cosmwasm_std::{Addr, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_types::formats::{hash32, BlobRef, EpochCommit};
-use openledger_types::msg::escrow::{Settlement, MAX_SETTLEMENTS};
+use openledger_types::msg::escrow::{RootStatus, Settlement, MAX_SETTLEMENTS};
 
 use crate::error::{ContractError, ContractResult};
-use crate::money;
-use crate::settle::{settle, Settled};
-use crate::state::{EpochRecord, Ledger, Pending, EPOCHS, FUNDS, LEDGERS, PARAMS, PENDING};
+use crate::execute::finality::finalize_if_due;
+use crate::roots::{self, Epoch};
+use crate::settle::settle;
+use crate::state::{Ledger, Outcome, Pending, LEDGERS, OUTCOMES, PARAMS, PENDING, REPLACED};
+use crate::{book, money, registry};
 
 /// `PostEpoch`.
 pub fn post(
@@ -23,20 +23,35 @@ pub fn post(
     payment::nonpayable(&info)?;
     validate_batch(&settlements)?;
     let (node_id, denom) = (commit.node_id, commit.denom.clone());
-    let due = finalize_if_due(deps.storage, &env, node_id)?;
+    let due = finalize_if_due(&mut deps, &env, node_id)?;
     if let Some(waiting) = PENDING.may_load(deps.storage, node_id)? {
-        return Err(ContractError::RootPending { final_at: waiting.final_at });
+        return Err(match waiting.void {
+            Some(_) => ContractError::RootVoid { epoch: waiting.epoch },
+            None => ContractError::RootPending { final_at: waiting.final_at },
+        });
     }
-    let mut ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
+    let ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
     validate_commit(&env, &commit, &ledger)?;
 
-    let mut sums = Sums::default();
+    let mut pending = Pending { denom: denom.clone(), posted_at: env.block.height, ..Pending::default() };
+    let mut receipts = 0u64;
     let mut events: Vec<Event> = due.into_iter().collect();
     for settlement in &settlements {
         let session_id = settlement.session_id;
-        let settled = settle(&mut deps, &env, &info.sender, (node_id, &denom), settlement)
+        let place = (node_id, denom.as_str(), commit.epoch);
+        let settled = settle(&mut deps, &env, &info.sender, place, settlement)
             .map_err(|source| ContractError::InSession { session_id, source: Box::new(source) })?;
-        sums.add(&settled)?;
+        receipts = receipts.checked_add(settled.receipts).ok_or(CommonError::AmountTooLarge {})?;
+        // Who may replace the root: whom every session would have let post it.
+        if pending.operators.is_empty() {
+            pending.hot.clone_from(&settled.pin.hot);
+        } else if pending.hot != settled.pin.hot {
+            pending.hot = None;
+        }
+        book::add(&mut pending, &settled.session, &settled.pin.operator, settled.fees)?;
+        if settled.session.owner == settled.pin.operator {
+            pending.own_receipts = pending.own_receipts.saturating_add(settled.receipts);
+        }
         events.push(
             Event::new("session_settled")
                 .add_attribute("session_id", session_id.to_string())
@@ -45,128 +60,105 @@ pub fn post(
                 .add_attribute("fees", format!("{}{denom}", settled.fees)),
         );
     }
-    validate_sums(&commit, &sums)?;
-
-    let params = PARAMS.load(deps.storage)?;
-    // Without audit weight a root waits all its windows and stays unattested (L6).
-    let wait = params
-        .challenge_blocks
-        .checked_mul(u64::from(params.unattested_windows))
-        .and_then(|blocks| env.block.height.checked_add(blocks))
-        .ok_or(CommonError::AmountTooLarge {})?;
-    let hash = HexBinary::from(&commit.hash());
-    ledger.epoch = commit.epoch;
-    LEDGERS.save(deps.storage, (node_id, &denom), &ledger)?;
-    let pending = Pending {
-        denom: denom.clone(),
-        epoch: commit.epoch,
-        final_at: wait,
-        fees: sums.fees,
-        data: sums.data,
-        protocol: sums.protocol,
-        payees: sums.payees.into_iter().collect(),
-    };
-    PENDING.save(deps.storage, node_id, &pending)?;
-    let record = EpochRecord {
-        commit,
-        posted_at: env.block.height,
-        final_at: wait,
-        attested: false,
-        fees: pending.fees,
-        data: pending.data,
-    };
-    EPOCHS.save(deps.storage, (node_id, &denom, pending.epoch), &record)?;
-    money::update(deps.storage, &denom, |counters| {
-        money::shift(&mut counters.escrowed, &mut counters.pending, pending.fees)
-    })?;
-    Ok(Response::new()
+    let response = Response::new()
         .add_attribute("action", "post_epoch")
         .add_attribute("node_id", node_id.to_string())
-        .add_attribute("epoch", pending.epoch.to_string())
-        .add_attribute("hash", hash.to_hex())
-        .add_attribute("receipts", sums.receipts.to_string())
+        .add_attribute("epoch", commit.epoch.to_string())
+        .add_attribute("hash", HexBinary::from(&commit.hash()).to_hex())
+        .add_attribute("receipts", receipts.to_string())
         .add_attribute("fees", format!("{}{denom}", pending.fees))
-        .add_attribute("data", format!("{}{denom}", pending.data))
-        .add_attribute("final_at", wait.to_string())
-        .add_events(events))
+        .add_attribute("data", format!("{}{denom}", pending.data));
+    validate_sums(&commit, pending.fees, pending.data, receipts)?;
+    let final_at = save(deps, &env, commit, ledger, pending)?;
+    Ok(response.add_attribute("final_at", final_at.to_string()).add_events(events))
 }
 
-/// `Finalize`. By anyone.
-pub fn finalize(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> ContractResult<Response> {
+/// `ReplaceEpoch`. What the void root settled is settled: only receipts and ledger are committed anew.
+pub fn replace(deps: DepsMut, env: Env, info: MessageInfo, commit: EpochCommit) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
-    let Some(event) = finalize_if_due(deps.storage, &env, node_id)? else {
-        return Err(match PENDING.may_load(deps.storage, node_id)? {
-            Some(pending) => ContractError::RootPending { final_at: pending.final_at },
-            None => ContractError::NoPendingRoot { node_id },
-        });
+    let (node_id, denom) = (commit.node_id, commit.denom.clone());
+    let mut pending =
+        PENDING.may_load(deps.storage, node_id)?.ok_or(ContractError::NoPendingRoot { node_id })?;
+    let Some(void) = pending.void.take() else {
+        return Err(ContractError::RootPending { final_at: pending.final_at });
     };
-    Ok(Response::new()
-        .add_attribute("action", "finalize")
-        .add_attribute("node_id", node_id.to_string())
-        .add_event(event))
-}
-
-/// Makes a node's root final if its windows are over: credits what it settled (L5) and lets claims
-/// see its ledger. Work is bounded by the settlements of one epoch.
-pub fn finalize_if_due(storage: &mut dyn Storage, env: &Env, node_id: u64) -> ContractResult<Option<Event>> {
-    let Some(pending) = PENDING.may_load(storage, node_id)? else { return Ok(None) };
-    if env.block.height < pending.final_at {
-        return Ok(None);
-    }
-    let denom = pending.denom.as_str();
-    PENDING.remove(storage, node_id);
-    let mut ledger = LEDGERS.load(storage, (node_id, denom))?;
-    let commit = EPOCHS.load(storage, (node_id, denom, pending.epoch))?.commit;
-    ledger.ledger = commit.ledger;
-    ledger.leaves_blob = Some(commit.leaves_blob);
-    LEDGERS.save(storage, (node_id, denom), &ledger)?;
-    let mut funds = FUNDS.may_load(storage, (node_id, denom))?.unwrap_or_default();
-    funds.funded = funds.funded.checked_add(pending.data)?;
-    FUNDS.save(storage, (node_id, denom), &funds)?;
-
-    let mut accrued = Uint128::zero();
-    for (address, amount) in &pending.payees {
-        money::credit(storage, address, denom, *amount)?;
-        accrued = accrued.checked_add(*amount)?;
-    }
-    money::update(storage, denom, |counters| {
-        money::shift(&mut counters.pending, &mut counters.accrued, accrued)?;
-        money::shift(&mut counters.pending, &mut counters.treasury, pending.protocol)?;
-        money::shift(&mut counters.pending, &mut counters.ledgers, pending.data)
-    })?;
-    Ok(Some(
-        Event::new("epoch_final")
-            .add_attribute("node_id", node_id.to_string())
-            .add_attribute("epoch", pending.epoch.to_string())
-            .add_attribute("ledger", ledger.ledger.hash.to_hex())
-            .add_attribute("data", format!("{}{denom}", pending.data)),
-    ))
-}
-
-/// What the settlements of an epoch are together.
-#[derive(Default)]
-struct Sums {
-    receipts: u64,
-    fees: Uint128,
-    data: Uint128,
-    protocol: Uint128,
-    payees: BTreeMap<Addr, Uint128>,
-}
-
-impl Sums {
-    fn add(&mut self, settled: &Settled) -> ContractResult<()> {
-        self.receipts = self.receipts.checked_add(settled.receipts).ok_or(CommonError::AmountTooLarge {})?;
-        self.fees = self.fees.checked_add(settled.fees.into())?;
-        self.data = self.data.checked_add(settled.parts.data.into())?;
-        self.protocol = self.protocol.checked_add(settled.parts.protocol.into())?;
-        for (address, amount) in
-            [(&settled.developer, settled.parts.developer), (&settled.operator, settled.parts.node)]
-        {
-            let entry = self.payees.entry(address.clone()).or_default();
-            *entry = entry.checked_add(amount.into())?;
+    let allowed = match pending.operators.as_slice() {
+        // Roots of the first release do not say who posted them.
+        [] => {
+            let node = registry::node(deps.as_ref(), node_id)?;
+            [Some(node.operator.as_str()), node.hot_addr.as_deref()].contains(&Some(info.sender.as_str()))
         }
-        Ok(())
+        [(operator, _)] if *operator == info.sender => true,
+        _ => pending.hot.as_ref() == Some(&info.sender),
+    };
+    if !allowed {
+        return Err(CommonError::Unauthorized { role: "the node's operator or hot address" }.into());
     }
+    if commit.denom != pending.denom {
+        return Err(ContractError::WrongCommit { field: "denom", rule: "that of the void root" });
+    }
+    let ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
+    validate_commit(&env, &commit, &ledger)?;
+    let old = roots::load(deps.storage, &env, (node_id, &denom, pending.epoch))?;
+    // What cases hold is still covered; what verdicts took out is not.
+    let covered = pending.covered();
+    let receipts = old.commit.receipts.count.saturating_sub(pending.struck);
+    validate_sums(&commit, covered.fees, covered.data, receipts)?;
+
+    let outcome = Outcome {
+        status: RootStatus::Replaced,
+        attested: pending.attested,
+        reason: Some(void.reason),
+        audit: Uint128::zero(),
+        paid: Uint128::zero(),
+    };
+    OUTCOMES.save(deps.storage, (node_id, &denom, pending.epoch), &outcome)?;
+    pending.origin = pending.origin();
+    REPLACED.save(deps.storage, (node_id, &denom, pending.origin), &commit.epoch)?;
+    let response = Response::new()
+        .add_attribute("action", "replace_epoch")
+        .add_attribute("node_id", node_id.to_string())
+        .add_attribute("void", pending.epoch.to_string())
+        .add_attribute("epoch", commit.epoch.to_string())
+        .add_attribute("hash", HexBinary::from(&commit.hash()).to_hex());
+    // Demands and attestations were about the other blobs.
+    pending.attested = false;
+    pending.holds = 0;
+    pending.struck = 0;
+    let final_at = save(deps, &env, commit, ledger, pending)?;
+    Ok(response.add_attribute("final_at", final_at.to_string()))
+}
+
+/// Stores a root with fresh windows. Coins move when it is the first of its origin.
+fn save(
+    deps: DepsMut,
+    env: &Env,
+    commit: EpochCommit,
+    mut ledger: Ledger,
+    mut pending: Pending,
+) -> ContractResult<u64> {
+    let params = PARAMS.load(deps.storage)?;
+    let after = |windows: u32| {
+        let blocks = params.challenge_blocks.checked_mul(u64::from(windows));
+        blocks.and_then(|blocks| env.block.height.checked_add(blocks)).ok_or(CommonError::AmountTooLarge {})
+    };
+    // Without audit weight a root waits all its windows and stays unattested (L6).
+    pending.final_at = after(params.unattested_windows)?;
+    pending.early_at = after(1)?;
+    pending.audit_bps = params.audit_bps;
+    pending.exposure_bps = params.exposure_bps;
+    pending.epoch = commit.epoch;
+    let (node_id, final_at) = (commit.node_id, pending.final_at);
+    ledger.epoch = commit.epoch;
+    LEDGERS.save(deps.storage, (node_id, &commit.denom), &ledger)?;
+    PENDING.save(deps.storage, node_id, &pending)?;
+    if pending.origin == 0 {
+        money::update(deps.storage, &commit.denom, |counters| {
+            money::shift(&mut counters.escrowed, &mut counters.pending, pending.fees)
+        })?;
+    }
+    roots::save(deps.storage, &Epoch { commit, posted_at: env.block.height, final_at })?;
+    Ok(final_at)
 }
 
 fn validate_batch(settlements: &[Settlement]) -> ContractResult<()> {
@@ -185,6 +177,9 @@ fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> Contract
     let refuse = |field, rule| Err(ContractError::WrongCommit { field, rule });
     if commit.chain_id != env.block.chain_id {
         return refuse("chain_id", "this chain's");
+    }
+    if ledger.closed.is_some() {
+        return Err(ContractError::LedgerClosed { node_id: commit.node_id });
     }
     if commit.contract != env.contract.address.as_str() {
         return refuse("contract", "this contract's address");
@@ -211,15 +206,15 @@ fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> Contract
 }
 
 /// Sum of fees = sum settled; growth of the ledger = the data's part (L2).
-fn validate_sums(commit: &EpochCommit, sums: &Sums) -> ContractResult<()> {
+fn validate_sums(commit: &EpochCommit, fees: Uint128, data: Uint128, receipts: u64) -> ContractResult<()> {
     let refuse = |field, rule| Err(ContractError::WrongCommit { field, rule });
-    if commit.receipts.sum != sums.fees {
+    if commit.receipts.sum != fees {
         return refuse("receipts.sum", "the fees settled");
     }
-    if commit.receipts.count != sums.receipts {
+    if commit.receipts.count != receipts {
         return refuse("receipts.count", "the number of receipts settled");
     }
-    if commit.previous.sum.checked_add(sums.data)? != commit.ledger.sum {
+    if commit.previous.sum.checked_add(data)? != commit.ledger.sum {
         return refuse("ledger.sum", "the previous sum and the data's part");
     }
     Ok(())

@@ -1,19 +1,18 @@
 //! Opening, topping up and ending sessions (S1, S3).
 
-use cosmwasm_std::{Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Uint128};
+use cosmwasm_std::{Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::{pause, payment, CommonError};
+use openledger_types::faults::datanets_hash;
 use openledger_types::formats::SumRoot;
 use openledger_types::msg::escrow::{NodeCap, MAX_NODES};
-use openledger_types::msg::model_registry::QueryMsg as ModelQuery;
-use openledger_types::msg::node_registry::{NodeStatus, QueryMsg as NodeQuery, Role};
+use openledger_types::msg::model_registry::{MAX_DATANETS, MAX_ROYALTIES};
+use openledger_types::msg::node_registry::{NodeStatus, Role};
 use openledger_types::signature::is_compressed_key;
 
 use crate::error::{ContractError, ContractResult};
 use crate::money;
-use crate::registry::{ModelTerms, NodeFacts};
-use crate::state::{
-    NodePin, Purse, Session, SessionLog, LAST_SESSION, LOGS, PARAMS, PINS, PURSES, REGISTRIES, SESSIONS,
-};
+use crate::registry::{self, ModelTerms};
+use crate::state::{NodePin, Purse, Session, SessionLog, LAST_SESSION, LOGS, PARAMS, PINS, PURSES, SESSIONS};
 
 /// What `OpenSession` asks for.
 pub struct Order {
@@ -55,7 +54,11 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
     let model = query_model(deps.as_ref(), &order, &denom)?;
     let mut pins = Vec::with_capacity(order.nodes.len());
     for node in &order.nodes {
-        pins.push(query_node(deps.as_ref(), node.node_id)?);
+        pins.push(query_node(deps.as_ref(), &env, node.node_id, &model)?);
+    }
+    let mut royalties = Vec::with_capacity(model.royalties.len());
+    for royalty in &model.royalties {
+        royalties.push((deps.api.addr_validate(&royalty.recipient)?, royalty.bps));
     }
 
     let session_id = LAST_SESSION.load(deps.storage)?.checked_add(1).ok_or_else(overflow)?;
@@ -76,6 +79,10 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
         expires: env.block.height.checked_add(blocks).ok_or_else(overflow)?,
         grace_blocks: params.grace_blocks,
         in_flight: params.in_flight,
+        royalties,
+        datanets: model.datanets.iter().map(|version| version.datanet_id).collect(),
+        datanets_hash: HexBinary::from(&datanets_hash(&model.datanets)),
+        floor_per_token: model.floor_per_token,
     };
     LAST_SESSION.save(deps.storage, &session_id)?;
     SESSIONS.save(deps.storage, session_id, &session)?;
@@ -92,7 +99,14 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
     PURSES.save(deps.storage, session_id, &purse)?;
     for (node, pin) in order.nodes.iter().zip(&pins) {
         PINS.save(deps.storage, (session_id, node.node_id), pin)?;
-        let log = SessionLog { cap: node.cap, log: SumRoot::empty(), settled_at: env.block.height };
+        let log = SessionLog {
+            cap: node.cap,
+            log: SumRoot::empty(),
+            settled_at: env.block.height,
+            from: 0,
+            before: Uint128::zero(),
+            epoch: 0,
+        };
         LOGS.save(deps.storage, (session_id, node.node_id), &log)?;
     }
     money::update(deps.storage, &denom, |counters| {
@@ -120,7 +134,7 @@ pub fn top_up(
 ) -> ContractResult<Response> {
     let (denom, paid) = payment::one_coin(&info)?;
     pause::assert_running(deps.storage)?;
-    let session = load(deps.as_ref(), session_id)?;
+    let session = load(deps.storage, session_id)?;
     if session.denom != denom {
         return Err(CommonError::WrongFunds { expected: session.denom }.into());
     }
@@ -154,7 +168,7 @@ pub fn request_close(
     session_id: u64,
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
-    let session = load(deps.as_ref(), session_id)?;
+    let session = load(deps.storage, session_id)?;
     if info.sender != session.owner && env.block.height <= session.expires {
         return Err(
             CommonError::Unauthorized { role: "the session's owner, until the session is over," }.into()
@@ -175,7 +189,7 @@ pub fn request_close(
 /// `Refund`. By anyone; the coins go to the owner's balance, once.
 pub fn refund(deps: DepsMut, env: Env, info: MessageInfo, session_id: u64) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
-    let session = load(deps.as_ref(), session_id)?;
+    let session = load(deps.storage, session_id)?;
     let mut purse = PURSES.load(deps.storage, session_id)?;
     if purse.closed {
         return Err(ContractError::SessionClosed {});
@@ -216,8 +230,8 @@ pub fn unspent(purse: &Purse) -> ContractResult<Uint128> {
 }
 
 /// A session's terms, or the typed refusal.
-pub fn load(deps: Deps, session_id: u64) -> ContractResult<Session> {
-    SESSIONS.may_load(deps.storage, session_id)?.ok_or(ContractError::SessionNotFound { session_id })
+pub fn load(storage: &dyn Storage, session_id: u64) -> ContractResult<Session> {
+    SESSIONS.may_load(storage, session_id)?.ok_or(ContractError::SessionNotFound { session_id })
 }
 
 fn overflow() -> ContractError {
@@ -251,9 +265,7 @@ fn validate_caps(nodes: &[NodeCap], deposit: Uint128) -> ContractResult<()> {
 
 /// The model version, checked against what a session needs of it.
 fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTerms> {
-    let registry = REGISTRIES.load(deps.storage)?.model;
-    let question = ModelQuery::Version { model_id: order.model_id, version: order.model_version };
-    let model: ModelTerms = deps.querier.query_wasm_smart(registry, &question)?;
+    let model = registry::model(deps, order.model_id, order.model_version)?;
     let refuse = |reason| Err(ContractError::ModelUnsuitable { reason });
     if model.model_id != order.model_id || model.version != order.model_version {
         return refuse("the registry answered for another one");
@@ -267,6 +279,14 @@ fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTe
     if !model.split.is_whole() {
         return refuse("its split is not 10,000 basis points");
     }
+    if model.datanets.len() > MAX_DATANETS || model.royalties.len() > MAX_ROYALTIES {
+        return refuse("it rests on too many datanets or ancestors");
+    }
+    // L11: with this no settlement can fail on its royalties.
+    let royalties: u32 = model.royalties.iter().map(|royalty| u32::from(royalty.bps)).sum();
+    if royalties > u32::from(model.split.developer) {
+        return refuse("its royalties exceed the developer's part");
+    }
     // With this, the fee that a settlement demands is never below the data's floor (D5).
     if model.price_out < model.floor_per_token {
         return refuse("its price is below the floor of its data");
@@ -274,10 +294,9 @@ fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTe
     Ok(model)
 }
 
-/// A node, checked and pinned.
-fn query_node(deps: Deps, node_id: u64) -> ContractResult<NodePin> {
-    let registry = REGISTRIES.load(deps.storage)?.node;
-    let node: NodeFacts = deps.querier.query_wasm_smart(registry, &NodeQuery::Node { node_id })?;
+/// A node, checked and pinned with the price that it asks for the model.
+fn query_node(deps: Deps, env: &Env, node_id: u64, model: &ModelTerms) -> ContractResult<NodePin> {
+    let node = registry::node(deps, node_id)?;
     let refuse = |reason| Err(ContractError::NodeUnsuitable { node_id, reason });
     if node.node_id != node_id {
         return refuse("the registry answered for another one");
@@ -285,12 +304,24 @@ fn query_node(deps: Deps, node_id: u64) -> ContractResult<NodePin> {
     if node.status != NodeStatus::Bonded {
         return refuse("it is not in service");
     }
+    if node.jailed_until.is_some() {
+        return refuse("it is in jail");
+    }
     if !node.roles.contains(&Role::Inference) {
         return refuse("it does not answer questions");
     }
     if !is_compressed_key(&node.node_key) {
         return refuse("its key is not a compressed secp256k1 key");
     }
+    if node.key_expires.is_some_and(|last| env.block.height > last) {
+        return refuse("its key has expired");
+    }
+    // An offer is never below the model's price, also after the developer raised it.
+    let prices = registry::offer(deps, node_id, model.model_id, model.version)?.map(|offer| {
+        let asked = |own: Option<Uint128>, least: Uint128| own.map_or(least, |own| own.max(least));
+        (asked(offer.price_in, model.price_in), asked(offer.price_out, model.price_out))
+    });
     let hot = node.hot_addr.as_deref().map(|addr| deps.api.addr_validate(addr)).transpose()?;
-    Ok(NodePin { node_key: node.node_key, operator: deps.api.addr_validate(&node.operator)?, hot })
+    let prices = prices.filter(|prices| *prices != (model.price_in, model.price_out));
+    Ok(NodePin { node_key: node.node_key, operator: deps.api.addr_validate(&node.operator)?, hot, prices })
 }

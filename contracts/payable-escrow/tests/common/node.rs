@@ -7,7 +7,7 @@ use cosmwasm_std::{to_json_vec, Addr, HexBinary, Uint128};
 use openledger_merkle::{Frontier, SumNode, Tree, ZERO_HASH};
 use openledger_types::formats::{
     hash32, seed, BlobRef, Decoding, EpochCommit, Outcome, Receipt, ReceiptsBlob, Share, SignedReceipt,
-    SignedVoucher, SumRoot,
+    SignedVoucher, SumRoot, VersionRef,
 };
 use openledger_types::money::answer_fee;
 use openledger_types::msg::escrow::{ExecuteMsg, PendingReceipt, SessionResponse, Settlement};
@@ -57,6 +57,8 @@ pub struct TestNode {
     pub epochs: BTreeMap<String, u64>,
     /// The ledger that waits.
     pub waiting: Option<(String, Book)>,
+    /// What its receipts say that the model rests on.
+    pub datanets: Vec<VersionRef>,
 }
 
 /// An epoch that is ready to be posted.
@@ -67,6 +69,8 @@ pub struct Draft {
     pub book: Book,
     /// Session → receipts settled with it.
     pub settled: BTreeMap<u64, usize>,
+    /// Receipts in the order of the tree.
+    pub receipts: Vec<SignedReceipt>,
 }
 
 impl Draft {
@@ -116,11 +120,12 @@ impl TestNode {
     ) -> Receipt {
         let asked = &voucher.voucher;
         let zero = HexBinary::from(&ZERO_HASH);
+        let own = terms.nodes.iter().find(|node| node.node_id == self.id).unwrap();
         let fee = answer_fee(
             answer.tokens_in,
             answer.tokens_out,
-            terms.price_in.u128(),
-            terms.price_out.u128(),
+            own.price_in.u128(),
+            own.price_out.u128(),
             terms.min_fee.u128(),
         )
         .unwrap();
@@ -143,7 +148,7 @@ impl TestNode {
             answer_len: 0,
             model_id: terms.model_id,
             model_version: terms.model_version,
-            datanets: Vec::new(),
+            datanets: self.datanets.clone(),
             tokens_in: answer.tokens_in,
             tokens_out: answer.tokens_out,
             fee: Uint128::new(fee),
@@ -229,7 +234,8 @@ impl TestNode {
             .collect();
         let previous = self.books.get(denom).cloned().unwrap_or_else(Book::empty);
         let book = previous.next(&groups, owner_of);
-        let receipts: Vec<SignedReceipt> = new.into_iter().flat_map(|(_, receipts)| receipts).collect();
+        let mut receipts: Vec<SignedReceipt> = new.into_iter().flat_map(|(_, receipts)| receipts).collect();
+        receipts.sort_by_cached_key(|signed| signed.receipt.digest());
         let tree = Tree::new(receipts.iter().map(|r| r.receipt.leaf()).collect()).unwrap();
         let commit = EpochCommit {
             chain_id: chain_id.to_string(),
@@ -241,9 +247,9 @@ impl TestNode {
             receipts: SumRoot::new(tree.root(), tree.len()),
             ledger: book.root.clone(),
             leaves_blob: book.blob(),
-            receipts_blob: BlobRef::of(&to_json_vec(&ReceiptsBlob { receipts }).unwrap()),
+            receipts_blob: BlobRef::of(&to_json_vec(&ReceiptsBlob { receipts: receipts.clone() }).unwrap()),
         };
-        Some(Draft { commit, settlements, book, settled })
+        Some(Draft { commit, settlements, book, settled, receipts })
     }
 
     /// The chain took an epoch.

@@ -18,7 +18,7 @@ use openledger_types::msg::model_registry::ModelVersionResponse;
 use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, Role};
 
 use super::node::Draft;
-use super::registry::{self, Set};
+use super::registry::{self, Ask, Set, Told};
 use super::{Answer, Client, Key, TestNode};
 
 /// Denom of model 1.
@@ -35,6 +35,14 @@ pub const MIN_DEPOSIT: u128 = 10_000;
 pub const MIN_FEE: u128 = 100;
 /// Blocks until a root is final.
 pub const FINAL: u64 = 20;
+/// Blocks until an attested root is final.
+pub const WINDOW: u64 = FINAL / 4;
+/// Blocks of an epoch.
+pub const EPOCH: u64 = 10;
+/// Blocks from a void root to its node's end.
+pub const ABANDONED: u64 = 3 * EPOCH;
+/// Bond of every node.
+pub const BOND: u128 = 1_000_000_000;
 /// Blocks of grace.
 pub const GRACE: u64 = 30;
 /// Longest life in blocks.
@@ -55,6 +63,8 @@ pub struct Suite {
     pub escrow: Addr,
     pub models: Addr,
     pub registry: Addr,
+    pub referee: Addr,
+    pub datanet: Addr,
     pub admin: Addr,
     pub owner: Addr,
     pub developer: Addr,
@@ -73,12 +83,20 @@ pub fn params() -> Params {
     Params {
         denoms: vec![denom(ATOM), denom(OPEN)],
         grace_blocks: GRACE,
-        challenge_blocks: FINAL / 4,
+        challenge_blocks: WINDOW,
         unattested_windows: 4,
         max_session_blocks: LIFE,
         in_flight: K,
+        epoch_blocks: EPOCH,
+        abandoned_epochs: 3,
+        audit_bps: 4_000,
+        abandoned_cut_bps: 1_000,
+        exposure_bps: 5_000,
     }
 }
+
+/// Basis points of the protocol's part that pay audits.
+pub const AUDIT_BPS: u16 = 4_000;
 
 /// Asserts that a message was refused for this reason.
 pub fn refused<T: std::fmt::Debug>(result: StdResult<T>, reason: &ContractError) {
@@ -110,15 +128,20 @@ impl Suite {
         });
         let models_code = app.store_code(registry::models());
         let nodes_code = app.store_code(registry::nodes());
+        let referee_code = app.store_code(registry::referee());
+        let datanet_code = app.store_code(registry::datanet());
         let code_id = app.store_code(Box::new(
             ContractWrapper::new(contract::execute, contract::instantiate, contract::query)
-                .with_migrate(contract::migrate),
+                .with_migrate(contract::migrate)
+                .with_reply(contract::reply),
         ));
         let mut setup = |code, label: &str| {
             app.instantiate_contract(code, admin.clone(), &Empty {}, &[], label, None).unwrap()
         };
         let models = setup(models_code, "models");
         let registry = setup(nodes_code, "nodes");
+        let referee = setup(referee_code, "referee");
+        let datanet = setup(datanet_code, "datanet");
         let msg = InstantiateMsg {
             owner: owner.to_string(),
             model_registry: models.to_string(),
@@ -135,6 +158,8 @@ impl Suite {
             escrow,
             models,
             registry,
+            referee,
+            datanet,
             admin,
             owner,
             developer,
@@ -153,11 +178,19 @@ impl Suite {
                 books: BTreeMap::new(),
                 epochs: BTreeMap::new(),
                 waiting: None,
+                datanets: Vec::new(),
             };
             suite.nodes.insert(id, node);
             suite.set_node(suite.node_entry(id));
         }
+        let connect = suite.connect();
+        suite.call(&suite.owner.clone(), &connect).unwrap();
         suite
+    }
+
+    /// The message that names the stand-ins.
+    pub fn connect(&self) -> ExecuteMsg {
+        ExecuteMsg::Connect { datanet: self.datanet.to_string(), referee: self.referee.to_string() }
     }
 
     /// An address by name.
@@ -188,13 +221,19 @@ impl Suite {
             training_root: zero,
             numeric_class: NumericClass::TolerantF32,
             datanets: Vec::new(),
+            training: Vec::new(),
+            parents: Vec::new(),
+            royalty_bps: 0,
+            royalties: Vec::new(),
             denom: denom.to_string(),
             price_in: Uint128::new(3),
             price_out: Uint128::new(7),
+            next_price: None,
             floor_per_token: Uint128::new(5),
             split: Split { protocol: 1_000, developer: 1_500, node: 3_500, data: 4_000 },
             registered_at: 1,
             deprecated: false,
+            stale: false,
         }
     }
 
@@ -207,25 +246,53 @@ impl Suite {
             moniker: "node".into(),
             endpoint: "http://localhost".into(),
             node_key: node.key.public(),
+            key_expires: u64::MAX,
+            jailed_until: None,
+            open_cases: 0,
             hot_addr: Some(node.hot.to_string()),
             age_recipient: "age1".into(),
             roles: vec![Role::Inference],
-            bond: Uint128::new(1),
+            bond: Uint128::new(BOND),
             status: NodeStatus::Bonded,
             unbonds_at: None,
         }
     }
 
+    /// Changes a stand-in.
+    pub fn set(&mut self, contract: &Addr, what: &Set) {
+        self.app.execute_contract(self.admin.clone(), contract.clone(), what, &[]).unwrap();
+    }
+
     /// Changes the model registry.
     pub fn set_model(&mut self, model: ModelVersionResponse) {
-        let (admin, models) = (self.admin.clone(), self.models.clone());
-        self.app.execute_contract(admin, models, &Set::Model(Box::new(model)), &[]).unwrap();
+        self.set(&self.models.clone(), &Set::Model(Box::new(model)));
     }
 
     /// Changes the node registry.
     pub fn set_node(&mut self, node: NodeResponse) {
-        let (admin, registry) = (self.admin.clone(), self.registry.clone());
-        self.app.execute_contract(admin, registry, &Set::Node(Box::new(node)), &[]).unwrap();
+        self.set(&self.registry.clone(), &Set::Node(Box::new(node)));
+    }
+
+    /// Changes the audit weight that counts.
+    pub fn set_weight(&mut self, weight: u128) {
+        self.set(&self.referee.clone(), &Set::Weight(Uint128::new(weight)));
+    }
+
+    /// What the node registry was told.
+    pub fn told(&self) -> Told {
+        self.app.wrap().query_wasm_smart(&self.registry, &Ask::Told {}).unwrap()
+    }
+
+    /// What a datanet's storage was given.
+    pub fn storage_of(&self, datanet_id: u64) -> u128 {
+        let held: Uint128 =
+            self.app.wrap().query_wasm_smart(&self.datanet, &Ask::Storage { datanet_id }).unwrap();
+        held.u128()
+    }
+
+    /// Sends a message as the referee.
+    pub fn judge(&mut self, msg: &ExecuteMsg) -> StdResult<AppResponse> {
+        self.call(&self.referee.clone(), msg)
     }
 
     /// Sends a message to the escrow.
@@ -460,6 +527,7 @@ impl Suite {
             }
             assert_eq!(escrowed, term("escrowed"), "escrowed {}", of.denom);
             let (mut pending, mut ledgers) = (0, 0);
+            // Fees that verdicts returned before finality are settled and not spent.
             for id in self.nodes.keys() {
                 let ledger = self.ledger(*id, &of.denom);
                 let paid = ledger.claimed + ledger.refunded;

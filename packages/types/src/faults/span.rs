@@ -78,7 +78,7 @@ pub(super) fn contribution(receipt: &Receipt, at: &ContributionAt) -> Result<(),
     let root = hash32("datanets.root", &version.root)?;
     let path = hash_path("source.path", &at.path)?;
     let stands = |leaf: Hash| verify_inclusion(&leaf, at.index, version.size, &path, &root);
-    if stands(at.facts.leaf()) || stands(at.facts.leaf_1()) {
+    if stands(at.facts.leaf()) || stands(at.facts.legacy_leaf()) {
         return Ok(());
     }
     Err(FaultError::BadPath(NAME))

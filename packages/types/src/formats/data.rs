@@ -50,6 +50,13 @@ impl Uses {
     }
 }
 
+impl Default for Uses {
+    /// What contributions of the first release allow, which said nothing.
+    fn default() -> Self {
+        Uses::ALL
+    }
+}
+
 /// What the chain knows of a contribution; the facts that a version's root commits.
 #[cw_serde]
 pub struct ContributionFacts {
@@ -78,27 +85,20 @@ pub struct ContributionFacts {
     /// SPDX expression of its licence.
     pub license: String,
     /// What may be done with it.
+    #[serde(default)]
     pub uses: Uses,
 }
 
 impl ContributionFacts {
-    /// Leaf of the version tree.
+    /// Leaf of the version tree as the first release wrote it; such leaves come first in their trees
+    /// and allow every use. See `legacy_leaves` of a datanet.
     ///
-    /// `openledger/contribution/2`: datanet u64, contribution u64, contributor text, height u64,
-    /// tx index u32, content root, content length u64, match root, match length u64, match hash,
-    /// blob root, blob length u64, media text, license text, uses u8.
-    pub fn leaf(&self) -> Hash {
-        leaf_hash(&self.fields("openledger/contribution/2").u8(self.uses.code()).finish())
+    /// `openledger/contribution/1`: the fields of [`Self::leaf`] up to the license.
+    pub fn legacy_leaf(&self) -> Hash {
+        leaf_hash(&self.preimage("openledger/contribution/1").finish())
     }
 
-    /// Leaf in versions that the first release sealed.
-    ///
-    /// `openledger/contribution/1`: the same without uses.
-    pub fn leaf_1(&self) -> Hash {
-        leaf_hash(&self.fields("openledger/contribution/1").finish())
-    }
-
-    fn fields(&self, tag: &str) -> Preimage {
+    fn preimage(&self, tag: &str) -> Preimage {
         Preimage::new(tag)
             .u64(self.datanet_id)
             .u64(self.contribution_id)
@@ -114,6 +114,15 @@ impl ContributionFacts {
             .u64(self.blob.len)
             .text(&self.media)
             .text(&self.license)
+    }
+
+    /// Leaf of the version tree.
+    ///
+    /// `openledger/contribution/2`: datanet u64, contribution u64, contributor text, height u64,
+    /// tx index u32, content root, content length u64, match root, match length u64, match hash,
+    /// blob root, blob length u64, media text, license text, uses u8.
+    pub fn leaf(&self) -> Hash {
+        leaf_hash(&self.preimage("openledger/contribution/2").u8(self.uses.code()).finish())
     }
 }
 
