@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_client::verify_digest;
 use openledger_types::faults::SessionFacts;
-use openledger_types::formats::{
-    hash32, seed, EpochCommit, LedgerBlob, SignedReceipt, SumRoot, VersionRef,
-};
+use openledger_types::formats::{hash32, seed, EpochCommit, LedgerBlob, SignedReceipt, SumRoot, VersionRef};
 use openledger_types::merkle::Frontier;
 use openledger_types::money::answer_fee;
 use openledger_types::msg::datanet::ContributionResponse;
@@ -68,7 +66,8 @@ impl Finding {
 pub fn check(books: &Books) -> Result<(), Finding> {
     for (session, facts) in books.facts {
         let settled = books.logs.get(session).map(Vec::as_slice).unwrap_or_default();
-        log(facts, settled).map_err(|what| Finding::new("E-AUDIT-013", format!("session {session}: {what}")))?;
+        log(facts, settled)
+            .map_err(|what| Finding::new("E-AUDIT-013", format!("session {session}: {what}")))?;
     }
     let mut taken = BTreeSet::new();
     for signed in books.receipts {

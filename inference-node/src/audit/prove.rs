@@ -76,10 +76,8 @@ pub(super) fn proofs(
     previous: &LedgerBlob,
     evidence: &Evidence,
 ) -> Vec<FoundFault> {
-    let read = (
-        serde_json::from_slice::<LedgerBlob>(leaves),
-        serde_json::from_slice::<ReceiptsBlob>(receipts),
-    );
+    let read =
+        (serde_json::from_slice::<LedgerBlob>(leaves), serde_json::from_slice::<ReceiptsBlob>(receipts));
     let (Ok(ledger), Ok(receipts)) = read else { return Vec::new() };
     let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
         is_canonical(signature) && verify_digest(key, digest, signature)

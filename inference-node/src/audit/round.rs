@@ -201,11 +201,7 @@ impl Auditor {
     }
 
     /// Everything that the documents must be.
-    async fn examine(
-        &self,
-        target: &Target<'_>,
-        documents: &Documents,
-    ) -> std::result::Result<(), Obstacle> {
+    async fn examine(&self, target: &Target<'_>, documents: &Documents) -> std::result::Result<(), Obstacle> {
         let epoch = target.epoch;
         let commit = epoch.commit.clone();
         let before = self.before(target).await?;
@@ -299,7 +295,12 @@ impl Auditor {
         let epoch = target.epoch;
         let (node_id, number) = (epoch.commit.node_id, epoch.commit.epoch);
         let what = &finding.what;
-        tracing::error!(code = finding.code, node_id, epoch = number, "the root is wrong, not attested: {what}");
+        tracing::error!(
+            code = finding.code,
+            node_id,
+            epoch = number,
+            "the root is wrong, not attested: {what}"
+        );
         let found = self.proofs(target).await?;
         if found.is_empty() {
             tracing::warn!(code = "E-AUDIT-006", epoch = number, "no proof in one step is at hand");
@@ -350,7 +351,8 @@ impl Auditor {
             }
         }
         let evidence = Evidence { facts: known.facts, logs: known.logs, commitments, versions };
-        blocking(move || Ok(proofs(&commit, &documents.leaves, &documents.receipts, &before, &evidence))).await
+        blocking(move || Ok(proofs(&commit, &documents.leaves, &documents.receipts, &before, &evidence)))
+            .await
     }
 
     /// Demands a chunk of a blob that could not be had for half of the window, if there is a budget: on

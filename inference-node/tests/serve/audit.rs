@@ -346,7 +346,7 @@ async fn rule_f1_a_wrong_root_is_never_attested() {
             ledger.leaves[last].leaf.cumulative += Uint128::one();
             ledger.leaves[last - 1].leaf.cumulative -= Uint128::one();
         }),
-        ("more answers than paid", "E-AUDIT-012", true, |ledger, _| ledger.leaves[2].leaf.uses += 1),
+        ("more answers than paid", "E-AUDIT-012", false, |ledger, _| ledger.leaves[2].leaf.uses += 1),
         ("the leaves out of order", "E-AUDIT-009", true, |ledger, _| ledger.leaves.swap(0, 1)),
         ("the receipts out of order", "E-AUDIT-009", true, |_, receipts| receipts.swap(0, 1)),
         ("a receipt left out", "E-AUDIT-012", true, |_, receipts| drop(receipts.pop())),
@@ -359,7 +359,7 @@ async fn rule_f1_a_wrong_root_is_never_attested() {
             receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
             receipts.sort_by_key(|r| r.receipt.digest());
         }),
-        ("a source that does not exist, signed", "E-AUDIT-011", true, |_, receipts| {
+        ("a source that does not exist, signed", "E-AUDIT-010", true, |_, receipts| {
             receipts[1].receipt.shares[2].contribution_id = 99;
             let digest = receipts[1].receipt.digest();
             receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
