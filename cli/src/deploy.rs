@@ -102,8 +102,38 @@ pub async fn deploy(
         code_ids: code_ids.into_iter().map(|(name, code_id)| (name.to_string(), code_id)).collect(),
         owner,
     };
+    check_connections(chain, &deployment).await?;
     write_json(&ctx.deployment_path(), &deployment)?;
     Ok(deployment)
+}
+
+/// Asks every contract whom it believes.
+async fn check_connections(chain: &Chain, deployment: &Deployment) -> Result<()> {
+    let c = &deployment.contracts;
+    let believed: datanet::ConnectionsResponse =
+        chain.query_smart(&c.datanet, &datanet::QueryMsg::Connections {}).await?;
+    let datanet = believed.model_registry.as_ref() == Some(&c.model_registry)
+        && believed.referee.as_ref() == Some(&c.referee);
+    let believed: node_registry::ConnectionsResponse =
+        chain.query_smart(&c.node_registry, &node_registry::QueryMsg::Connections {}).await?;
+    let nodes = believed.model_registry.as_ref() == Some(&c.model_registry)
+        && believed.escrow.as_ref() == Some(&c.payable_escrow)
+        && believed.referee.as_ref() == Some(&c.referee);
+    let believed: escrow::ConnectionsResponse =
+        chain.query_smart(&c.payable_escrow, &escrow::QueryMsg::Connections {}).await?;
+    let escrow =
+        believed.datanet.as_ref() == Some(&c.datanet) && believed.referee.as_ref() == Some(&c.referee);
+    for (name, connected) in [("datanet", datanet), ("node registry", nodes), ("payable escrow", escrow)] {
+        if !connected {
+            return Err(CliError::new(
+                Class::Refused,
+                "E-CLI-045",
+                format!("the {name} does not believe the other contracts"),
+                "use none of these contracts; deploy with contracts of the same release",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Stores a module and computes its contract's address.

@@ -36,6 +36,9 @@ pub fn instantiate(
         count.save(deps.storage, &0)?;
     }
     TOTALS.save(deps.storage, &Totals::default())?;
+    if let Some(connect) = msg.connect {
+        admin::believe(deps, &connect.model_registry, &connect.referee)?;
+    }
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
 

@@ -32,6 +32,9 @@ pub fn instantiate(
     NODE_COUNT.save(deps.storage, &0)?;
     BONDS.save(deps.storage, &Uint128::zero())?;
     admin::open_counters(deps.storage)?;
+    if let Some(connect) = msg.connect {
+        admin::believe(deps, &connect.model_registry, &connect.escrow, &connect.referee)?;
+    }
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
 

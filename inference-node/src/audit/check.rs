@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_client::verify_digest;
-use openledger_types::formats::{hash32, seed, EpochCommit, LedgerBlob, SignedReceipt, VersionRef};
+use openledger_types::faults::SessionFacts;
+use openledger_types::formats::{hash32, seed, EpochCommit, LedgerBlob, SignedReceipt, SumRoot, VersionRef};
+use openledger_types::merkle::Frontier;
 use openledger_types::money::answer_fee;
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::SessionResponse;
@@ -26,6 +28,10 @@ pub struct Books<'a> {
     pub leaves: &'a LedgerBlob,
     /// Receipts, checked against `commit.receipts`.
     pub receipts: &'a [SignedReceipt],
+    /// What the escrow states of the sessions that the receipts name, as far as they exist.
+    pub facts: &'a BTreeMap<u64, SessionFacts>,
+    /// Receipts of these sessions with the node, from the first on.
+    pub logs: &'a BTreeMap<u64, Vec<SignedReceipt>>,
     /// The sessions that the receipts name, as far as they exist.
     pub sessions: &'a BTreeMap<u64, SessionResponse>,
     /// Datanet versions of the sessions' models, by (model, version).
@@ -55,12 +61,21 @@ impl Finding {
 /// those that the receipts give, to the last unit.
 ///
 /// # Errors
-/// The first thing that is wrong: `E-AUDIT-010` a receipt, `-011` a source, `-012` the ledger.
+/// The first thing that is wrong: `E-AUDIT-010` a receipt, `-011` a source, `-012` the ledger, `-013`
+/// a log.
 pub fn check(books: &Books) -> Result<(), Finding> {
+    for (session, facts) in books.facts {
+        let settled = books.logs.get(session).map(Vec::as_slice).unwrap_or_default();
+        log(facts, settled)
+            .map_err(|what| Finding::new("E-AUDIT-013", format!("session {session}: {what}")))?;
+    }
     let mut taken = BTreeSet::new();
     for signed in books.receipts {
         let (session, sequence) = (signed.receipt.session_id, signed.receipt.sequence);
         receipt(books, signed).map_err(|what| {
+            Finding::new("E-AUDIT-010", format!("answer {sequence} of session {session}: {what}"))
+        })?;
+        logged(books, signed).map_err(|what| {
             Finding::new("E-AUDIT-010", format!("answer {sequence} of session {session}: {what}"))
         })?;
         if !taken.insert((session, sequence)) {
@@ -72,6 +87,35 @@ pub fn check(books: &Books) -> Result<(), Finding> {
         })?;
     }
     ledger(books)
+}
+
+/// A receipt against the log that its session settled: it stands there, under its sequence, and was
+/// settled by the newest settlement and not before.
+fn logged(books: &Books, signed: &SignedReceipt) -> Result<(), String> {
+    let r = &signed.receipt;
+    let facts = books.facts.get(&r.session_id).ok_or("there is no such session")?;
+    let log = books.logs.get(&r.session_id).map(Vec::as_slice).unwrap_or_default();
+    if r.sequence <= facts.settled_from {
+        return Err("it was settled in an earlier epoch".into());
+    }
+    let at = usize::try_from(r.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
+    match log.get(at) {
+        Some(settled) if settled.receipt == *r => Ok(()),
+        _ => Err("it is not the one that the session settled".into()),
+    }
+}
+
+/// A session's log against its root on chain.
+fn log(facts: &SessionFacts, log: &[SignedReceipt]) -> Result<(), String> {
+    let mut frontier = Frontier::new();
+    for signed in log {
+        frontier.push(signed.receipt.leaf()).ok_or("its fees overflow")?;
+    }
+    let root = frontier.root().map(|root| SumRoot::new(root, frontier.size()));
+    match root.as_ref() == Some(&facts.log) {
+        true => Ok(()),
+        false => Err("the node's receipts are not those that the chain settled".into()),
+    }
 }
 
 /// A receipt against the terms that its session pins.

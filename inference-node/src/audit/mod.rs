@@ -9,6 +9,7 @@
 //!   a chain.
 
 mod check;
+mod prove;
 mod respond;
 mod round;
 mod view;

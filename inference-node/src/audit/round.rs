@@ -9,16 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use openledger_types::formats::{BlobRef, LedgerBlob, SignedReceipt};
+use openledger_types::faults::find::FoundFault;
+use openledger_types::faults::SessionFacts;
+use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus};
 use openledger_types::msg::node_registry::NodeResponse;
 use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
 
 use super::check::{check, Books, Finding};
+use super::prove::{proofs, Evidence, Sealed};
 use super::respond::open_demands;
 use super::view::RefereeView;
-use crate::corpus::HttpBlobs;
+use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
 use crate::journal::{AuditRow, AuditState};
 use crate::ledger::{parse_ledger, parse_receipts};
@@ -26,6 +29,8 @@ use crate::serve::{blocking, lock, root_of, Node, Posting};
 
 /// Questions to the chain under way at once.
 const PARALLEL: usize = 8;
+/// Most proofs that are filed against one root; the first that is taken voids it.
+const MAX_PROOFS: usize = 8;
 /// Blocks between two lines in the log about one root.
 const SAY_EVERY: u64 = 50;
 
@@ -123,7 +128,11 @@ impl Auditor {
                     self.say(&epoch, height, "E-AUDIT-002", &fault.what);
                     self.demand(&epoch, blob, height).await?;
                 }
-                Err(Obstacle::Wrong(finding)) => self.convict(&epoch, finding).await?,
+                Err(Obstacle::Wrong(finding)) => {
+                    if let Err(fault) = self.convict(&Target { node, epoch: &epoch }, finding).await {
+                        self.say(&epoch, height, fault.code, &fault.what);
+                    }
+                }
             }
         }
         self.follow(height).await?;
@@ -139,7 +148,7 @@ impl Auditor {
             AuditState::Checked => {}
             AuditState::Watched => {
                 let documents = self.fetch(target).await?;
-                self.examine(epoch, &documents).await?;
+                self.examine(target, &documents).await?;
                 for bytes in [documents.leaves, documents.receipts] {
                     self.node.keep(bytes).await?;
                 }
@@ -192,13 +201,10 @@ impl Auditor {
     }
 
     /// Everything that the documents must be.
-    async fn examine(
-        &self,
-        epoch: &EpochResponse,
-        documents: &Documents,
-    ) -> std::result::Result<(), Obstacle> {
+    async fn examine(&self, target: &Target<'_>, documents: &Documents) -> std::result::Result<(), Obstacle> {
+        let epoch = target.epoch;
         let commit = epoch.commit.clone();
-        let before = self.before(epoch).await?;
+        let before = self.before(target).await?;
         let (leaves, receipts) = (documents.leaves.clone(), documents.receipts.clone());
         let parsed = blocking(move || {
             let leaves = parse_ledger(&leaves, &commit.leaves_blob, &commit.ledger)?;
@@ -209,7 +215,7 @@ impl Auditor {
         // The bytes are those that the node committed to: what cannot be read is the node's doing.
         let (leaves, receipts) =
             parsed.map_err(|fault| Obstacle::Wrong(Finding { code: "E-AUDIT-009", what: fault.what }))?;
-        let known = self.known(&receipts).await?;
+        let known = self.known(target, &receipts).await?;
         let (commit, posted_at) = (epoch.commit.clone(), epoch.posted_at);
         // The ledger grows by exactly the data part: the escrow saw to it when the root was posted.
         let data = commit.ledger.sum.u128().saturating_sub(commit.previous.sum.u128());
@@ -221,6 +227,8 @@ impl Auditor {
                 before: &before,
                 leaves: &leaves,
                 receipts: &receipts,
+                facts: &known.facts,
+                logs: &known.logs,
                 sessions: &known.sessions,
                 datanets: &known.datanets,
                 sources: &known.sources,
@@ -232,28 +240,25 @@ impl Auditor {
     }
 
     /// The leaves of the ledger that the root grew from.
-    async fn before(&self, epoch: &EpochResponse) -> std::result::Result<LedgerBlob, Obstacle> {
-        let commit = &epoch.commit;
+    async fn before(&self, target: &Target<'_>) -> Result<LedgerBlob> {
+        let commit = &target.epoch.commit;
         let ledger = self.referee.ledger_of(commit.node_id, &commit.denom).await?;
         let Some(blob) = ledger.leaves_blob else { return Ok(LedgerBlob { leaves: Vec::new() }) };
         if ledger.ledger != commit.previous {
             let what = "the root was replaced while it was looked at";
-            return Err(
-                Fault::unavailable("E-AUDIT-001", what, "It is looked at again in the next round.").into()
-            );
+            return Err(Fault::unavailable("E-AUDIT-001", what, "It is looked at again in the next round."));
         }
-        let nodes = self.referee.nodes().await?;
-        let node = nodes.iter().find(|n| n.node_id == commit.node_id);
-        let node = node.ok_or_else(|| Fault::unavailable("E-AUDIT-001", "the node is gone", "Wait."))?;
         // Of a final root: it cannot be demanded any more, and without it the new one cannot be judged.
-        let bytes = self.blob(node, &blob).await?;
+        let bytes = self.blob(target.node, &blob).await?;
         let root = ledger.ledger;
-        Ok(blocking(move || parse_ledger(&bytes, &blob, &root)).await?)
+        blocking(move || parse_ledger(&bytes, &blob, &root)).await
     }
 
     /// What the chain knows of everything that the receipts name.
-    async fn known(&self, receipts: &[SignedReceipt]) -> Result<Known> {
+    async fn known(&self, target: &Target<'_>, receipts: &[SignedReceipt]) -> Result<Known> {
         let chain = &self.node.chain;
+        let node_id = target.epoch.commit.node_id;
+        let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
         let sessions: BTreeSet<u64> = receipts.iter().map(|r| r.receipt.session_id).collect();
         let models: BTreeSet<(u64, u32)> =
             receipts.iter().map(|r| (r.receipt.model_id, r.receipt.model_version)).collect();
@@ -262,8 +267,12 @@ impl Auditor {
         let mut known =
             Known { withdrawal_grace: self.referee.withdrawal_grace().await?, ..Known::default() };
         for id in sessions {
-            if let Some(session) = chain.session(id).await? {
-                known.sessions.insert(id, session);
+            let Some(session) = chain.session(id).await? else { continue };
+            known.sessions.insert(id, session);
+            if let Some(facts) = self.referee.facts(id, node_id).await? {
+                let log = source.receipts(id, facts.log.count).await?;
+                known.facts.insert(id, facts);
+                known.logs.insert(id, log);
             }
         }
         for (model_id, version) in models {
@@ -280,16 +289,70 @@ impl Auditor {
         Ok(known)
     }
 
-    /// Notes that a root is wrong; it is never attested.
-    async fn convict(&self, epoch: &EpochResponse, finding: Finding) -> Result<()> {
+    /// Says and proves that a root is wrong; it is never attested. A proof that was filed before is
+    /// refused, which changes nothing.
+    async fn convict(&self, target: &Target<'_>, finding: Finding) -> Result<()> {
+        let epoch = target.epoch;
+        let (node_id, number) = (epoch.commit.node_id, epoch.commit.epoch);
+        let what = &finding.what;
         tracing::error!(
             code = finding.code,
-            node = epoch.commit.node_id,
-            epoch = epoch.commit.epoch,
-            "the root is wrong and is not attested: {}",
-            finding.what
+            node_id,
+            epoch = number,
+            "the root is wrong, not attested: {what}"
         );
+        let found = self.proofs(target).await?;
+        if found.is_empty() {
+            tracing::warn!(code = "E-AUDIT-006", epoch = number, "no proof in one step is at hand");
+        }
+        for FoundFault { stated, fault } in found.into_iter().take(MAX_PROOFS) {
+            let name = fault.name();
+            match self.referee.tell(&ExecuteMsg::ProveFault { stated, fault }, None).await? {
+                Posting::Done { tx } => {
+                    tracing::error!(node_id, epoch = number, name, tx, "fault proved");
+                    // The root is void by it; what else is wrong falls with it.
+                    break;
+                }
+                Posting::Refused { reason } => {
+                    tracing::warn!(code = "E-AUDIT-007", name, reason, "proof refused");
+                }
+                // Written as faulty only once the chain has said yes or no.
+                Posting::Open { reason } => {
+                    let advice = "The proof is filed again in the next round.";
+                    return Err(Fault::unavailable("E-AUDIT-007", reason, advice));
+                }
+            }
+        }
         self.set(epoch, AuditState::Faulty { code: finding.code.into(), what: finding.what }).await
+    }
+
+    /// The proofs of what is wrong with a root.
+    async fn proofs(&self, target: &Target<'_>) -> Result<Vec<FoundFault>> {
+        let Ok(documents) = self.fetch(target).await else { return Ok(Vec::new()) };
+        let read: Option<ReceiptsBlob> = serde_json::from_slice(&documents.receipts).ok();
+        let receipts = read.map(|blob| blob.receipts).unwrap_or_default();
+        let before = self.before(target).await?;
+        let known = self.known(target, &receipts).await?;
+        let commit = target.epoch.commit.clone();
+        let mut commitments = BTreeMap::new();
+        for number in known.facts.values().map(|facts| facts.settled_epoch).collect::<BTreeSet<u64>>() {
+            if let Some(other) = self.referee.epoch_of(commit.node_id, &commit.denom, number).await? {
+                commitments.insert(number, other.commit);
+            }
+        }
+        let mut versions: Vec<Sealed> = Vec::new();
+        for version in receipts.iter().flat_map(|r| &r.receipt.datanets) {
+            if versions.iter().any(|sealed| sealed.version == *version) {
+                continue;
+            }
+            // A version that the chain does not know proves nothing.
+            if let Ok(leaves) = corpus::leaves(self.node.chain.as_ref(), version).await {
+                versions.push(Sealed::new(version.clone(), leaves));
+            }
+        }
+        let evidence = Evidence { facts: known.facts, logs: known.logs, commitments, versions };
+        blocking(move || Ok(proofs(&commit, &documents.leaves, &documents.receipts, &before, &evidence)))
+            .await
     }
 
     /// Demands a chunk of a blob that could not be had for half of the window, if there is a budget: on
@@ -442,6 +505,8 @@ impl Auditor {
 /// What the chain knows of an epoch's receipts.
 #[derive(Default)]
 struct Known {
+    facts: BTreeMap<u64, SessionFacts>,
+    logs: BTreeMap<u64, Vec<SignedReceipt>>,
     sessions: BTreeMap<u64, openledger_types::msg::escrow::SessionResponse>,
     datanets: BTreeMap<(u64, u32), Vec<openledger_types::formats::VersionRef>>,
     sources: BTreeMap<u64, ContributionResponse>,

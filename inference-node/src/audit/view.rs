@@ -1,6 +1,7 @@
 //! The contracts as auditors see them.
 
 use openledger_client::Coin;
+use openledger_types::faults::SessionFacts;
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse};
 use openledger_types::msg::node_registry::NodeResponse;
 use openledger_types::msg::referee::{AttestationResponse, DemandResponse, ExecuteMsg, Params};
@@ -19,6 +20,8 @@ pub trait RefereeView: Send + Sync {
     fn ledger_of<'a>(&'a self, node_id: u64, denom: &'a str) -> Answer<'a, LedgerResponse>;
     /// One epoch of a node.
     fn epoch_of<'a>(&'a self, node_id: u64, denom: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>>;
+    /// What the escrow states of a session and a node.
+    fn facts(&self, session_id: u64, node_id: u64) -> Answer<'_, Option<SessionFacts>>;
     /// Blocks after which a withdrawn contribution may not be cited.
     fn withdrawal_grace(&self) -> Answer<'_, u64>;
     /// Windows, bonds and cuts of the referee.
@@ -49,6 +52,10 @@ impl RefereeView for ClientChain {
 
     fn epoch_of<'a>(&'a self, node_id: u64, denom: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
         Box::pin(async move { optional(self.reader().epoch(node_id, denom, epoch).await) })
+    }
+
+    fn facts(&self, session_id: u64, node_id: u64) -> Answer<'_, Option<SessionFacts>> {
+        Box::pin(async move { optional(self.reader().facts(session_id, node_id).await) })
     }
 
     fn withdrawal_grace(&self) -> Answer<'_, u64> {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use openledger_types::formats::BlobRef;
+use openledger_types::api::SessionState;
+use openledger_types::formats::{BlobRef, SignedReceipt};
 use reqwest::StatusCode;
 use tokio::sync::Semaphore;
 
@@ -92,6 +93,33 @@ impl HttpBlobs {
         Ok(bytes)
     }
 
+    /// The receipts that the node signed for a session, from the first up to `count`; fewer when it gives
+    /// fewer. Nothing of them is checked.
+    ///
+    /// # Errors
+    /// `E-CORPUS-010` unreachable, `-012` refused, `-016` not readable.
+    pub async fn receipts(&self, session_id: u64, count: u64) -> Result<Vec<SignedReceipt>> {
+        let mut receipts: Vec<SignedReceipt> = Vec::new();
+        while (receipts.len() as u64) < count {
+            let from = receipts.len() as u64 + 1;
+            let url = format!("{}/v1/sessions/{session_id}?from={from}", self.base_url);
+            let bytes = self.repeat(|| self.fetch(&url, MAX_BLOB)).await?;
+            let state: SessionState = serde_json::from_slice(&bytes).map_err(|e| {
+                Fault::unavailable(
+                    "E-CORPUS-016",
+                    format!("{url} gives no session: {e}"),
+                    "Use a node of this release.",
+                )
+            })?;
+            if state.receipts.is_empty() {
+                break;
+            }
+            receipts.extend(state.receipts);
+        }
+        receipts.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(receipts)
+    }
+
     /// Uploads a blob; `reference` says what on chain names it: `contribution:ID` or
     /// `model:ID:VERSION`. Uploading what is there already changes nothing.
     ///
@@ -121,7 +149,7 @@ impl HttpBlobs {
         if !status.is_success() {
             return Err(refused("E-CORPUS-012", status, format!("{url} answers {status}")));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(len.min(1 << 20)).unwrap_or(0));
         let mut stream = response.bytes_stream();
         loop {
             let next = tokio::time::timeout(IDLE, stream.next());

@@ -12,8 +12,9 @@ use openledger_node::ledger::{
 };
 use openledger_node::serve::{Node, Posting, SigningKeys};
 use openledger_store::RedbStore;
+use openledger_types::faults::{datanets_hash, Court, SessionFacts};
 use openledger_types::formats::*;
-use openledger_types::merkle::{leaf_hash, verify_inclusion, BLOB_CHUNK};
+use openledger_types::merkle::{leaf_hash, verify_inclusion, Hash, BLOB_CHUNK};
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse, RootStatus};
 use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, Role};
 use openledger_types::msg::referee::{
@@ -124,6 +125,13 @@ impl FakeReferee {
                 Ok(())
             }
             ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
+            ExecuteMsg::ProveFault { stated, fault } => {
+                let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
+                    openledger_client::verify_digest(key, digest, signature)
+                };
+                let court = Court { chain_id: CHAIN, escrow: ESCROW, verify: &verify };
+                fault.judge(&court, stated).map(|_| ()).map_err(|e| e.to_string())
+            }
             other => Err(format!("not expected: {other:?}")),
         }
     }
@@ -149,6 +157,31 @@ impl RefereeView for FakeReferee {
     }
     fn epoch_of<'a>(&'a self, _: u64, _: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
         Box::pin(async move { Ok(self.chain.state().epochs.get(&epoch).cloned()) })
+    }
+    fn facts(&self, session_id: u64, node_id: u64) -> Answer<'_, Option<SessionFacts>> {
+        Box::pin(async move {
+            let state = self.chain.state();
+            let Some(session) = state.sessions.get(&session_id) else { return Ok(None) };
+            let node = &session.nodes[0];
+            Ok(Some(SessionFacts {
+                session_id,
+                node_id,
+                node_key: node.node_key.clone(),
+                denom: DENOM.into(),
+                model_id: session.model_id,
+                model_version: session.model_version,
+                datanets_hash: HexBinary::from(&datanets_hash(&model_info().datanets)),
+                price_in: node.price_in,
+                price_out: node.price_out,
+                min_fee: session.min_fee,
+                floor_per_token: 0u128.into(),
+                data_bps: session.split.data,
+                opened_at: session.opened_at,
+                log: node.log.clone(),
+                settled_from: 0,
+                settled_epoch: 1,
+            }))
+        })
     }
     fn withdrawal_grace(&self) -> Answer<'_, u64> {
         Box::pin(async { Ok(10) })
@@ -305,34 +338,35 @@ async fn forge(world: &World, forgery: fn(&mut LedgerBlob, &mut Vec<SignedReceip
 #[tokio::test]
 async fn rule_f1_a_wrong_root_is_never_attested() {
     type Forgery = fn(&mut LedgerBlob, &mut Vec<SignedReceipt>);
-    let cases: Vec<(&str, &str, Forgery)> = vec![
-        ("honest", "", |_, _| {}),
-        ("a unit moved from one contributor to another", "E-AUDIT-012", |ledger, _| {
+    // What, as which finding, whether proved in one step, how.
+    let cases: Vec<(&str, &str, bool, Forgery)> = vec![
+        ("honest", "", false, |_, _| {}),
+        ("a unit moved from one contributor to another", "E-AUDIT-012", true, |ledger, _| {
             let last = ledger.leaves.len() - 1;
             ledger.leaves[last].leaf.cumulative += Uint128::one();
             ledger.leaves[last - 1].leaf.cumulative -= Uint128::one();
         }),
-        ("more answers than paid", "E-AUDIT-012", |ledger, _| ledger.leaves[2].leaf.uses += 1),
-        ("the leaves out of order", "E-AUDIT-009", |ledger, _| ledger.leaves.swap(0, 1)),
-        ("the receipts out of order", "E-AUDIT-009", |_, receipts| receipts.swap(0, 1)),
-        ("a receipt left out", "E-AUDIT-012", |_, receipts| drop(receipts.pop())),
-        ("a receipt of nobody", "E-AUDIT-010", |_, receipts| {
+        ("more answers than paid", "E-AUDIT-012", false, |ledger, _| ledger.leaves[2].leaf.uses += 1),
+        ("the leaves out of order", "E-AUDIT-009", true, |ledger, _| ledger.leaves.swap(0, 1)),
+        ("the receipts out of order", "E-AUDIT-009", true, |_, receipts| receipts.swap(0, 1)),
+        ("a receipt left out", "E-AUDIT-012", true, |_, receipts| drop(receipts.pop())),
+        ("a receipt of nobody", "E-AUDIT-010", false, |_, receipts| {
             receipts[0].signature = HexBinary::from([1u8; 64].as_slice());
         }),
-        ("another fee, signed", "E-AUDIT-010", |_, receipts| {
+        ("another fee, signed", "E-AUDIT-010", true, |_, receipts| {
             receipts[1].receipt.fee += Uint128::one();
             let digest = receipts[1].receipt.digest();
             receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
             receipts.sort_by_key(|r| r.receipt.digest());
         }),
-        ("a source that does not exist, signed", "E-AUDIT-011", |_, receipts| {
+        ("a source that does not exist, signed", "E-AUDIT-010", true, |_, receipts| {
             receipts[1].receipt.shares[2].contribution_id = 99;
             let digest = receipts[1].receipt.digest();
             receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
             receipts.sort_by_key(|r| r.receipt.digest());
         }),
     ];
-    for (name, code, forgery) in cases {
+    for (name, code, proved, forgery) in cases {
         let home = tempfile::tempdir().unwrap();
         let chain = new_chain();
         let world = posted(home.path(), &chain).await;
@@ -350,6 +384,8 @@ async fn rule_f1_a_wrong_root_is_never_attested() {
             AuditState::Faulty { code: found, what } => assert_eq!(found, code, "{name}: {what}"),
             other => assert!(code.is_empty(), "{name}: {other:?}"),
         }
+        let told = referee.told(|msg| matches!(msg, ExecuteMsg::ProveFault { .. }));
+        assert_eq!(told > 0, proved, "{name}");
     }
 }
 

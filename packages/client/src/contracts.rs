@@ -394,6 +394,15 @@ impl Reader {
         Ok(pending.epoch)
     }
 
+    /// What the escrow states of a session and one of its nodes, for proofs of faults.
+    pub async fn facts(
+        &self,
+        session_id: u64,
+        node_id: u64,
+    ) -> Result<openledger_types::faults::SessionFacts> {
+        self.ask_escrow(escrow::QueryMsg::Facts { session_id, node_id }).await
+    }
+
     /// Answer uses of a contribution that final ledgers proved.
     pub async fn usage(&self, contribution_id: u64) -> Result<escrow::UsageResponse> {
         self.ask_escrow(escrow::QueryMsg::Usage { contribution_id, contributor: None }).await

@@ -61,15 +61,25 @@ pub fn connect(
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     ownership::assert_owner(deps.storage, &info.sender)?;
-    let connections = Connections {
-        model_registry: deps.api.addr_validate(&model_registry)?,
-        referee: deps.api.addr_validate(&referee)?,
-    };
-    CONNECTIONS.save(deps.storage, &connections)?;
+    let connections = believe(deps, &model_registry, &referee)?;
     Ok(Response::new()
         .add_attribute("action", "connect")
         .add_attribute("model_registry", connections.model_registry)
         .add_attribute("referee", connections.referee))
+}
+
+/// Writes down which contracts are believed; also at instantiation.
+pub(crate) fn believe(
+    deps: DepsMut,
+    model_registry: &str,
+    referee: &str,
+) -> Result<Connections, ContractError> {
+    let connections = Connections {
+        model_registry: deps.api.addr_validate(model_registry)?,
+        referee: deps.api.addr_validate(referee)?,
+    };
+    CONNECTIONS.save(deps.storage, &connections)?;
+    Ok(connections)
 }
 
 /// Refuses every sender but the referee.

@@ -77,17 +77,28 @@ pub fn connect(
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     ownership::assert_owner(deps.storage, &info.sender)?;
+    let connections = believe(deps, model_registry, escrow, referee)?;
+    Ok(Response::new()
+        .add_attribute("action", "connect")
+        .add_attribute("model_registry", connections.model_registry)
+        .add_attribute("escrow", connections.escrow)
+        .add_attribute("referee", connections.referee))
+}
+
+/// Writes down which contracts are believed; also at instantiation.
+pub(crate) fn believe(
+    deps: DepsMut,
+    model_registry: &str,
+    escrow: &str,
+    referee: &str,
+) -> Result<Connections, ContractError> {
     let connections = Connections {
         model_registry: deps.api.addr_validate(model_registry)?,
         escrow: deps.api.addr_validate(escrow)?,
         referee: deps.api.addr_validate(referee)?,
     };
     CONNECTIONS.save(deps.storage, &connections)?;
-    Ok(Response::new()
-        .add_attribute("action", "connect")
-        .add_attribute("model_registry", connections.model_registry)
-        .add_attribute("escrow", connections.escrow)
-        .add_attribute("referee", connections.referee))
+    Ok(connections)
 }
 
 /// Stops or allows registrations.
