@@ -153,7 +153,11 @@ impl World {
                 )
                 .with_migrate(openledger_node_registry::contract::migrate),
             ),
-            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry, connect: None },
+            &node_registry::InstantiateMsg {
+                owner: owner.clone(),
+                params: profile.node_registry,
+                connect: None,
+            },
         );
         self.escrow = self.instantiate(
             "payable-escrow",
