@@ -57,11 +57,11 @@ mod world;
 pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
-pub use openledger_types::profile::Profile;
 pub use keys::{age_recipient, Key};
 pub use models::{new_version, ModelRef};
 pub use node_model::{Answer, NodeModel, Posting};
 pub use nodes::register_msg;
+pub use openledger_types::profile::Profile;
 pub use refused::Refused;
 pub use world::{attribute, attributes, World, WorldBuilder};
 

@@ -1,9 +1,13 @@
 //! The model registry in few words.
 
 use cosmwasm_std::{Addr, HexBinary, Uint128};
-use openledger_types::formats::{manifest_hash, training_leaf, training_root, BlobRef, NumericClass, SumRoot};
+use openledger_types::formats::{
+    manifest_hash, training_leaf, training_root, BlobRef, NumericClass, SumRoot,
+};
 use openledger_types::money::Split;
-use openledger_types::msg::model_registry::{ExecuteMsg, ModelVersionResponse, NewVersion, QueryMsg, TrainedOn};
+use openledger_types::msg::model_registry::{
+    ExecuteMsg, ModelVersionResponse, NewVersion, QueryMsg, TrainedOn,
+};
 
 use crate::datanets::number;
 use crate::world::attribute;

@@ -10,12 +10,8 @@ use crate::{age_recipient, Key, Result, World};
 
 /// The registration of an inference node with this name and key.
 pub fn register_msg(world: &World, operator: &Addr, name: &str, key: &Key) -> ExecuteMsg {
-    let proof = node_key_digest(
-        &world.chain_id(),
-        world.node_registry.as_str(),
-        operator.as_str(),
-        &key.public(),
-    );
+    let proof =
+        node_key_digest(&world.chain_id(), world.node_registry.as_str(), operator.as_str(), &key.public());
     ExecuteMsg::Register {
         moniker: name.into(),
         endpoint: "http://127.0.0.1:8080".into(),

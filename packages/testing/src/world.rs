@@ -158,6 +158,7 @@ impl World {
                     openledger_payable_escrow::contract::instantiate,
                     openledger_payable_escrow::contract::query,
                 )
+                .with_reply(openledger_payable_escrow::contract::reply)
                 .with_migrate(openledger_payable_escrow::contract::migrate),
             ),
             &escrow::InstantiateMsg {
@@ -195,7 +196,8 @@ impl World {
         let (escrow, referee) = (self.escrow.to_string(), self.referee.to_string());
         let to_datanet =
             datanet::ExecuteMsg::Connect { model_registry: model_registry.clone(), referee: referee.clone() };
-        let to_nodes = node_registry::ExecuteMsg::Connect { model_registry, escrow, referee: referee.clone() };
+        let to_nodes =
+            node_registry::ExecuteMsg::Connect { model_registry, escrow, referee: referee.clone() };
         let to_escrow = escrow::ExecuteMsg::Connect { datanet, referee };
         let done = [
             self.execute(&owner, &self.datanet.clone(), &to_datanet, &[]),
