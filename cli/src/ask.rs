@@ -8,7 +8,8 @@ use cosmwasm_std::{Binary, HexBinary};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use openledger_node::request::{model_name, Endpoint};
 use openledger_types::api::{
-    AnswerBundle, PaymentOption, PaymentRequired, PaymentSignature, HEADER_REQUIRED, HEADER_SIGNATURE,
+    AnswerBundle, PaymentOption, PaymentRequired, PaymentSignature, HEADER_REQUIRED, HEADER_SESSION,
+    HEADER_SIGNATURE,
 };
 use openledger_types::formats::request_hash;
 use rand::RngCore;
@@ -77,9 +78,13 @@ pub async fn ask(ctx: &Context, args: AskArgs, on_text: &mut dyn FnMut(&str)) ->
     let body = serde_json::to_vec(&body).map_err(|e| CliError::usage(e.to_string()))?;
     let endpoint = Endpoint::Completions.path();
     let offer = offer(ctx, &state, endpoint, &body).await?;
-    // The node's word on its price is compared with what the chain pinned.
-    if offer.price_in != session.price_in
-        || offer.price_out != session.price_out
+    let pinned = session.nodes.iter().find(|n| n.node_id == state.node_id);
+    let pinned = pinned.ok_or_else(|| {
+        CliError::usage(format!("node {} is not in session {}", state.node_id, state.session_id))
+    })?;
+    // The node's word on its price is compared with what the chain pinned for it.
+    if offer.price_in != pinned.price_in
+        || offer.price_out != pinned.price_out
         || offer.min_fee > session.min_fee
     {
         return Err(CliError::new(
@@ -217,6 +222,7 @@ async fn offer(ctx: &Context, state: &State, endpoint: &str, body: &[u8]) -> Res
         .http
         .post(&url)
         .header("content-type", "application/json")
+        .header(HEADER_SESSION, state.session_id)
         .body(body.to_vec())
         .send()
         .await

@@ -75,8 +75,8 @@ impl Pins {
             model_id: session.model_id,
             model_version: session.model_version,
             datanets: version.datanets.clone(),
-            price_in: session.price_in.u128(),
-            price_out: session.price_out.u128(),
+            price_in: node.price_in.u128(),
+            price_out: node.price_out.u128(),
             min_fee: session.min_fee.u128(),
         }
     }

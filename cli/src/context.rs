@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, CliError, Result};
 
+/// Denom of fees and bonds.
+pub const DENOM: &str = "uopen";
+
 /// A deployment: what `openledger deploy` writes and every command reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Deployment {

@@ -13,7 +13,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::{Coin, Signer};
 use openledger_ingest::{Deduplicator, Media, Options, Report, Run};
 use openledger_merkle::{Hash, Tree};
-use openledger_types::formats::{commit_leaf, BlobRef};
+use openledger_types::formats::{commit_leaf, BlobRef, Uses};
 use openledger_types::msg::datanet::{ExecuteMsg, RevealItem, MAX_COMMIT};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct Document {
     pub bytes: Vec<u8>,
     /// SPDX expression; the datanet's when absent.
     pub license: Option<String>,
+    /// What may be done with it; what the datanet says when absent.
+    pub uses: Option<Uses>,
 }
 
 /// What came of a run.
@@ -53,6 +55,8 @@ pub struct Contributed {
     pub on_chain: Vec<(String, u64)>,
     /// Transactions.
     pub txs: Vec<String>,
+    /// Commits, each with the height from which `ReleaseBonds` returns its bonds.
+    pub bonds: Vec<(u64, Option<u64>)>,
 }
 
 /// One document of a batch, as it is kept.
@@ -69,6 +73,10 @@ struct Item {
     blob: BlobRef,
     media: String,
     license: Option<String>,
+    #[serde(default)]
+    uses: Option<Uses>,
+    #[serde(default)]
+    near_duplicate_of: Option<u64>,
     contribution_id: Option<u64>,
     uploaded: bool,
 }
@@ -135,6 +143,8 @@ pub async fn contribute(
             blob: blob.reference(),
             media: cleaned.media.content_type().to_string(),
             license: document.license,
+            uses: document.uses,
+            near_duplicate_of: None,
             contribution_id: None,
             uploaded: false,
         };
@@ -245,6 +255,7 @@ async fn finish(
     };
     reveal(ctx, signer, reader, &contract, commit_id, &tree, &mut batch, &file, done).await?;
     upload(ctx, node, dir, &mut batch, &file).await?;
+    done.bonds.push((commit_id, reader.commit(commit_id).await?.bonds_from));
     done.contributions.extend(batch.items.iter().filter_map(|item| item.contribution_id));
     done.bytes += batch.items.iter().map(|item| item.content_len).sum::<u64>();
     let kept = folder(ctx).join("done");
@@ -373,6 +384,8 @@ fn reveal_item(item: &Item, index: usize, tree: &Tree<Hash>) -> RevealItem {
         blob: item.blob.clone(),
         media: item.media.clone(),
         license: item.license.clone(),
+        uses: item.uses,
+        near_duplicate_of: item.near_duplicate_of,
         title: item.name.clone(),
     }
 }
@@ -422,6 +435,8 @@ pub struct Inputs {
     pub text_field: String,
     /// SPDX expression of all documents.
     pub license: Option<String>,
+    /// What may be done with all of them; what the datanet says when absent.
+    pub uses: Option<Uses>,
 }
 
 impl Inputs {
@@ -460,7 +475,7 @@ impl Inputs {
             let mut bytes = Vec::new();
             // One byte more than is taken, so that a file that is too large is refused as such.
             std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-            return Ok(vec![Document { name, bytes, license: self.license.clone() }]);
+            return Ok(vec![Document { name, bytes, license: self.license.clone(), uses: self.uses }]);
         }
         let file = std::fs::File::open(path)?;
         let reader: Box<dyn Read> = match name.ends_with(".gz") {
@@ -475,6 +490,7 @@ impl Inputs {
                     name: format!("{name}:{}", number + 1),
                     bytes: text.as_bytes().to_vec(),
                     license: self.license.clone(),
+                    uses: self.uses,
                 });
             }
         }
@@ -508,6 +524,7 @@ mod tests {
             paths: vec![dir.path().into(), dir.path().join("missing")],
             text_field: "text".into(),
             license: None,
+            uses: None,
         };
         let mut skipped = Vec::new();
         let got: Vec<_> = inputs.documents(&mut skipped).map(|d| d.bytes).collect();

@@ -1,15 +1,21 @@
 //! Datanets: make, seal, show.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use age::secrecy::ExposeSecret;
 use cosmwasm_std::Uint128;
+use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_store::DatanetKey;
-use openledger_types::msg::datanet::{DatanetResponse, ExecuteMsg, VersionResponse, Visibility};
+use openledger_types::formats::Uses;
+use openledger_types::msg::datanet::{
+    ContributionStatus, DatanetResponse, ExecuteMsg, Policy, VersionResponse, Visibility,
+};
 use serde::Serialize;
 
 use crate::context::{make_private_dir, write_private, Context};
+use crate::data_rights::too_early;
 use crate::error::{Class, CliError, Result};
 use crate::progress;
 
@@ -28,6 +34,12 @@ pub struct CreateArgs {
     pub min_data_bps: u16,
     /// Least fee for each token of an answer, in base units.
     pub floor_per_token: u128,
+    /// Who decides what a version takes.
+    pub policy: Policy,
+    /// What may be done with contributions that say nothing themselves.
+    pub uses: Uses,
+    /// What a model version that trains on it pays, in base units.
+    pub training_price: u128,
 }
 
 /// A datanet that was made.
@@ -79,6 +91,9 @@ pub async fn create(ctx: &Context, signer: &Signer, args: CreateArgs) -> Result<
         public_identity: (args.visibility == Visibility::Public).then(|| secret.expose_secret().to_string()),
         min_data_bps: args.min_data_bps,
         floor_per_token: Uint128::new(args.floor_per_token),
+        policy: Some(args.policy),
+        uses: Some(args.uses),
+        training_price: Some(Uint128::new(args.training_price)),
     };
     let result = signer.execute(&contract, &msg, &[]).await?;
     let datanet_id = result.contract_number(&contract, "datanet_id").ok_or_else(|| silent("datanet_id"))?;
@@ -94,12 +109,7 @@ pub async fn grant(ctx: &Context, signer: &Signer, datanet_id: u64, node_id: u64
     let reader = ctx.reader().await?;
     let datanet = reader.datanet(datanet_id).await?;
     let node = reader.node(node_id).await?;
-    let path = ctx.home.join("datanets").join(format!("{}.key", datanet.recipient));
-    let text = std::fs::read_to_string(&path).map_err(|e| CliError {
-        advice: "run this where the datanet was made: its key is kept there alone".into(),
-        ..CliError::file(&path, e)
-    })?;
-    let key: DatanetKey = text.parse().map_err(|e| CliError::file(&path, e))?;
+    let key = own_key(ctx, &datanet.recipient)?;
     let wrapped = openledger_store::wrap_key(&key, &node.age_recipient).map_err(|e| {
         CliError::new(
             Class::Refused,
@@ -112,14 +122,68 @@ pub async fn grant(ctx: &Context, signer: &Signer, datanet_id: u64, node_id: u64
     Ok(signer.execute(&reader.contracts().datanet, &msg, &[]).await?.hash)
 }
 
-/// Seals the next version, in as many transactions as it takes.
+/// The key of a datanet that was made in this home folder.
 ///
 /// # Errors
-/// When the chain refuses, for example while an unexpired commit is open (rule D1).
-pub async fn seal(ctx: &Context, signer: &Signer, datanet_id: u64, up_to: Option<u64>) -> Result<Sealed> {
+/// When it is not here.
+pub(crate) fn own_key(ctx: &Context, recipient: &str) -> Result<DatanetKey> {
+    let path = ctx.home.join("datanets").join(format!("{recipient}.key"));
+    let text = std::fs::read_to_string(&path).map_err(|e| CliError {
+        advice: "run this where the datanet was made: its key is kept there alone".into(),
+        ..CliError::file(&path, e)
+    })?;
+    text.trim().parse().map_err(|e| CliError::file(&path, e))
+}
+
+/// Height from which a version takes everything that was committed up to `up_to` and waits: until then
+/// it can be challenged. None when nothing is in its acceptance window.
+///
+/// # Errors
+/// When the chain cannot be reached.
+pub async fn acceptable_from(
+    reader: &Reader,
+    datanet_id: u64,
+    up_to: Option<u64>,
+) -> Result<Option<(u64, usize)>> {
+    let height = reader.chain().latest_height().await?;
+    let waiting: Vec<u64> = reader
+        .contributions(datanet_id)
+        .await?
+        .into_iter()
+        .filter(|c| c.status == ContributionStatus::Accepted && c.accepted_at > height)
+        .filter(|c| up_to.is_none_or(|up_to| c.facts.priority.height <= up_to))
+        .map(|c| c.accepted_at)
+        .collect();
+    Ok(waiting.iter().max().map(|last| (*last, waiting.len())))
+}
+
+/// Seals the next version, in as many transactions as it takes. With `wait`, it first waits until the
+/// contributions that can still be challenged are accepted.
+///
+/// # Errors
+/// `E-CLI-047` while contributions can be challenged; when the chain refuses, for example while an
+/// unexpired commit is open (rule D1).
+pub async fn seal(
+    ctx: &Context,
+    signer: &Signer,
+    datanet_id: u64,
+    up_to: Option<u64>,
+    wait: bool,
+) -> Result<Sealed> {
     let reader = ctx.reader().await?;
     let contract = reader.contracts().datanet.clone();
     let before = reader.datanet(datanet_id).await?;
+    if let Some((from, count)) = acceptable_from(&reader, datanet_id, up_to).await? {
+        if !wait {
+            let error = too_early(format!("{count} contributions can be challenged"), from);
+            let advice =
+                format!("wait for height {from} (--wait does it), or seal what is older with --up-to HEIGHT");
+            return Err(CliError { advice, ..error });
+        }
+        let blocks = from.saturating_sub(reader.chain().latest_height().await?);
+        tracing::info!(blocks, from, count, "waiting until contributions are past their challenge window");
+        reader.chain().wait_for_height(from, Duration::from_secs(60 + 20 * blocks)).await?;
+    }
     let bar = progress::bar(ctx, before.contributions.saturating_sub(before.leaves), "sealing");
     let mut txs = Vec::new();
     loop {

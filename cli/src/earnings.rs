@@ -6,7 +6,9 @@ use openledger_client::Signer;
 use openledger_node::ledger::{claims, parse_ledger};
 use openledger_types::formats::{Account, LedgerBlob};
 use openledger_types::msg::common::Amount;
-use openledger_types::msg::escrow::{ClaimItem, ExecuteMsg, LedgerResponse, MAX_CLAIMS};
+use openledger_types::msg::escrow::{
+    ClaimItem, EpochResponse, ExecuteMsg, LedgerResponse, RootStatus, MAX_CLAIMS,
+};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -30,9 +32,57 @@ pub struct NodeEarnings {
     pub claimable: Uint128,
     /// Height from which a newer ledger can be final, when one waits.
     pub pending_until: Option<u64>,
+    /// The root that waits, or was voided.
+    pub pending: Option<PendingRoot>,
+    /// Whether the node was given up, and its ledger closed.
+    pub closed: bool,
     /// Why the ledger could not be read, when it could not; the amounts are then 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// A root that is not final.
+#[derive(Clone, Debug, Serialize)]
+pub struct PendingRoot {
+    /// Epoch.
+    pub epoch: u64,
+    /// Pending or void.
+    pub status: RootStatus,
+    /// Whether auditors attested it.
+    pub attested: bool,
+    /// Open demands for its chunks.
+    pub holds: u32,
+    /// Height from which it can be final.
+    pub final_at: u64,
+    /// Why it is void.
+    pub void_reason: Option<String>,
+}
+
+impl PendingRoot {
+    fn of(epoch: &EpochResponse) -> Self {
+        PendingRoot {
+            epoch: epoch.commit.epoch,
+            status: epoch.status,
+            attested: epoch.attested,
+            holds: epoch.holds,
+            final_at: epoch.final_at,
+            void_reason: epoch.void_reason.clone(),
+        }
+    }
+
+    /// Where it stands, for people.
+    pub fn text(&self) -> String {
+        let word = if self.attested { "attested" } else { "not attested yet" };
+        match (self.status, self.holds) {
+            (RootStatus::Void, _) => format!(
+                "epoch {} is void ({}): the node has to replace it",
+                self.epoch,
+                self.void_reason.as_deref().unwrap_or("not said")
+            ),
+            (_, 0) => format!("epoch {} is {word}, final from height {}", self.epoch, self.final_at),
+            (_, holds) => format!("epoch {} is {word}, held by {holds} demands", self.epoch),
+        }
+    }
 }
 
 /// Everything that an account has earned.
@@ -72,8 +122,8 @@ pub struct Claimed {
     pub credited: Vec<Credited>,
 }
 
-/// The newest ledger of a node in a denom that is final, or becomes so by the next claim, with its
-/// leaves: fetched from the node and checked against the chain. None before the first.
+/// The newest final ledger of a node in a denom with its leaves: fetched from the node, or from whoever
+/// keeps a copy, and checked against the chain. None before the first.
 ///
 /// # Errors
 /// Of the chain; of the node when it does not give the leaves; class verification when they do not
@@ -93,23 +143,15 @@ async fn ledger_from(
     node_id: u64,
     denom: &str,
 ) -> Result<Option<(LedgerResponse, LedgerBlob)>> {
-    let mut state = reader.ledger(node_id, denom).await?;
-    if let Some(epoch) = reader.pending(node_id).await? {
-        // A claim makes a root final whose windows are over.
-        if epoch.commit.denom == denom && reader.chain().latest_height().await? >= epoch.final_at {
-            state.ledger = epoch.commit.ledger;
-            state.leaves_blob = Some(epoch.commit.leaves_blob);
-        }
-    }
+    let state = reader.ledger(node_id, denom).await?;
     let Some(blob) = state.leaves_blob.clone() else { return Ok(None) };
-    let endpoint = reader.node(node_id).await?.endpoint;
-    let bytes = node_http::get_blob(&ctx.http, endpoint.trim_end_matches('/'), &blob.root.to_hex()).await?;
+    let bytes = node_http::blob_of(ctx, reader, node_id, &blob).await?;
     let ledger = parse_ledger(&bytes, &blob, &state.ledger)?;
     Ok(Some((state, ledger)))
 }
 
 /// Every node and denom in which there can be a ledger.
-async fn places(reader: &Reader) -> Result<Vec<(u64, String)>> {
+pub(crate) async fn places(reader: &Reader) -> Result<Vec<(u64, String)>> {
     let denoms = reader.escrow_config().await?.params.denoms;
     let nodes = reader.nodes().await?;
     let each = nodes.iter().flat_map(|node| denoms.iter().map(|d| (node.node_id, d.denom.clone())));
@@ -126,7 +168,7 @@ pub async fn earnings(ctx: &Context, address: &str) -> Result<Earnings> {
     let mut ledgers = Vec::new();
     for (node_id, denom) in places(&reader).await? {
         let pending = reader.pending(node_id).await?.filter(|epoch| epoch.commit.denom == denom);
-        let pending_until = pending.map(|epoch| epoch.final_at);
+        let pending_until = pending.as_ref().map(|epoch| epoch.final_at);
         let mut entry = NodeEarnings {
             node_id,
             denom: denom.clone(),
@@ -135,12 +177,15 @@ pub async fn earnings(ctx: &Context, address: &str) -> Result<Earnings> {
             claimed: Uint128::zero(),
             claimable: Uint128::zero(),
             pending_until,
+            pending: pending.as_ref().map(PendingRoot::of),
+            closed: false,
             problem: None,
         };
         match ledger_from(ctx, &reader, node_id, &denom).await {
             Ok(None) if pending_until.is_none() => continue,
             Ok(None) => {}
-            Ok(Some((_, ledger))) => {
+            Ok(Some((state, ledger))) => {
+                entry.closed = state.closed;
                 entry.claimed = Uint128::new(reader.claimed(node_id, &denom, account.clone()).await?);
                 if let Some(leaf) = ledger.leaves.iter().map(|e| &e.leaf).find(|leaf| leaf.account == account)
                 {
@@ -166,6 +211,8 @@ pub async fn earnings(ctx: &Context, address: &str) -> Result<Earnings> {
 pub async fn claim(ctx: &Context, signer: &Signer, accounts: &[Account], withdraw: bool) -> Result<Claimed> {
     let reader = ctx.reader().await?;
     let escrow = reader.contracts().payable_escrow.clone();
+    let mut done = Claimed::default();
+    finalize_due(&reader, signer, &escrow, &mut done).await?;
     let mut due: Vec<(ClaimItem, u128)> = Vec::new();
     for (node_id, denom) in places(&reader).await? {
         let ledger = match ledger_from(ctx, &reader, node_id, &denom).await {
@@ -185,7 +232,6 @@ pub async fn claim(ctx: &Context, signer: &Signer, accounts: &[Account], withdra
         }
     }
     let json = |msg: &ExecuteMsg| serde_json::to_value(msg).map_err(|e| CliError::usage(e.to_string()));
-    let mut done = Claimed::default();
     let batches: Vec<&[(ClaimItem, u128)]> = due.chunks(MAX_CLAIMS).collect();
     for (number, batch) in batches.iter().enumerate() {
         let claims = batch.iter().map(|(item, _)| item.clone()).collect();
@@ -213,6 +259,27 @@ pub async fn claim(ctx: &Context, signer: &Signer, accounts: &[Account], withdra
         }
     }
     Ok(done)
+}
+
+/// Makes roots final whose windows are over. One that is still held, void or not attested is left as it
+/// is.
+async fn finalize_due(reader: &Reader, signer: &Signer, escrow: &str, done: &mut Claimed) -> Result<()> {
+    let height = reader.chain().latest_height().await?;
+    for node in reader.nodes().await? {
+        let Some(epoch) = reader.pending(node.node_id).await? else { continue };
+        if epoch.status != RootStatus::Pending || epoch.holds > 0 || height < epoch.final_at {
+            continue;
+        }
+        match signer.execute(escrow, &ExecuteMsg::Finalize { node_id: node.node_id }, &[]).await {
+            Ok(result) => done.txs.push(result.hash),
+            // Somebody was faster, or it is not due after all.
+            Err(openledger_client::Error::Contract { message, .. }) => {
+                tracing::debug!(node_id = node.node_id, message, "not final");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Denoms in which the signer has a balance, or will have one by these claims.

@@ -13,11 +13,13 @@ use openledger_client::Signer;
 use openledger_node::corpus::{self, HttpBlobs, Identities};
 use openledger_node::engine::{Model, MANIFEST_FILE};
 use openledger_node::serve::build_index;
-use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport};
+use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE};
 use openledger_types::api::NodeInfo;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, VersionRef};
 use openledger_types::money::Split;
-use openledger_types::msg::model_registry::{ExecuteMsg, ModelResponse, ModelVersionResponse, NewVersion};
+use openledger_types::msg::model_registry::{
+    ExecuteMsg, ModelResponse, ModelVersionResponse, NewVersion, Parent, TrainedOn,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{read_json, write_json, Context};
@@ -128,7 +130,11 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
             docs.into_iter().filter(|doc| !copies.contains(&doc.facts.contribution_id)).collect();
         let documents: Vec<train::Document> = docs
             .iter()
-            .map(|doc| train::Document { contribution_id: doc.facts.contribution_id, text: &doc.content })
+            .map(|doc| train::Document {
+                contribution_id: doc.facts.contribution_id,
+                datanet_id: doc.facts.datanet_id,
+                text: &doc.content,
+            })
             .collect();
         let report = train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?;
         let measured = match heldout.is_empty() {
@@ -192,6 +198,10 @@ pub struct RegisterArgs {
     pub price_out: u128,
     /// How a fee is divided; its protocol part is the one that the registry demands.
     pub split: Split,
+    /// Model versions that it rests on, sorted by (model, version).
+    pub parents: Vec<Parent>,
+    /// What versions that rest on it owe its developer, in basis points of the fee.
+    pub royalty_bps: u16,
     /// Base URL of the node that will serve it.
     pub node: String,
 }
@@ -225,6 +235,8 @@ struct Registration {
 pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Result<Registered> {
     let reader = ctx.reader().await?;
     let registry = reader.contracts().model_registry.clone();
+    let mut parents = args.parents;
+    parents.sort_by_key(|parent| (parent.model_id, parent.version));
     let (manifest_bytes, manifest) = read_manifest(&args.dir)?;
     let params = reader.model_config().await?.params;
     if args.split.protocol != params.protocol_bps || !args.split.is_whole() {
@@ -278,8 +290,10 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
                     weights_root: manifest.weights_root.clone(),
                     training_root: manifest.training_root.clone(),
                     numeric_class: manifest.numeric_class,
-                    datanets: manifest.datanets.iter().map(|d| (d.datanet_id, d.version)).collect(),
-                    denom: crate::params::DENOM.into(),
+                    datanets: trained_on(&args.dir, &manifest)?,
+                    parents,
+                    royalty_bps: args.royalty_bps,
+                    denom: crate::context::DENOM.into(),
                     price_in: Uint128::new(args.price_in),
                     price_out: Uint128::new(args.price_out),
                     split: args.split,
@@ -297,6 +311,59 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
     upload(ctx, &args.dir, manifest_bytes, &manifest, (model_id, version), &args.node).await?;
     wait_ready(ctx, (model_id, version), &args.node).await?;
     Ok(Registered { model_id, version, txs })
+}
+
+/// The training receipt of a model's folder, as the run wrote it.
+///
+/// # Errors
+/// When it is not the file that the manifest names, or is of another release.
+pub fn training_receipt(dir: &Path, manifest: &Manifest) -> Result<TrainingReceipt> {
+    let path = dir.join(RECEIPT_FILE);
+    let bytes = std::fs::read(&path).map_err(|e| CliError::file(&path, e))?;
+    parse_training(manifest, &bytes)
+}
+
+/// A training receipt, held against the manifest.
+///
+/// # Errors
+/// As [`training_receipt`].
+pub fn parse_training(manifest: &Manifest, bytes: &[u8]) -> Result<TrainingReceipt> {
+    let wrong = |what: String| {
+        CliError::new(
+            Class::Verification,
+            "E-CLI-046",
+            format!("the training receipt {what}"),
+            "use the receipt of this very model, made by this release: train again if there is none",
+        )
+    };
+    let named = manifest.files.iter().find(|file| file.name == RECEIPT_FILE);
+    if named.is_none_or(|file| file.blob != BlobRef::of(bytes)) {
+        return Err(wrong("is not the file that the manifest names".into()));
+    }
+    let receipt: TrainingReceipt =
+        serde_json::from_slice(bytes).map_err(|e| wrong(format!("cannot be read: {e}")))?;
+    let root = train::root_of(&receipt.training)?;
+    if receipt.training_root != manifest.training_root || manifest.training_root.as_slice() != root {
+        return Err(wrong("has other counts than the manifest's root".into()));
+    }
+    Ok(receipt)
+}
+
+/// The versions of a manifest, each with the root of its training counts.
+fn trained_on(dir: &Path, manifest: &Manifest) -> Result<Vec<TrainedOn>> {
+    let receipt = training_receipt(dir, manifest)?;
+    manifest
+        .datanets
+        .iter()
+        .map(|version| {
+            let of = receipt.training.iter().find(|of| of.datanet_id == version.datanet_id);
+            let of = of.ok_or_else(|| {
+                CliError::usage(format!("the training receipt leaves datanet {} out", version.datanet_id))
+            })?;
+            let training = of.root()?;
+            Ok(TrainedOn { datanet_id: version.datanet_id, version: version.version, training })
+        })
+        .collect()
 }
 
 /// Gives the manifest, then its files, to a node.

@@ -1,9 +1,12 @@
 //! Calls to a node's HTTP interface.
 
+use openledger_client::contracts::Reader;
 use openledger_types::api::ErrorBody;
+use openledger_types::formats::BlobRef;
 use reqwest::{Client, Response};
 use serde::de::DeserializeOwned;
 
+use crate::context::Context;
 use crate::error::{Class, CliError, Result};
 
 /// Largest answer that is read into memory, in bytes.
@@ -120,4 +123,33 @@ pub async fn get_blob(http: &Client, node: &str, root: &str) -> Result<Vec<u8>> 
             "fetch it from another node; this one is broken or lies",
         )),
     }
+}
+
+/// A blob of an epoch: from the node that posted it, else from whichever other node kept a copy, as
+/// auditors do. Checked against its root.
+///
+/// # Errors
+/// When no node gives it.
+pub async fn blob_of(ctx: &Context, reader: &Reader, node_id: u64, blob: &BlobRef) -> Result<Vec<u8>> {
+    let mut nodes = reader.nodes().await?;
+    nodes.sort_by_key(|node| (node.node_id != node_id, node.node_id));
+    let mut first = None;
+    for node in nodes {
+        let url = node.endpoint.trim_end_matches('/');
+        match get_blob(&ctx.http, url, &blob.root.to_hex()).await {
+            Ok(bytes) if BlobRef::of(&bytes) == *blob => return Ok(bytes),
+            Ok(_) => {}
+            Err(error) => {
+                first.get_or_insert(error);
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| {
+        CliError::new(
+            Class::Node,
+            "E-CLI-049",
+            format!("no node gives blob {}", blob.root),
+            "try again when the node that posted it is reachable",
+        )
+    }))
 }

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosmwasm_std::HexBinary;
 use openledger_attribution::{Evidence, Index, Trace};
 use openledger_client::contracts::Reader;
 use openledger_node::engine::{Model, ReplayReport, ReplayRequest, MANIFEST_FILE};
@@ -18,7 +17,7 @@ use openledger_node::serve::{build_index, check_manifest};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 use openledger_types::formats::SignedReceipt;
 use openledger_types::merkle::Hash;
-use openledger_types::msg::escrow::SessionResponse;
+use openledger_types::msg::escrow::{EpochResponse, RootStatus, SessionResponse};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 use serde::Serialize;
 
@@ -330,8 +329,12 @@ impl Prepared {
         }
         let receipt = &bundle.receipt.receipt;
         let ledger = reader.ledger(receipt.node_id, &session.denom).await?;
+        let mut taken_out = None;
         for epoch in (1..=ledger.epoch).rev() {
             let state = reader.epoch(receipt.node_id, &session.denom, epoch).await?;
+            if state.status == RootStatus::Replaced && taken_out.is_some() {
+                continue;
+            }
             let receipts = match self.receipts(ctx, reader, receipt.node_id, &session.denom, epoch).await {
                 Ok(receipts) => receipts,
                 Err(error) if error.class == Class::Node => {
@@ -346,13 +349,21 @@ impl Prepared {
                 r.receipt.session_id == receipt.session_id && r.receipt.sequence == receipt.sequence
             };
             if let Some(found) = receipts.iter().find(same) {
+                if state.status == RootStatus::Replaced {
+                    // Its replacement, which is newer, does not hold it.
+                    taken_out = Some(epoch);
+                    continue;
+                }
                 let equal = found.receipt.digest() == receipt.digest();
                 checks.add("the settled receipt", equal, || {
                     format!("epoch {epoch} settles another receipt under this sequence")
                 });
-                let stage = if state.finalized { "final" } else { "in its challenge window" };
-                return Ok((Some(epoch), format!("settled in epoch {epoch}, {stage}")));
+                return Ok((Some(epoch), format!("settled in epoch {epoch}, {}", stage(&state))));
             }
+        }
+        if let Some(epoch) = taken_out {
+            let what = format!("a verdict took it out of epoch {epoch}: its fee went back to the session");
+            return Ok((Some(epoch), what));
         }
         checks.add("the settled receipt", false, || {
             "the chain settled it, but no epoch's receipts hold it".into()
@@ -373,12 +384,25 @@ impl Prepared {
             return Ok(known.clone());
         }
         let commit = reader.epoch(node_id, denom, epoch).await?.commit;
-        let endpoint = reader.node(node_id).await?.endpoint;
-        let root = HexBinary::to_hex(&commit.receipts_blob.root);
-        let bytes = node_http::get_blob(&ctx.http, endpoint.trim_end_matches('/'), &root).await?;
+        let bytes = node_http::blob_of(ctx, reader, node_id, &commit.receipts_blob).await?;
         let receipts = Arc::new(parse_receipts(&bytes, &commit.receipts_blob, &commit.receipts)?);
         self.epochs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, receipts.clone());
         Ok(receipts)
+    }
+}
+
+/// Where the root that settles a receipt stands.
+fn stage(state: &EpochResponse) -> String {
+    let attested = if state.attested { "attested" } else { "not attested" };
+    match state.status {
+        RootStatus::Final => format!("final, {attested}"),
+        RootStatus::Pending if state.holds > 0 => format!("held by {} demands for its blobs", state.holds),
+        RootStatus::Pending => format!("in its challenge window until {}, {attested}", state.final_at),
+        RootStatus::Void => {
+            format!("whose root is void: {}", state.void_reason.as_deref().unwrap_or("not said"))
+        }
+        RootStatus::Replaced => "whose root was replaced".into(),
+        RootStatus::Abandoned => "whose node was given up".into(),
     }
 }
 

@@ -50,7 +50,7 @@ fn make() -> Honest {
     let documents: Vec<train::Document> = texts
         .iter()
         .enumerate()
-        .map(|(i, text)| train::Document { contribution_id: i as u64 + 1, text })
+        .map(|(i, text)| train::Document { contribution_id: i as u64 + 1, datanet_id: 1, text })
         .collect();
     let recipe = Recipe { steps: Some(150), ..Recipe::tiny() };
     train::train(&recipe, &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))

@@ -65,7 +65,7 @@ fn main() -> anyhow::Result<()> {
     let documents: Vec<Document> = training
         .iter()
         .enumerate()
-        .map(|(i, text)| Document { contribution_id: i as u64 + 1, text })
+        .map(|(i, text)| Document { contribution_id: i as u64 + 1, datanet_id: 1, text })
         .collect();
     let started = Instant::now();
     let mut shown = Instant::now();

@@ -8,6 +8,7 @@ use openledger_client::contracts::Contracts;
 use openledger_client::ChainConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditSettings;
 use crate::fault::{Fault, Result};
 use crate::serve::Settings;
 
@@ -32,6 +33,9 @@ pub struct Config {
     /// How to serve.
     #[serde(default)]
     pub serve: Serve,
+    /// How to audit; used by a node with the role `audit`.
+    #[serde(default)]
+    pub audit: Audit,
 }
 
 /// How to serve.
@@ -84,6 +88,36 @@ impl Serve {
             expiry_margin_blocks: self.expiry_margin_blocks,
             tick: Duration::from_millis(self.tick_ms.max(50)),
             models: self.models.clone(),
+            ..Settings::default()
+        }
+    }
+}
+
+/// How to audit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Milliseconds between two rounds over the roots of all nodes.
+    pub tick_ms: u64,
+    /// Base units that may be bound in demands for withheld chunks.
+    pub demand_budget: u64,
+    /// Least pay for which a claim is sent, in base units.
+    pub least_claim: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000 }
+    }
+}
+
+impl Audit {
+    /// As the auditor takes them.
+    pub fn settings(&self) -> AuditSettings {
+        AuditSettings {
+            tick: Duration::from_millis(self.tick_ms.max(50)),
+            demand_budget: self.demand_budget.into(),
+            least_claim: self.least_claim.into(),
         }
     }
 }
@@ -97,9 +131,13 @@ impl Home {
     pub fn config(&self) -> PathBuf {
         self.0.join("config.toml")
     }
-    /// The key that signs receipts and transactions.
+    /// The key that signs transactions and, until the first rotation, receipts.
     pub fn node_key(&self) -> PathBuf {
         self.0.join("node.key")
+    }
+    /// The folder of signing keys that rotations made.
+    pub fn signing(&self) -> PathBuf {
+        self.0.join("signing")
     }
     /// The age identity for datanet keys.
     pub fn age_key(&self) -> PathBuf {
@@ -170,7 +208,7 @@ mod tests {
     #[test]
     fn the_example_is_read_and_has_the_defaults() {
         let config: Config = toml::from_str(EXAMPLE).unwrap();
-        assert_eq!(config.serve, Serve::default());
+        assert_eq!((config.serve, config.audit), (Serve::default(), Audit::default()));
         assert!(config.listen.ip().is_loopback());
         assert!(toml::from_str::<Config>(&EXAMPLE.replace("queue = 16", "qeue = 16")).is_err());
     }

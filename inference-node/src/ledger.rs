@@ -10,7 +10,7 @@ use openledger_types::formats::{
 };
 use openledger_types::merkle::{Frontier, Hash, SumNode, Tree, ZERO_HASH};
 use openledger_types::money::{bps_floor, divide_answer, split_fees, Split};
-use openledger_types::msg::escrow::{ClaimItem, PendingReceipt, Settlement};
+use openledger_types::msg::escrow::{ClaimItem, DetailItem, PendingReceipt, Settlement, MAX_DETAILS};
 
 use crate::fault::{Class, Fault, Result};
 
@@ -58,7 +58,12 @@ pub fn ledger_root(blob: &LedgerBlob) -> Result<SumRoot> {
     sum_root(blob.leaves.iter().map(|entry| entry.leaf.leaf()).collect())
 }
 
-/// The commitment to receipts in the order given.
+/// Puts receipts into the order of an epoch: rising ids, so that two neighbours prove an absence.
+pub fn sort_receipts(receipts: &mut [SignedReceipt]) {
+    receipts.sort_by_cached_key(|signed| signed.receipt.digest());
+}
+
+/// The commitment to receipts in the order given: that of a session's log, or of an epoch.
 ///
 /// # Errors
 /// `E-LEDGER-002` when the fees overflow.
@@ -118,11 +123,30 @@ pub fn grow(
     parts: &[SessionPart],
     owner: &dyn Fn(u64) -> Option<String>,
 ) -> Result<LedgerBlob> {
+    let mut data = 0u128;
+    for part in parts {
+        let fees = part.receipts.iter().try_fold(0u128, |sum, r| sum.checked_add(r.receipt.fee.u128()));
+        let settled = split_fees(fees.ok_or_else(overflow)?, &part.split)
+            .ok_or_else(|| broken(format!("the split of session {} is not whole", part.session_id)))?;
+        data = data.checked_add(settled.data).ok_or_else(overflow)?;
+    }
+    grow_to(previous, parts, data, owner)
+}
+
+/// The same for a data part that the chain has fixed: of a root that replaces a void one.
+///
+/// # Errors
+/// As [`grow`]; `E-LEDGER-001` when the receipts give more than `data`.
+pub fn grow_to(
+    previous: &LedgerBlob,
+    parts: &[SessionPart],
+    data: u128,
+    owner: &dyn Fn(u64) -> Option<String>,
+) -> Result<LedgerBlob> {
     let mut growth: BTreeMap<Account, Growth> = BTreeMap::new();
-    let mut dust = 0u128;
+    let mut given = 0u128;
     for part in parts {
         let data_bps = part.split.data;
-        let (mut fees, mut given) = (0u128, 0u128);
         for signed in &part.receipts {
             let receipt = &signed.receipt;
             let (id, fee) = (receipt.digest(), receipt.fee.u128());
@@ -136,14 +160,12 @@ pub fn grow(
             if receipt.no_evidence > 0 {
                 growth.entry(Account::Commons).or_default().add(id, 0, division.commons)?;
             }
-            fees = fees.checked_add(fee).ok_or_else(overflow)?;
             given = given.checked_add(bps_floor(fee, data_bps)).ok_or_else(overflow)?;
         }
-        let settled = split_fees(fees, &part.split)
-            .ok_or_else(|| broken(format!("the split of session {} is not whole", part.session_id)))?;
-        let rest = settled.data.checked_sub(given).ok_or_else(overflow)?;
-        dust = dust.checked_add(rest).ok_or_else(overflow)?;
     }
+    let dust = data
+        .checked_sub(given)
+        .ok_or_else(|| broken(format!("the receipts give {given}, the chain settled {data} for the data")))?;
     if dust > 0 {
         growth.entry(Account::Dust).or_default().add(ZERO_HASH, 0, dust)?;
     }
@@ -206,6 +228,14 @@ pub fn parse_receipts(bytes: &[u8], blob: &BlobRef, root: &SumRoot) -> Result<Ve
     }
     let receipts: ReceiptsBlob = serde_json::from_slice(bytes)
         .map_err(|e| broken(format!("the blob of receipts is not readable: {e}")))?;
+    let mut last: Option<Hash> = None;
+    for signed in &receipts.receipts {
+        let id = signed.receipt.digest();
+        if last.is_some_and(|last| last >= id) {
+            return Err(broken("the receipts are not sorted by id, or one stands twice"));
+        }
+        last = Some(id);
+    }
     if receipts_root(&receipts.receipts)? != *root {
         return Err(broken("the receipts do not match their root"));
     }
@@ -293,6 +323,61 @@ pub fn claims(
         });
     }
     Ok(items)
+}
+
+/// Proof that answers of an epoch paid a contribution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UseProof {
+    /// The contributor's leaf.
+    pub leaf: LedgerLeaf,
+    /// Its position.
+    pub index: u64,
+    /// Its path.
+    pub path: Vec<SumStep>,
+    /// The contribution's details with their paths, rising; the largest when there are more than one
+    /// message takes.
+    pub details: Vec<DetailItem>,
+}
+
+/// The answers of an epoch that paid a contribution of `account`, with the paths that prove it; none
+/// when there are none.
+///
+/// # Errors
+/// `E-LEDGER-002` when the amounts overflow.
+pub fn use_proof(ledger: &LedgerBlob, account: &Account, contribution_id: u64) -> Result<Option<UseProof>> {
+    let Ok(position) = ledger.leaves.binary_search_by(|entry| entry.leaf.account.cmp(account)) else {
+        return Ok(None);
+    };
+    let Some(entry) = ledger.leaves.get(position) else { return Ok(None) };
+    let mut uses: Vec<(u64, &Detail)> = (0u64..)
+        .zip(&entry.details)
+        .filter(|(_, detail)| detail.contribution_id == contribution_id && !detail.amount.is_zero())
+        .collect();
+    if uses.is_empty() {
+        return Ok(None);
+    }
+    uses.sort_by_key(|(index, detail)| (std::cmp::Reverse(detail.amount), *index));
+    uses.truncate(MAX_DETAILS);
+    uses.sort_by_key(|(index, _)| *index);
+    let leaves = Tree::new(ledger.leaves.iter().map(|entry| entry.leaf.leaf()).collect::<Vec<SumNode>>())
+        .ok_or_else(overflow)?;
+    let details =
+        Tree::new(entry.details.iter().map(Detail::leaf).collect::<Vec<SumNode>>()).ok_or_else(overflow)?;
+    let steps =
+        |path: Option<Vec<SumNode>>| path.unwrap_or_default().into_iter().map(SumStep::from).collect();
+    Ok(Some(UseProof {
+        leaf: entry.leaf.clone(),
+        index: position as u64,
+        path: steps(leaves.prove(position as u64)),
+        details: uses
+            .into_iter()
+            .map(|(index, detail)| DetailItem {
+                detail: detail.clone(),
+                index,
+                path: steps(details.prove(index)),
+            })
+            .collect(),
+    }))
 }
 
 fn hash(value: &HexBinary) -> Result<Hash> {

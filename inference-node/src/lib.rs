@@ -8,8 +8,10 @@
 //! - [`journal`]: vouchers, receipts and epochs on disk; survives a kill at any moment.
 //! - [`fault`]: what goes wrong, with code and advice.
 //! - [`config`]: the operator's file.
+//! - [`audit`]: the loop that checks and attests the roots of other nodes.
 //! - [`serve`]: the HTTP API and the loops behind it.
 
+pub mod audit;
 pub mod config;
 pub mod corpus;
 pub mod engine;

@@ -11,12 +11,14 @@ use clap::{Parser, Subcommand};
 use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Contracts;
 use openledger_client::{keyfile, Chain, Coin, Key};
+use openledger_node::audit::{Auditor, Responder};
 use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
-use openledger_node::serve::{self, ClientChain, Node};
+use openledger_node::serve::{self, ClientChain, Node, Settings, SigningKeys, Watch};
 use openledger_store::{DatanetKey, RedbStore};
+use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{ExecuteMsg, Role};
 use serde_json::json;
 
@@ -69,9 +71,22 @@ enum Command {
         /// Name shown to people.
         #[arg(long)]
         moniker: String,
+        /// What the node does; may be repeated. Auditors are operators of a bonded validator.
+        #[arg(long = "role", value_enum, default_values = ["inference", "storage"])]
+        roles: Vec<RoleArg>,
         /// Base units sent to the node's hot address, from which it pays gas.
         #[arg(long, default_value_t = 0)]
         gas: u128,
+    },
+    /// Make a new signing key and put it in force on chain. The old one is kept: sessions that pinned it
+    /// are answered and settled with it. A node that runs finds the new key by itself.
+    RotateKey {
+        /// Key file of the operator.
+        #[arg(long)]
+        operator_key: PathBuf,
+        /// File with the passphrase of that key, if it has one.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
     },
     /// Serve until SIGTERM or Ctrl-C.
     Serve {
@@ -87,6 +102,27 @@ enum Command {
     },
     /// Show where the node stands, from its config, the chain and, if it runs, its API.
     Status,
+}
+
+/// A role, as the command line names it.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum RoleArg {
+    /// Answers questions.
+    Inference,
+    /// Keeps blobs.
+    Storage,
+    /// Checks the roots of others.
+    Audit,
+}
+
+impl RoleArg {
+    fn role(self) -> Role {
+        match self {
+            RoleArg::Inference => Role::Inference,
+            RoleArg::Storage => Role::Storage,
+            RoleArg::Audit => Role::Audit,
+        }
+    }
 }
 
 #[tokio::main]
@@ -131,13 +167,22 @@ async fn run(cli: &Cli) -> Result<()> {
                 values.push(("contracts.model_registry", quoted(&c.model_registry)));
                 values.push(("contracts.node_registry", quoted(&c.node_registry)));
                 values.push(("contracts.payable_escrow", quoted(&c.payable_escrow)));
+                values.push(("contracts.referee", quoted(&c.referee)));
             }
             init(cli, &home, &values)
         }
-        Command::Register { operator_key, passphrase_file, bond, endpoint, moniker, gas } => {
+        Command::Register { operator_key, passphrase_file, bond, endpoint, moniker, roles, gas } => {
             let passphrase = passphrase_file.as_deref().map(read_line).transpose()?;
             let operator = keyfile::load(operator_key, passphrase.as_deref()).map_err(chain_fault)?;
-            register(cli, &home, operator, *bond, endpoint, moniker, *gas).await
+            let mut roles: Vec<Role> = roles.iter().map(|role| role.role()).collect();
+            roles.sort();
+            roles.dedup();
+            register(cli, &home, operator, *bond, endpoint, moniker, roles, *gas).await
+        }
+        Command::RotateKey { operator_key, passphrase_file } => {
+            let passphrase = passphrase_file.as_deref().map(read_line).transpose()?;
+            let operator = keyfile::load(operator_key, passphrase.as_deref()).map_err(chain_fault)?;
+            rotate_key(cli, &home, operator).await
         }
         Command::Serve { listen, rpc, models } => {
             let mut config = Config::load(&home.config())?;
@@ -246,6 +291,14 @@ fn write_config(path: &Path, text: &str) -> Result<()> {
     write().map_err(|e| file_fault(path, e))
 }
 
+/// The key's own word that it is this operator's node's.
+fn key_proof(config: &Config, operator: &str, key: &Key) -> HexBinary {
+    let registry = &config.contracts.node_registry;
+    let digest = node_key_digest(&config.chain.chain_id, registry, operator, &key.public_key());
+    HexBinary::from(key.sign_digest(&digest).as_slice())
+}
+
+#[allow(clippy::too_many_arguments)]
 async fn register(
     cli: &Cli,
     home: &Home,
@@ -253,6 +306,7 @@ async fn register(
     bond: u128,
     endpoint: &str,
     moniker: &str,
+    roles: Vec<Role>,
     gas: u128,
 ) -> Result<()> {
     let path = home.config();
@@ -271,15 +325,16 @@ async fn register(
     let signer = chain.signer(operator).map_err(chain_fault)?;
     let denom = config.contracts.on(&chain).node_config().await.map_err(chain_fault)?.params.denom;
     let hot_addr = key.address(&config.chain.prefix).map_err(chain_fault)?;
+    let registry = &config.contracts.node_registry;
     let msg = ExecuteMsg::Register {
         moniker: moniker.into(),
         endpoint: endpoint.into(),
         node_key: HexBinary::from(key.public_key().as_slice()),
+        key_proof: key_proof(&config, signer.address(), &key),
         hot_addr: Some(hot_addr.clone()),
         age_recipient: age.recipient(),
-        roles: vec![Role::Inference, Role::Storage],
+        roles,
     };
-    let registry = &config.contracts.node_registry;
     let result = signer.execute(registry, &msg, &[Coin::new(bond, &denom)]).await.map_err(chain_fault)?;
     let node_id = result.contract_number(registry, "node_id").ok_or_else(|| {
         Fault::new(
@@ -306,13 +361,62 @@ async fn register(
     Ok(())
 }
 
+async fn rotate_key(cli: &Cli, home: &Home, operator: Key) -> Result<()> {
+    let config = registered(home)?;
+    let chain = Chain::connect(config.chain.clone()).await.map_err(chain_fault)?;
+    let signer = chain.signer(operator).map_err(chain_fault)?;
+    let in_force = config.contracts.on(&chain).node(config.node_id).await.map_err(chain_fault)?.node_key;
+    std::fs::create_dir_all(home.signing()).map_err(|e| file_fault(&home.signing(), e))?;
+    // One name until it is on record: a rotation that was interrupted goes on with the same key.
+    let next = home.signing().join("next.key");
+    let (mut key, _) = keyfile::load_or_create(&next, None).map_err(chain_fault)?;
+    if in_force.as_slice() == key.public_key() {
+        // It was taken before the interruption.
+        settle_next(home, &key)?;
+        (key, _) = keyfile::load_or_create(&next, None).map_err(chain_fault)?;
+    }
+    let registry = &config.contracts.node_registry;
+    let msg = ExecuteMsg::RotateKey {
+        node_id: config.node_id,
+        node_key: HexBinary::from(key.public_key().as_slice()),
+        key_proof: key_proof(&config, signer.address(), &key),
+    };
+    let result = signer.execute(registry, &msg, &[]).await.map_err(chain_fault)?;
+    settle_next(home, &key)?;
+    let node_key = hex::encode(key.public_key());
+    match cli.json {
+        true => println!("{}", json!({"node_id": config.node_id, "node_key": node_key, "tx": result.hash})),
+        false => println!("node {} signs with {node_key} from now on; older keys stay", config.node_id),
+    }
+    Ok(())
+}
+
+/// Gives the next key the name that it keeps.
+fn settle_next(home: &Home, key: &Key) -> Result<()> {
+    let kept = home.signing().join(format!("{}.key", hex::encode(key.public_key())));
+    std::fs::rename(home.signing().join("next.key"), &kept).map_err(|e| file_fault(&kept, e))
+}
+
+/// The config of a home that is registered.
+fn registered(home: &Home) -> Result<Config> {
+    let config = Config::load(&home.config())?;
+    match config.node_id {
+        0 => Err(unregistered()),
+        _ => Ok(config),
+    }
+}
+
+fn unregistered() -> Fault {
+    Fault::invalid(
+        "E-CONFIG-006",
+        "this node is not registered",
+        "Run `openledger-node register`, or write its number into the config.",
+    )
+}
+
 async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     if config.node_id == 0 {
-        return Err(Fault::invalid(
-            "E-CONFIG-006",
-            "this node is not registered",
-            "Run `openledger-node register`, or write its number into the config.",
-        ));
+        return Err(unregistered());
     }
     // The port first: a second node on this home is told so before it touches anything.
     let listener = serve::listen(config.listen).await?;
@@ -321,14 +425,15 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     let chain = Chain::connect(config.chain.clone()).await.map_err(chain_fault)?;
     let reader = config.contracts.on(&chain);
     let registered = reader.node(config.node_id).await.map_err(chain_fault)?;
-    if registered.node_key.as_slice() != key.public_key() {
-        return Err(Fault::invalid(
+    let keys = SigningKeys::open(key.clone(), &home.signing())?;
+    let in_force = keys.find(&registered.node_key).ok_or_else(|| {
+        Fault::invalid(
             "E-CONFIG-007",
-            format!("node {} has another key on chain than node.key", config.node_id),
+            format!("node {} has another key on chain than node.key and those in signing/", config.node_id),
             "Use the home that was registered, or rotate the key on chain.",
-        ));
-    }
-    let signer = chain.signer(key.clone()).map_err(chain_fault)?;
+        )
+    })?;
+    let signer = chain.signer(key).map_err(chain_fault)?;
     match signer.balance().await {
         Ok(0) => tracing::warn!(
             code = "E-CONFIG-008",
@@ -347,20 +452,26 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     let store = RedbStore::open(&home.blobs()).map_err(|e| file_fault(&home.blobs(), e))?;
     let view = ClientChain::new(reader, signer, config.node_id);
     let identities = Identities { node: Some((config.node_id, age)), ..Identities::default() };
+    let view = Arc::new(view);
     let node = Node::new(
-        Arc::new(view),
+        view.clone(),
         journal,
         Arc::new(store),
-        key,
+        in_force.public_key(),
+        keys,
         config.node_id,
         identities,
-        config.serve.settings(),
+        Settings { roles: registered.roles.clone(), ..config.serve.settings() },
     );
+    let watch = Watch {
+        responder: Some(Responder::new(node.clone(), view.clone())),
+        auditor: node.is(Role::Audit).then(|| Auditor::new(node.clone(), view, config.audit.settings())),
+    };
     if cli.json {
         println!("{}", json!({"node_id": config.node_id, "listen": config.listen}));
     }
     tracing::info!(node = config.node_id, listen = %config.listen, chain = config.chain.chain_id, "serving");
-    serve::run(node, listener, home.models(), stop_signal()).await?;
+    serve::run(node, watch, listener, home.models(), stop_signal()).await?;
     tracing::info!("stopped");
     Ok(())
 }

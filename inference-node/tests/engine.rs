@@ -45,7 +45,7 @@ fn run(
     let documents: Vec<Document> = texts
         .iter()
         .enumerate()
-        .map(|(i, text)| Document { contribution_id: 1 + i as u64 / 2, text })
+        .map(|(i, text)| Document { contribution_id: 1 + i as u64 / 2, datanet_id: 1, text })
         .collect();
     train(recipe, &documents, &[], dir, progress, cancel)
 }
@@ -105,10 +105,9 @@ fn training_lowers_the_loss_and_counts_uses() {
     let (dir, report) = fixture();
     let receipt = &report.receipt;
     assert!(receipt.loss_last < receipt.loss_first * 0.8, "{} {}", receipt.loss_first, receipt.loss_last);
-    assert_eq!(receipt.uses.len(), 30);
-    assert!(
-        receipt.uses.iter().map(|u| u.times_seen).sum::<u64>() >= receipt.steps * receipt.recipe.batch as u64
-    );
+    let uses = &receipt.training[0].uses;
+    assert_eq!((receipt.training.len(), uses.len()), (1, 30));
+    assert!(uses.iter().map(|u| u.times_seen).sum::<u64>() >= receipt.steps * receipt.recipe.batch as u64);
     for name in [
         "model.safetensors",
         "config.json",
@@ -384,7 +383,7 @@ fn a_stopped_run_ends_like_one_that_was_not() {
 #[test]
 fn too_little_text_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let documents = [Document { contribution_id: 1, text: "short" }];
+    let documents = [Document { contribution_id: 1, datanet_id: 1, text: "short" }];
     let never = AtomicBool::new(false);
     for documents in [&documents[..], &[]] {
         let error = train(&Recipe::tiny(), documents, &[], dir.path(), &mut |_| {}, &never).unwrap_err();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use openledger_node::ledger::{
-    claims, grow, ledger_root, receipts_root, settlement, SessionPart, SettlementInput,
+    claims, grow, ledger_root, receipts_root, settlement, sort_receipts, SessionPart, SettlementInput,
 };
 use openledger_testing::{Answer, Client, Document, NodeModel, World};
 use openledger_types::formats::{
@@ -108,7 +108,8 @@ fn rule_l2_the_escrow_takes_what_the_node_builds() {
             })
             .collect();
         let blob = grow(&previous, &parts, &|id| owners.get(&id).cloned()).unwrap();
-        let receipts: Vec<SignedReceipt> = parts.into_iter().flat_map(|p| p.receipts).collect();
+        let mut receipts: Vec<SignedReceipt> = parts.into_iter().flat_map(|p| p.receipts).collect();
+        sort_receipts(&mut receipts);
         let commit = EpochCommit {
             chain_id: world.chain_id(),
             contract: world.escrow.to_string(),

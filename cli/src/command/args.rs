@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use openledger_types::formats::Uses;
+use openledger_types::msg::model_registry::{Parent, ParentKind};
 
 /// Data, models and answers that pay their contributors, on a chain.
 #[derive(Debug, Parser)]
@@ -61,6 +63,9 @@ pub enum Command {
     Session(Session),
     /// Ask a question within a session
     Ask(Ask),
+    /// Counters of the uses of a contribution
+    #[command(subcommand)]
+    Usage(Usage),
     /// What an account has earned
     Earnings(Earnings),
     /// Credit earnings from all nodes and pay them out
@@ -124,25 +129,7 @@ pub enum Profile {
 #[derive(Debug, Subcommand)]
 pub enum Datanet {
     /// Make a datanet; its key stays in the home folder
-    Create {
-        /// Name
-        name: String,
-        /// What it is about
-        #[arg(long, default_value = "")]
-        description: String,
-        /// Who sees the text
-        #[arg(long, value_enum, default_value_t = Visible::Public)]
-        visibility: Visible,
-        /// SPDX expression for contributions that name none
-        #[arg(long)]
-        license: String,
-        /// Least part of every fee for the data, in basis points
-        #[arg(long, default_value_t = 3_000)]
-        min_data_bps: u16,
-        /// Least fee for each token of an answer, in base units
-        #[arg(long, default_value_t = 0)]
-        floor_per_token: u128,
-    },
+    Create(Box<Create>),
     /// Clean documents on this machine and contribute them
     Contribute {
         /// Datanet
@@ -156,15 +143,52 @@ pub enum Datanet {
         /// SPDX expression of these documents
         #[arg(long)]
         license: Option<String>,
+        #[command(flatten)]
+        uses: UsesArgs,
     },
     /// Seal the next version
     Seal {
         /// Datanet
         datanet_id: u64,
-        /// Last contribution that it takes
+        /// Last height of commits that it takes
         #[arg(long)]
         up_to: Option<u64>,
+        /// Wait until everything that can still be challenged is accepted
+        #[arg(long)]
+        wait: bool,
     },
+    /// Return the bonds of a commit after its acceptance window, and pay them out
+    Release {
+        /// Commit
+        commit_id: u64,
+    },
+    /// Take contributions back
+    Withdraw {
+        /// Contributions
+        #[arg(required = true)]
+        contribution_ids: Vec<u64>,
+    },
+    /// Vote on contributions of a curated datanet
+    Curate {
+        /// Contributions
+        #[arg(required = true)]
+        contribution_ids: Vec<u64>,
+        /// Reject instead of approve
+        #[arg(long, requires = "reason")]
+        reject: bool,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Say that the bond should be taken: spam, theft, poison
+        #[arg(long, requires = "reject")]
+        slash: bool,
+    },
+    /// Training access to a datanet that has a price or is not public
+    #[command(subcommand)]
+    Access(Access),
+    /// Coins for data on missing topics
+    #[command(subcommand)]
+    Bounty(Bounty),
     /// Show a datanet and its newest version
     Show {
         /// Datanet
@@ -179,6 +203,140 @@ pub enum Datanet {
         /// Node
         node_id: u64,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Access {
+    /// Pay the training price and the developer bond, and ask for the key
+    Buy {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Hand the key to a developer who paid
+    Grant {
+        /// Datanet
+        datanet_id: u64,
+        /// Developer
+        developer: String,
+    },
+    /// Show one's access and unwrap the key when it has come
+    Show {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Take back what is left
+    Leave {
+        /// Datanet
+        datanet_id: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bounty {
+    /// Promise coins for data on a topic
+    Fund {
+        /// Datanet
+        datanet_id: u64,
+        /// What is missing
+        topic: String,
+        /// Base units
+        #[arg(long)]
+        amount: u128,
+        /// Blocks until funders may take back what was not awarded
+        #[arg(long)]
+        blocks: u64,
+    },
+    /// Add to a bounty
+    Add {
+        /// Bounty
+        bounty_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Give a part of it to a contribution
+    Award {
+        /// Bounty
+        bounty_id: u64,
+        /// Contribution
+        contribution_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Take back one's part of an expired bounty
+    Leave {
+        /// Bounty
+        bounty_id: u64,
+    },
+    /// List the bounties of a datanet
+    List {
+        /// Datanet
+        datanet_id: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Name
+    pub name: String,
+    /// What it is about
+    #[arg(long, default_value = "")]
+    pub description: String,
+    /// Who sees the text
+    #[arg(long, value_enum, default_value_t = Visible::Public)]
+    pub visibility: Visible,
+    /// SPDX expression for contributions that name none
+    #[arg(long)]
+    pub license: String,
+    /// Least part of every fee for the data, in basis points
+    #[arg(long, default_value_t = 3_000)]
+    pub min_data_bps: u16,
+    /// Least fee for each token of an answer, in base units
+    #[arg(long, default_value_t = 0)]
+    pub floor_per_token: u128,
+    /// Who decides what a version takes
+    #[arg(long, value_enum, default_value_t = PolicyName::Open)]
+    pub policy: PolicyName,
+    /// Curator of a curated datanet; may be given up to 16 times
+    #[arg(long = "curator", value_name = "ADDRESS")]
+    pub curators: Vec<String>,
+    /// Votes of one kind that decide
+    #[arg(long, default_value_t = 1)]
+    pub quorum: u8,
+    /// What a model version that trains on it pays at its registration, in base units
+    #[arg(long, default_value_t = 0)]
+    pub training_price: u128,
+    #[command(flatten)]
+    pub uses: UsesArgs,
+}
+
+/// What may be done with contributions, beside their licence; everything that is not forbidden.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct UsesArgs {
+    /// Forbid training on it
+    #[arg(long)]
+    pub no_train: bool,
+    /// Forbid citing it in answers
+    #[arg(long)]
+    pub no_answer: bool,
+    /// Forbid either for money
+    #[arg(long)]
+    pub no_commercial: bool,
+}
+
+impl UsesArgs {
+    /// What was said; none when nothing was.
+    pub fn uses(self) -> Option<Uses> {
+        let uses = Uses { train: !self.no_train, answer: !self.no_answer, commercial: !self.no_commercial };
+        (uses != Uses::ALL).then_some(uses)
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PolicyName {
+    /// Everything that is not challenged
+    Open,
+    /// What curators approve
+    Curated,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -263,6 +421,13 @@ pub struct Register {
     /// The data's part of a fee, in basis points
     #[arg(long, default_value_t = 5_000)]
     pub data_bps: u16,
+    /// Model version that it rests on, as MODEL:VERSION, with :adapter or :teacher when it is not its
+    /// base; may be given up to four times
+    #[arg(long = "parent", value_parser = parent, value_name = "MODEL:VERSION[:KIND]")]
+    pub parents: Vec<Parent>,
+    /// What versions that rest on it owe its developer, in basis points of the fee
+    #[arg(long, default_value_t = 0)]
+    pub royalty_bps: u16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -336,6 +501,23 @@ pub struct Ask {
     pub resume: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Usage {
+    /// Show what the chain has counted
+    Show {
+        /// Contribution
+        contribution_id: u64,
+    },
+    /// Prove answers and trainings that rest on a contribution, and have the chain count them
+    Prove {
+        /// Contribution
+        contribution_id: u64,
+        /// Only find and check the proofs
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct Earnings {
     /// Address; that of --key when absent
@@ -371,6 +553,19 @@ fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {
         Some((id, version)) => {
             Ok((id.parse().map_err(|_| refuse())?, Some(version.parse().map_err(|_| refuse())?)))
         }
+    }
+}
+
+fn parent(text: &str) -> Result<Parent, String> {
+    let (reference, kind) = match text.rsplit_once(':') {
+        Some((reference, "base")) => (reference, ParentKind::Base),
+        Some((reference, "adapter")) => (reference, ParentKind::Adapter),
+        Some((reference, "teacher")) => (reference, ParentKind::Teacher),
+        _ => (text, ParentKind::Base),
+    };
+    match model_ref(reference) {
+        Ok((model_id, Some(version))) => Ok(Parent { model_id, version, kind }),
+        _ => Err(format!("{text:?} is not MODEL:VERSION or MODEL:VERSION:KIND")),
     }
 }
 

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::CommandFactory;
-use openledger::context::Context;
+use cosmwasm_std::Uint128;
+use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
-use openledger::params::DENOM;
 use openledger::{
-    ask, contribute, datanet, demo, deploy, earnings, keys, model, params, session, show, verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
+    verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
-use openledger_types::formats::Account;
+use openledger_types::formats::{Account, Uses};
 use openledger_types::money::Split;
-use openledger_types::msg::datanet::Visibility;
+use openledger_types::msg::datanet::{ExecuteMsg, Policy, Visibility};
 use openledger_types::msg::escrow::SessionResponse;
+use openledger_types::profile::Profile;
 use rand::RngCore;
 use serde::Serialize;
 
@@ -37,6 +39,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Node(args::Node::List) => nodes(ctx, &out).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
+        Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
@@ -109,8 +112,8 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
     let chain = Chain::connect(ChainConfig::new(args.chain_id, rpc)).await?;
     let signer = chain.signer(ctx.key(None)?)?;
     let profile = match args.params {
-        args::Profile::Devnet => params::Profile::Devnet,
-        args::Profile::Default => params::Profile::Default,
+        args::Profile::Devnet => Profile::devnet(DENOM),
+        args::Profile::Default => Profile::protocol(DENOM),
     };
     let deployment = deploy::deploy(ctx, &chain, &signer, &args.wasm_dir, profile).await?;
     out.print(&deployment, || {
@@ -120,6 +123,7 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
             ("model registry", &c.model_registry),
             ("node registry", &c.node_registry),
             ("payable escrow", &c.payable_escrow),
+            ("referee", &c.referee),
             ("owner (governance)", &deployment.owner),
         ]
         .map(|(name, address)| vec![name.to_string(), address.clone()]);
@@ -127,16 +131,47 @@ async fn deploy(ctx: &Context, out: &Out, args: args::Deploy) -> Result<()> {
     })
 }
 
+fn create_args(args: args::Create) -> Result<datanet::CreateArgs> {
+    let policy = match args.policy {
+        args::PolicyName::Open if args.curators.is_empty() => Policy::Open {},
+        args::PolicyName::Open => {
+            return Err(CliError::usage("an open datanet has no curators: give --policy curated"))
+        }
+        args::PolicyName::Curated => {
+            let mut curators = args.curators;
+            curators.sort();
+            curators.dedup();
+            if !(1..=curators.len()).contains(&usize::from(args.quorum)) {
+                return Err(CliError::usage(format!(
+                    "a quorum of {} cannot be reached by {} curators",
+                    args.quorum,
+                    curators.len()
+                )));
+            }
+            Policy::Curated { curators, quorum: args.quorum }
+        }
+    };
+    Ok(datanet::CreateArgs {
+        name: args.name,
+        description: args.description,
+        visibility: match args.visibility {
+            args::Visible::Public => Visibility::Public,
+            args::Visible::Excerpt => Visibility::Excerpt,
+            args::Visible::Sealed => Visibility::Sealed,
+        },
+        license: args.license,
+        min_data_bps: args.min_data_bps,
+        floor_per_token: args.floor_per_token,
+        policy,
+        uses: args.uses.uses().unwrap_or(Uses::ALL),
+        training_price: args.training_price,
+    })
+}
+
 async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()> {
     match command {
-        args::Datanet::Create { name, description, visibility, license, min_data_bps, floor_per_token } => {
-            let visibility = match visibility {
-                args::Visible::Public => Visibility::Public,
-                args::Visible::Excerpt => Visibility::Excerpt,
-                args::Visible::Sealed => Visibility::Sealed,
-            };
-            let args =
-                datanet::CreateArgs { name, description, visibility, license, min_data_bps, floor_per_token };
+        args::Datanet::Create(args) => {
+            let args = create_args(*args)?;
             let created = datanet::create(ctx, &ctx.signer(None).await?, args).await?;
             out.print(&created, || {
                 format!(
@@ -147,9 +182,9 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 )
             })
         }
-        args::Datanet::Contribute { datanet_id, paths, text_field, license } => {
+        args::Datanet::Contribute { datanet_id, paths, text_field, license, uses } => {
             let signer = ctx.signer(None).await?;
-            let inputs = Inputs { paths, text_field, license };
+            let inputs = Inputs { paths, text_field, license, uses: uses.uses() };
             let mut skipped = Vec::new();
             let node = ctx.node_url()?;
             // One document at a time, so that memory does not grow with the input.
@@ -164,6 +199,12 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                     done.bytes,
                     done.txs.len()
                 );
+                for (commit_id, from) in &done.bonds {
+                    let when = from.map_or("once revealed".into(), |from| format!("from height {from}"));
+                    text.push_str(&format!(
+                        "bonds of commit {commit_id} return {when}: openledger datanet release {commit_id}\n"
+                    ));
+                }
                 for (name, why) in &skipped {
                     text.push_str(&show::clean(&format!("skipped {name}: {why}\n")));
                 }
@@ -173,8 +214,8 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 text
             })
         }
-        args::Datanet::Seal { datanet_id, up_to } => {
-            let sealed = datanet::seal(ctx, &ctx.signer(None).await?, datanet_id, up_to).await?;
+        args::Datanet::Seal { datanet_id, up_to, wait } => {
+            let sealed = datanet::seal(ctx, &ctx.signer(None).await?, datanet_id, up_to, wait).await?;
             out.print(&sealed, || {
                 format!(
                     "datanet {} version {}: {} contributions, root {}",
@@ -213,9 +254,95 @@ async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) -> Result<()>
                 show::table(&["datanet", "name", "contributions", "version"], &rows)
             })
         }
+        args::Datanet::Release { commit_id } => {
+            let done = data_rights::release(ctx, &ctx.signer(None).await?, commit_id).await?;
+            out.print(&done, || match done.txs.as_slice() {
+                [] => "nothing to return: the bonds were returned and paid before".into(),
+                txs => format!("{} paid, tx {}", show::amount(done.paid.u128(), DENOM), txs.join(" ")),
+            })
+        }
+        args::Datanet::Withdraw { mut contribution_ids } => {
+            contribution_ids.sort_unstable();
+            contribution_ids.dedup();
+            act(ctx, out, ExecuteMsg::Withdraw { contribution_ids }, 0).await
+        }
+        args::Datanet::Curate { mut contribution_ids, reject, reason, slash } => {
+            contribution_ids.sort_unstable();
+            contribution_ids.dedup();
+            act(ctx, out, ExecuteMsg::Curate { contribution_ids, approve: !reject, reason, slash }, 0).await
+        }
+        args::Datanet::Access(command) => access(ctx, out, command).await,
+        args::Datanet::Bounty(command) => bounty(ctx, out, command).await,
         args::Datanet::Grant { datanet_id, node_id } => {
             let tx = datanet::grant(ctx, &ctx.signer(None).await?, datanet_id, node_id).await?;
             out.print(&serde_json::json!({ "tx": tx }), || format!("granted, tx {tx}"))
+        }
+    }
+}
+
+/// Sends a message to the datanet contract, with an amount when it is not 0.
+async fn act(ctx: &Context, out: &Out, msg: ExecuteMsg, amount: u128) -> Result<()> {
+    let funds = match amount {
+        0 => Vec::new(),
+        amount => data_rights::coin(ctx, amount).await?,
+    };
+    let done = data_rights::act(ctx, &ctx.signer(None).await?, &msg, &funds).await?;
+    out.print(&done, || match done.number {
+        Some(number) => format!("number {number}, tx {}", done.tx),
+        None => format!("done, tx {}", done.tx),
+    })
+}
+
+async fn access(ctx: &Context, out: &Out, command: args::Access) -> Result<()> {
+    match command {
+        args::Access::Buy { datanet_id } => {
+            let done = data_rights::buy_access(ctx, &ctx.signer(None).await?, datanet_id).await?;
+            out.print(&done, || format!("bought, tx {}; the key comes from the datanet's owner", done.tx))
+        }
+        args::Access::Grant { datanet_id, developer } => {
+            let signer = ctx.signer(None).await?;
+            let done = data_rights::grant_access(ctx, &signer, datanet_id, &developer).await?;
+            out.print(&done, || format!("handed over, tx {}", done.tx))
+        }
+        args::Access::Show { datanet_id } => {
+            let held = data_rights::show_access(ctx, &address(ctx, None)?, datanet_id).await?;
+            out.print(&held, || {
+                let a = &held.access;
+                let key =
+                    held.key_file.as_ref().map_or("has not come yet".into(), |f| f.display().to_string());
+                format!("paid {}, bond {}, returned from height {}\nkey {key}", a.paid, a.bond, a.leaves_at)
+            })
+        }
+        args::Access::Leave { datanet_id } => act(ctx, out, ExecuteMsg::LeaveAccess { datanet_id }, 0).await,
+    }
+}
+
+async fn bounty(ctx: &Context, out: &Out, command: args::Bounty) -> Result<()> {
+    match command {
+        args::Bounty::Fund { datanet_id, topic, amount, blocks } => {
+            act(ctx, out, ExecuteMsg::FundBounty { datanet_id, topic, blocks }, amount).await
+        }
+        args::Bounty::Add { bounty_id, amount } => {
+            act(ctx, out, ExecuteMsg::AddToBounty { bounty_id }, amount).await
+        }
+        args::Bounty::Award { bounty_id, contribution_id, amount } => {
+            let msg = ExecuteMsg::AwardBounty { bounty_id, contribution_id, amount: Uint128::new(amount) };
+            act(ctx, out, msg, 0).await
+        }
+        args::Bounty::Leave { bounty_id } => act(ctx, out, ExecuteMsg::LeaveBounty { bounty_id }, 0).await,
+        args::Bounty::List { datanet_id } => {
+            let all = ctx.reader().await?.bounties(datanet_id).await?;
+            out.print(&all, || {
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|b| {
+                        let left = b.funded.saturating_sub(b.awarded).saturating_sub(b.returned);
+                        let (id, left) = (b.bounty_id.to_string(), show::amount(left.u128(), DENOM));
+                        vec![id, b.topic.clone(), left, b.expires.to_string()]
+                    })
+                    .collect();
+                show::table(&["bounty", "topic", "left", "expires"], &rows)
+            })
         }
     }
 }
@@ -242,6 +369,8 @@ async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
                 price_in: args.price_in,
                 price_out: args.price_out,
                 split,
+                parents: args.parents,
+                royalty_bps: args.royalty_bps,
                 node: ctx.node_url()?,
             };
             let done = model::register(ctx, &signer, args).await?;
@@ -317,7 +446,7 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
         (recipe.seconds, recipe.steps) = (args.seconds, args.steps);
     }
     let mut skipped = Vec::new();
-    let inputs = Inputs { paths: args.heldout, text_field: args.text_field, license: None };
+    let inputs = Inputs { paths: args.heldout, text_field: args.text_field, license: None, uses: None };
     let heldout = inputs.documents(&mut skipped).filter_map(|d| String::from_utf8(d.bytes).ok()).collect();
     let trained = model::train(
         ctx,
@@ -437,8 +566,8 @@ fn session_text(s: &SessionResponse) -> String {
     ));
     for node in &s.nodes {
         text.push_str(&format!(
-            "node {}: {} of {} for {} answers\n",
-            node.node_id, node.settled, node.cap, node.log.count
+            "node {}: {} of {} for {} answers, at {} a prompt token, {} an answer token\n",
+            node.node_id, node.settled, node.cap, node.log.count, node.price_in, node.price_out
         ));
     }
     text
@@ -506,9 +635,10 @@ async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> 
             .ledgers
             .iter()
             .map(|l| {
-                let state = match (&l.problem, l.pending_until) {
+                let state = match (&l.problem, &l.pending) {
                     (Some(problem), _) => problem.clone(),
-                    (None, Some(height)) => format!("more is final from height {height}"),
+                    (None, Some(pending)) => pending.text(),
+                    (None, None) if l.closed => "closed: the node was given up".into(),
                     (None, None) => String::new(),
                 };
                 vec![
@@ -559,6 +689,65 @@ async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
             _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
         }
     })
+}
+
+async fn usage(ctx: &Context, out: &Out, command: args::Usage) -> Result<()> {
+    let found = match command {
+        args::Usage::Show { contribution_id } => uses::show(ctx, contribution_id).await?,
+        args::Usage::Prove { contribution_id, dry_run: true } => {
+            uses::prove(ctx, None, contribution_id).await?
+        }
+        args::Usage::Prove { contribution_id, dry_run: false } => {
+            let signer = ctx.signer(None).await?;
+            uses::prove(ctx, Some(&signer), contribution_id).await?
+        }
+    };
+    out.print(&found, || usage_text(&found))
+}
+
+fn usage_text(found: &uses::Usage) -> String {
+    let word = |proved: &uses::Proved| match proved {
+        uses::Proved::Counted(tx) => format!("counted, tx {tx}"),
+        uses::Proved::Holds => "the proof holds; nothing was sent".into(),
+        uses::Proved::Refused(why) => why.clone(),
+    };
+    let mut text = format!("contribution {} of {}\n", found.contribution_id, found.contributor);
+    if !found.answers.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .answers
+            .iter()
+            .map(|a| {
+                let amount = show::amount(a.amount.u128(), &a.denom);
+                let (node, epoch) = (a.node_id.to_string(), a.epoch.to_string());
+                vec![node, epoch, a.answers.to_string(), amount, word(&a.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["node", "epoch", "answers", "paid", ""], &rows));
+    }
+    if !found.training.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .training
+            .iter()
+            .map(|t| {
+                let model = format!("{}:{}", t.model_id, t.version);
+                vec![model, t.times_seen.to_string(), word(&t.proved)]
+            })
+            .collect();
+        text.push_str(&show::table(&["model", "times seen", ""], &rows));
+    }
+    for problem in &found.problems {
+        text.push_str(&show::clean(&format!("not read: {problem}\n")));
+    }
+    let earned: Vec<String> =
+        found.answers_counted.earned.iter().map(|a| show::amount(a.amount.u128(), &a.denom)).collect();
+    text.push_str(&format!(
+        "counted on chain: {} answers ({}), seen {} times by {} trainings\n",
+        found.answers_counted.answers,
+        if earned.is_empty() { "nothing earned".into() } else { earned.join(", ") },
+        found.training_counted.times_seen,
+        found.training_counted.entries.len()
+    ));
+    text
 }
 
 async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {

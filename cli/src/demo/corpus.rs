@@ -63,13 +63,25 @@ pub struct DataOptions {
     pub max_bytes: u64,
 }
 
+/// The platform that the compiler builds for.
+fn host() -> Result<String> {
+    let output = std::process::Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("E-DEMO-001 cannot run rustc: is it on the PATH?")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_string).context("E-DEMO-001 rustc -vV names no host")
+}
+
 /// Sources of 24 permissively licensed crates of the workspace at `workspace`, at most `max_bytes`.
 ///
 /// # Errors
 /// When `cargo metadata` fails or fewer crates than one have their sources on this machine.
 pub fn crates(workspace: &Path, max_bytes: u64) -> Result<Corpus> {
+    // Of other platforms' crates a fresh machine has no sources.
     let output = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &host()?])
         .current_dir(workspace)
         .stderr(std::process::Stdio::inherit())
         .output()

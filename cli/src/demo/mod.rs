@@ -13,15 +13,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context as _, Result};
+use openledger_client::contracts::Reader;
 use openledger_client::{Chain, ChainConfig, Signer};
+use openledger_types::formats::Uses;
 use openledger_types::money::Split;
-use openledger_types::msg::datanet::Visibility;
-use openledger_types::msg::escrow::ExecuteMsg;
+use openledger_types::msg::datanet::{Policy, Visibility};
+use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
+use openledger_types::profile::Profile;
 
 use crate::ask::AskArgs;
-use crate::context::{write_json, Context, Settings};
+use crate::context::{write_json, Context, Settings, DENOM};
 use crate::error::{Class, CliError};
-use crate::params::Profile;
 use crate::session::OpenArgs;
 use crate::{ask, datanet, deploy, model, session};
 
@@ -29,7 +31,7 @@ use corpus::{Corpus, DataOptions};
 use node_process::{NodeProcess, NodeSetup};
 use parties::{account, claim_all, contribute_all, dev_accounts, owners_of, parties};
 use report::{answer_summary, payout_table, print_answer, session_summary};
-use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, Summary};
+use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, RootSummary, Summary};
 
 /// Part of the documents held out, in percent.
 const HELD_OUT_PERCENT: u64 = 5;
@@ -180,14 +182,16 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let signer_of = |name: &str| -> Result<Signer> { Ok(chain.signer(account(&accounts, name)?)?) };
     let (faucet, owner, developer, user) =
         (signer_of("deployer")?, signer_of("datanet-owner")?, signer_of("developer")?, signer_of("user")?);
-    let deployment = deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, Profile::Devnet).await?;
+    let profile = Profile::devnet(DENOM);
+    let deployment = deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?;
     println!("    datanet        {}", deployment.contracts.datanet);
     println!("    model registry {}", deployment.contracts.model_registry);
     println!("    node registry  {}", deployment.contracts.node_registry);
     println!("    escrow         {}", deployment.contracts.payable_escrow);
+    println!("    referee        {}", deployment.contracts.referee);
     println!("    owner, admin   {}", deployment.owner);
     let c = &deployment.contracts;
-    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow] {
+    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow, &c.referee] {
         let admin = chain.contract_info(address).await?.admin;
         if admin != deployment.owner {
             bail!("E-DEMO-009 the admin of {address} is {admin:?}, not the governance account");
@@ -202,14 +206,29 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         port: args.node_port,
         deployment: &ctx.deployment_path(),
         operator_key: &ctx.key_path("node")?,
-        bond: Profile::Devnet.node_registry().min_bond.u128(),
+        bond: profile.node_registry.min_bond.u128(),
         chain_id: &args.chain_id,
         rpc: &args.devnet_rpc,
+        roles: &["inference", "storage"],
+        moniker: "demo",
         gas: 100_000_000,
     };
     let node = NodeProcess::start(&setup, &ctx.http).await?;
+    // Who audits must be another operator than who is audited: that of the chain's validator.
+    let setup = NodeSetup {
+        home: args.work.join("audit-node"),
+        port: args.node_port.saturating_add(1),
+        operator_key: &ctx.key_path("validator")?,
+        roles: &["audit"],
+        moniker: "demo auditor",
+        ..setup
+    };
+    let auditor = NodeProcess::start(&setup, &ctx.http).await?;
     let ctx = Context { settings: Settings { node: Some(node.url.clone()), ..Settings::default() }, ..ctx };
-    println!("    node {} at {}", node.node_id, node.url);
+    println!("    node {} at {}, auditor {} at {}", node.node_id, node.url, auditor.node_id, auditor.url);
+    for found in reader.auditors().await? {
+        println!("    auditor {} has a weight of {} OPEN", found.node_id, table::open(found.weight.u128()));
+    }
 
     steps.next("contribute", "contributors commit, reveal and upload");
     let created = datanet::create(
@@ -222,6 +241,9 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             license: "LicenseRef-see-contribution".into(),
             min_data_bps: 3_000,
             floor_per_token: 1,
+            policy: Policy::Open {},
+            uses: Uses::ALL,
+            training_price: 0,
         },
     )
     .await?;
@@ -230,7 +252,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    {} contributions, {:.1} MB of content text", texts.0, texts.1 as f64 / 1e6);
 
     steps.next("seal", "a sealed version");
-    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None).await?;
+    let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None, true).await?;
     println!("    version {} of {} contributions, root {}", sealed.version, sealed.size, sealed.root);
 
     steps.next("train", "a language model from the sealed version");
@@ -268,12 +290,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     );
 
     steps.next("register", "model on record, with price and split");
-    let split = Split {
-        protocol: Profile::Devnet.model_registry().protocol_bps,
-        developer: 2_000,
-        node: 2_500,
-        data: 5_000,
-    };
+    let split =
+        Split { protocol: profile.model_registry.protocol_bps, developer: 2_000, node: 2_500, data: 5_000 };
     let registered = model::register(
         &ctx,
         &developer,
@@ -285,6 +303,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             price_in: 100,
             price_out: 1_000,
             split,
+            parents: vec![],
+            royalty_bps: 500,
             node: node.url.clone(),
         },
     )
@@ -328,8 +348,13 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let closed = session::close(&ctx, &user, opened.session_id, Duration::from_secs(60)).await?;
     println!("    {} of {} base units returned", closed.session.refunded, closed.session.deposit);
 
-    steps.next("final", "the ledger's challenge window");
+    steps.next("final", "attested by the auditor, then the ledger's challenge window");
     wait_final(&reader, &faucet, &deployment.contracts.payable_escrow, node.node_id).await?;
+    let roots = roots_of(&reader, node.node_id).await?;
+    for root in &roots {
+        let word = if root.attested { "attested" } else { "not attested" };
+        println!("    epoch {} of node {} is {:?}, {word}", root.epoch, root.node_id, root.status);
+    }
 
     steps.next("claim", "every contributor claims");
     let payouts = claim_all(&ctx, &reader, node.node_id, &parties).await?;
@@ -381,6 +406,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             })
             .collect(),
         payouts: payouts.iter().map(|p| p.payout.clone()).collect(),
+        roots,
         owners,
         invariants: Invariants { holds, terms },
         seconds: steps.seconds.clone(),
@@ -415,6 +441,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         );
         println!("  stop everything: ./scripts/demo --down");
         node.keep();
+        auditor.keep();
     }
     Ok(())
 }
@@ -440,23 +467,53 @@ fn recipe(args: &Args) -> openledger_node::train::Recipe {
     }
 }
 
-async fn wait_final(
-    reader: &openledger_client::contracts::Reader,
-    anyone: &Signer,
-    escrow: &str,
-    node_id: u64,
-) -> Result<()> {
-    let Some(epoch) = reader.pending(node_id).await? else { return Ok(()) };
-    let now = reader.chain().latest_height().await?;
-    let blocks = epoch.final_at.saturating_sub(now);
-    println!("    {blocks} blocks until height {} (no auditors yet: four windows)", epoch.final_at);
-    reader.chain().wait_for_height(epoch.final_at, Duration::from_secs(60 + 20 * blocks)).await?;
-    match anyone.execute(escrow, &ExecuteMsg::Finalize { node_id }, &[]).await {
-        Ok(_) => Ok(()),
-        // The node itself finalises too: then there is nothing left to do.
-        Err(_) if reader.pending(node_id).await?.is_none() => Ok(()),
-        Err(error) => Err(error.into()),
+/// Waits until no root of the node waits any more. An attestation brings the height forward.
+async fn wait_final(reader: &Reader, anyone: &Signer, escrow: &str, node_id: u64) -> Result<()> {
+    let since = Instant::now();
+    let mut told = None;
+    while let Some(epoch) = reader.pending(node_id).await? {
+        if epoch.status != RootStatus::Pending {
+            bail!("E-DEMO-013 the root of epoch {} is {:?}", epoch.commit.epoch, epoch.status);
+        }
+        let now = reader.chain().latest_height().await?;
+        let blocks = epoch.final_at.saturating_sub(now);
+        if told != Some(epoch.attested) {
+            told = Some(epoch.attested);
+            let word = if epoch.attested { "attested" } else { "not attested yet" };
+            println!("    {word}: {blocks} blocks until height {}", epoch.final_at);
+        }
+        if blocks == 0 {
+            // The node itself finalises too; one that is refused is looked at again.
+            match anyone.execute(escrow, &ExecuteMsg::Finalize { node_id }, &[]).await {
+                Ok(_) | Err(openledger_client::Error::Contract { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if since.elapsed() > Duration::from_secs(300) {
+            bail!("E-DEMO-013 the root of epoch {} is not final after 300 s", epoch.commit.epoch);
+        }
+        reader.chain().wait_for_next_block().await?;
     }
+    Ok(())
+}
+
+/// Every root that the node posted.
+async fn roots_of(reader: &Reader, node_id: u64) -> Result<Vec<RootSummary>> {
+    let ledger = reader.ledger(node_id, DENOM).await?;
+    let mut roots = Vec::new();
+    for epoch in 1..=ledger.epoch {
+        let state = reader.epoch(node_id, DENOM, epoch).await?;
+        roots.push(RootSummary {
+            node_id,
+            denom: DENOM.into(),
+            epoch,
+            status: state.status,
+            attested: state.attested,
+            fees: state.fees,
+            data: state.data,
+        });
+    }
+    Ok(roots)
 }
 
 /// Verifies every answer by a process of its own, each with an empty home.

@@ -1,4 +1,4 @@
-//! The inference node of the demo, as a process of its own.
+//! The nodes of the demo, each a process of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,6 +37,10 @@ pub struct NodeSetup<'a> {
     pub operator_key: &'a Path,
     /// Bond in base units.
     pub bond: u128,
+    /// What it does, as `register --role` takes it.
+    pub roles: &'a [&'a str],
+    /// Name.
+    pub moniker: &'a str,
     /// Base units for the node's own account, from which it pays gas.
     pub gas: u128,
 }
@@ -86,25 +90,24 @@ impl NodeProcess {
                 "--json",
             ],
         )?;
-        let registered = call(
-            setup.binary,
-            &[
-                "register",
-                "--home",
-                &home,
-                "--operator-key",
-                &key,
-                "--bond",
-                &bond,
-                "--endpoint",
-                &url,
-                "--moniker",
-                "demo",
-                "--gas",
-                &gas,
-                "--json",
-            ],
-        )?;
+        let mut register = vec![
+            "register",
+            "--home",
+            &home,
+            "--operator-key",
+            &key,
+            "--bond",
+            &bond,
+            "--endpoint",
+            &url,
+            "--moniker",
+            setup.moniker,
+            "--gas",
+            &gas,
+            "--json",
+        ];
+        register.extend(setup.roles.iter().flat_map(|role| ["--role", *role]));
+        let registered = call(setup.binary, &register)?;
         let node_id = registered["node_id"].as_u64().context("E-DEMO-011 the node did not say its number")?;
         let log_path = setup.home.join("node.log");
         let log = std::fs::File::create(&log_path)?;

@@ -13,9 +13,8 @@ use openledger_types::formats::Account;
 use super::corpus::SourceDoc;
 use super::report::Paid;
 use super::summary::{Contributor, Payout};
-use crate::context::Context;
+use crate::context::{Context, DENOM};
 use crate::contribute::{self, Document};
-use crate::params::DENOM;
 use crate::{earnings, keys};
 
 /// Contributors that act at the same time.
@@ -79,8 +78,12 @@ pub(super) async fn contribute_all(parties: &mut [Party], datanet_id: u64, node:
     let (mut count, mut bytes, mut refused, mut twice) = (0, 0, 0, 0);
     let mut runs = stream::iter(parties.iter_mut().map(|party| {
         let docs = std::mem::take(&mut party.docs);
-        let documents =
-            docs.into_iter().map(|d| Document { name: d.name, bytes: d.bytes, license: d.license });
+        let documents = docs.into_iter().map(|d| Document {
+            name: d.name,
+            bytes: d.bytes,
+            license: d.license,
+            uses: None,
+        });
         let (ctx, signer) = (Context { progress: false, ..party.ctx.clone() }, party.signer.clone());
         async move { contribute::contribute(&ctx, &signer, datanet_id, documents, node).await }
     }))

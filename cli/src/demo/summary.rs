@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use cosmwasm_std::Uint128;
 use openledger_client::contracts::Contracts;
+use openledger_types::msg::escrow::RootStatus;
 use serde::{Deserialize, Serialize};
 
 /// Everything the demo did.
@@ -26,6 +27,8 @@ pub struct Summary {
     pub answers: Vec<AnswerSummary>,
     /// What contributors were paid.
     pub payouts: Vec<Payout>,
+    /// Roots that the node posted.
+    pub roots: Vec<RootSummary>,
     /// Owner of each contract: contract name to address.
     pub owners: BTreeMap<String, String>,
     /// Whether the conservation equations hold, and their terms.
@@ -162,6 +165,25 @@ pub struct Payout {
     pub tx: Option<String>,
 }
 
+/// A root.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RootSummary {
+    /// Node.
+    pub node_id: u64,
+    /// Denom.
+    pub denom: String,
+    /// Epoch.
+    pub epoch: u64,
+    /// What became of it.
+    pub status: RootStatus,
+    /// Whether auditors attested that they hold its blobs.
+    pub attested: bool,
+    /// Fees that it settled.
+    pub fees: Uint128,
+    /// The data's part of them.
+    pub data: Uint128,
+}
+
 /// Conservation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Invariants {
@@ -201,13 +223,23 @@ impl Summary {
                 faults.push(format!("answer {} was not verified", answer.receipt_id));
             }
         }
+        if self.roots.is_empty() {
+            faults.push("no root was posted".into());
+        }
+        for root in &self.roots {
+            if root.status != RootStatus::Final {
+                faults.push(format!("the root of epoch {} is {:?}, not final", root.epoch, root.status));
+            } else if !root.attested {
+                faults.push(format!("the root of epoch {} became final without attestation", root.epoch));
+            }
+        }
         let mut owners = self.owners.values();
         let first = owners.next();
-        if self.owners.len() != 4
+        if self.owners.len() != 5
             || owners.any(|owner| Some(owner) != first)
             || first.is_none_or(String::is_empty)
         {
-            faults.push("the four contracts are not owned by one account".into());
+            faults.push("the five contracts are not owned by one account".into());
         }
         if !self.invariants.holds {
             faults.push("a contract's conservation equation does not hold".into());

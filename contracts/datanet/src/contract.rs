@@ -4,11 +4,15 @@
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response};
 use openledger_contract::{migration, ownership, payment};
-use openledger_types::msg::datanet::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
+use openledger_types::formats::Uses;
+use openledger_types::msg::datanet::{ExecuteMsg, InstantiateMsg, MigrateMsg, Policy, QueryMsg};
 
-use crate::execute::{admin, bonds, commit, create, expire, keys, reveal, seal};
+use crate::execute::{
+    access, admin, bonds, bounty, commit, create, curate, edit, expire, keys, reveal, seal, storage,
+    training, verdict, withdraw,
+};
 use crate::state::{Totals, COMMIT_COUNT, CONTRIBUTION_COUNT, DATANET_COUNT, PARAMS, TOTALS};
-use crate::{query, ContractError};
+use crate::{migrations, query, ContractError};
 
 /// Name on record, constant for ever.
 pub const CONTRACT_NAME: &str = "crate:openledger-datanet";
@@ -32,6 +36,9 @@ pub fn instantiate(
         count.save(deps.storage, &0)?;
     }
     TOTALS.save(deps.storage, &Totals::default())?;
+    if let Some(connect) = msg.connect {
+        admin::believe(deps, &connect.model_registry, &connect.referee)?;
+    }
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
 
@@ -53,9 +60,19 @@ pub fn execute(
             public_identity,
             min_data_bps,
             floor_per_token,
-            ..
+            policy,
+            uses,
+            training_price,
         } => {
-            let terms = create::Terms { visibility, license, min_data_bps, floor_per_token };
+            let terms = create::Terms {
+                visibility,
+                license,
+                min_data_bps,
+                floor_per_token,
+                policy: policy.unwrap_or(Policy::Open {}),
+                uses: uses.unwrap_or(Uses::ALL),
+                training_price: training_price.unwrap_or_default(),
+            };
             create::create_datanet(
                 deps,
                 info,
@@ -80,8 +97,61 @@ pub fn execute(
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
-        ExecuteMsg::Connect { .. } => Ok(Response::new()),
-        _ => Err(openledger_contract::CommonError::Paused {}.into()),
+        ExecuteMsg::EditDatanet { datanet_id, name, description } => {
+            edit::edit_datanet(deps, info, datanet_id, name, description)
+        }
+        ExecuteMsg::UpdateTerms { datanet_id, min_data_bps, floor_per_token, training_price } => {
+            edit::update_terms(deps, info, datanet_id, min_data_bps, floor_per_token, training_price)
+        }
+        ExecuteMsg::UpdateCurators { datanet_id, curators, quorum } => {
+            curate::update_curators(deps, info, datanet_id, curators, quorum)
+        }
+        ExecuteMsg::UpdateDatanetOwner { datanet_id, action } => {
+            edit::update_datanet_owner(deps, info, datanet_id, action)
+        }
+        ExecuteMsg::EditContribution { contribution_id, title } => {
+            edit::edit_contribution(deps, info, contribution_id, title)
+        }
+        ExecuteMsg::Withdraw { contribution_ids } => withdraw::withdraw(deps, env, info, contribution_ids),
+        ExecuteMsg::Curate { contribution_ids, approve, reason, slash } => {
+            curate::curate(deps, info, contribution_ids, approve, reason, slash)
+        }
+        ExecuteMsg::ReleaseBonds { commit_id } => bonds::release_bonds(deps, env, info, commit_id),
+        ExecuteMsg::BuyAccess { datanet_id, recipient } => {
+            access::buy_access(deps, env, info, datanet_id, recipient)
+        }
+        ExecuteMsg::GrantAccess { datanet_id, developer, wrapped } => {
+            access::grant_access(deps, env, info, datanet_id, developer, wrapped)
+        }
+        ExecuteMsg::LeaveAccess { datanet_id } => access::leave_access(deps, env, info, datanet_id),
+        ExecuteMsg::SlashAccess { datanet_id, developer, reason } => {
+            access::slash_access(deps, info, datanet_id, developer, reason)
+        }
+        ExecuteMsg::UseAccess { datanet_id, version, developer, model_id, model_version, training } => {
+            let key = (datanet_id, (model_id, model_version));
+            training::use_access(deps, info, key, version, developer, training)
+        }
+        ExecuteMsg::ClaimTraining { datanet_id, model_id, model_version, items } => {
+            training::claim_training(deps, info, (datanet_id, (model_id, model_version)), items)
+        }
+        ExecuteMsg::FundBounty { datanet_id, topic, blocks } => {
+            bounty::fund_bounty(deps, env, info, datanet_id, topic, blocks)
+        }
+        ExecuteMsg::AddToBounty { bounty_id } => bounty::add_to_bounty(deps, env, info, bounty_id),
+        ExecuteMsg::AwardBounty { bounty_id, contribution_id, amount } => {
+            bounty::award_bounty(deps, env, info, bounty_id, contribution_id, amount)
+        }
+        ExecuteMsg::LeaveBounty { bounty_id } => bounty::leave_bounty(deps, env, info, bounty_id),
+        ExecuteMsg::FundStorage { parts } => storage::fund_storage(deps, info, parts),
+        ExecuteMsg::HoldContribution { contribution_id, open } => {
+            verdict::hold_contribution(deps, info, contribution_id, open)
+        }
+        ExecuteMsg::ConvictContribution { contribution_id, copied_of, reason, finder } => {
+            verdict::convict_contribution(deps, env, info, contribution_id, copied_of, reason, finder)
+        }
+        ExecuteMsg::Connect { model_registry, referee } => {
+            admin::connect(deps, info, model_registry, referee)
+        }
     }
 }
 
@@ -92,7 +162,7 @@ pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErro
 }
 
 /// Carries the contract from an older release to this one.
-#[cfg_attr(not(feature = "library"), entry_point, migrate_version(1))]
+#[cfg_attr(not(feature = "library"), entry_point, migrate_version(2))]
 pub fn migrate(
     deps: DepsMut,
     _env: Env,
@@ -100,6 +170,9 @@ pub fn migrate(
     _info: MigrateInfo,
 ) -> Result<Response, ContractError> {
     let from = migration::check(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
+    if migrations::is_first_release(&from) {
+        migrations::from_first_release(deps.storage)?;
+    }
     Ok(Response::new()
         .add_attribute("action", "migrate")
         .add_attribute("from", from)

@@ -4,7 +4,7 @@ use openledger_testing::{Batch, Document};
 use openledger_types::msg::common::{OwnershipAction, OwnershipResponse};
 use openledger_types::msg::datanet::{ConfigResponse, ExecuteMsg, Params, QueryMsg};
 
-use crate::common::{fixture, BOND, REVEAL};
+use crate::common::{fixture, BOND, REVEAL, WINDOW};
 
 #[test]
 fn no_parameter_may_disable_its_rule() {
@@ -15,6 +15,13 @@ fn no_parameter_may_disable_its_rule() {
         ("commit_bond", Params { commit_bond: Uint128::zero(), ..good.clone() }),
         ("reveal_blocks", Params { reveal_blocks: 0, ..good.clone() }),
         ("reveal_blocks", Params { reveal_blocks: u64::MAX, ..good.clone() }),
+        ("acceptance_blocks", Params { acceptance_blocks: 0, ..good.clone() }),
+        ("access_blocks", Params { access_blocks: 0, ..good.clone() }),
+        ("developer_bond", Params { developer_bond: Uint128::zero(), ..good.clone() }),
+        ("finder_bps", Params { finder_bps: 0, ..good.clone() }),
+        ("finder_bps", Params { finder_bps: 9_000, burn_bps: 1_001, ..good.clone() }),
+        ("burn_bps", Params { burn_bps: 0, ..good.clone() }),
+        ("burn_bps", Params { burn_bps: 10_001, ..good.clone() }),
         ("withdrawal_grace", Params { withdrawal_grace: 0, ..good.clone() }),
         ("denom", Params { denom: String::new(), ..good.clone() }),
         ("denom", Params { denom: "uother".into(), ..good.clone() }),
@@ -37,10 +44,15 @@ fn an_open_commit_keeps_its_terms() {
     let mut params = f.world.profile.datanet.clone();
     params.commit_bond = Uint128::new(7 * BOND);
     params.reveal_blocks = 1;
+    params.acceptance_blocks = 1_000;
     f.send(&owner, &ExecuteMsg::UpdateParams { params }).unwrap();
     f.world.advance(REVEAL);
     f.world.reveal(&bob, commit_id, batch.items()).unwrap();
-    assert_eq!((f.term("bonds_held"), f.term("bonds_withdrawable")), (0, BOND));
+    assert_eq!((f.term("bonds_held"), f.term("bonds_at_stake")), (0, BOND));
+    f.world.advance(WINDOW);
+    assert!(f.world.release_bonds(&bob, commit_id).is_err(), "the window is the one of the commit");
+    f.world.advance(1);
+    f.world.release_bonds(&bob, commit_id).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use openledger_testing::{Batch, Document};
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::datanet::{ExecuteMsg, QueryMsg};
 
-use crate::common::{fixture, BOND, REVEAL};
+use crate::common::{fixture, BOND, REVEAL, WINDOW};
 
 #[test]
 fn rule_a2_returned_bonds_are_pulled_once() {
@@ -14,6 +14,9 @@ fn rule_a2_returned_bonds_are_pulled_once() {
     let before = f.world.balance(&bob);
     f.world.contribute(&bob, datanet_id, Document::generate(1, 3)).unwrap();
     assert_eq!(f.world.balance(&bob), before - 3 * BOND);
+    assert!(f.world.withdraw_bonds(&bob).is_err(), "opened leaves are still at stake");
+    f.world.advance(WINDOW + 1);
+    f.world.release_bonds(&bob, 1).unwrap();
     f.world.withdraw_bonds(&bob).unwrap();
     assert_eq!(f.world.balance(&bob), before);
     let refused = f.world.withdraw_bonds(&bob).unwrap_err();

@@ -71,7 +71,7 @@ fn the_largest_commit_is_taken_and_every_leaf_opens() {
     let given = f.world.contribute(&bob, datanet_id, Document::generate(5, 1_024)).unwrap();
     assert_eq!(given.len(), 1_024);
     assert_eq!(f.world.commit_of(1).unwrap().revealed, 1_024);
-    assert_eq!((f.term("bonds_held"), f.term("bonds_withdrawable")), (0, 1_024 * BOND));
+    assert_eq!((f.term("bonds_held"), f.term("bonds_at_stake")), (0, 1_024 * BOND));
 }
 
 #[test]

@@ -11,6 +11,9 @@ pub const BOND: u128 = 10_000;
 /// Blocks within which a reveal keeps its priority.
 pub const REVEAL: u64 = 20;
 
+/// Blocks after a reveal during which a contribution can be challenged.
+pub const WINDOW: u64 = 10;
+
 /// A world with a datanet of Alice's.
 pub struct Fixture {
     pub world: World,
@@ -20,7 +23,12 @@ pub struct Fixture {
 }
 
 pub fn fixture() -> Fixture {
-    let mut world = World::builder().profile(|profile| profile.datanet.reveal_blocks = REVEAL).build();
+    let mut world = World::builder()
+        .profile(|profile| {
+            profile.datanet.reveal_blocks = REVEAL;
+            profile.datanet.acceptance_blocks = WINDOW;
+        })
+        .build();
     let (alice, bob) = (world.account("alice"), world.account("bob"));
     let datanet_id = world.create_datanet(&alice).unwrap();
     Fixture { world, alice, bob, datanet_id }
@@ -37,6 +45,12 @@ impl Fixture {
     pub fn seal(&mut self, up_to: Option<u64>, limit: Option<u32>) -> Result<AppResponse, Refused> {
         let (alice, datanet_id) = (self.alice.clone(), self.datanet_id);
         self.send(&alice, &ExecuteMsg::Seal { datanet_id, up_to, limit })
+    }
+
+    /// Lets acceptance windows pass, then seals with these bounds.
+    pub fn seal_later(&mut self, up_to: Option<u64>, limit: Option<u32>) -> Result<AppResponse, Refused> {
+        self.world.advance(WINDOW);
+        self.seal(up_to, limit)
     }
 
     /// Asks the contract.

@@ -14,7 +14,7 @@ use openledger_types::msg::datanet::{
 };
 use proptest::prelude::*;
 
-use crate::common::{fixture, Fixture, BOND, REVEAL};
+use crate::common::{fixture, Fixture, BOND, REVEAL, WINDOW};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -117,7 +117,7 @@ impl Model {
             .map(|address| QueryMsg::Bonds { address: address.to_string() })
             .map(|msg| f.ask::<BondsResponse>(&msg).unwrap().withdrawable.u128())
             .sum();
-        assert_eq!(f.term("bonds_withdrawable"), free);
+        assert_eq!(f.term("withdrawable"), free);
     }
 
     /// Lets every commit run out and seals all that waits: afterwards exactly the duplicates are left.
@@ -126,6 +126,7 @@ impl Model {
         for commit in 0..self.batches.len() {
             self.take(Step::Expire { commit });
         }
+        self.take(Step::Wait { blocks: WINDOW + 1 });
         for datanet in 1..=2 {
             for _ in 0..self.batches.len() * 5 {
                 self.take(Step::Seal { datanet, limit: 3 });

@@ -26,6 +26,9 @@ fn with(change: impl FnOnce(&mut Fields)) -> ExecuteMsg {
         public_identity: fields.public_identity,
         min_data_bps: fields.min_data_bps,
         floor_per_token: Uint128::zero(),
+        policy: None,
+        uses: None,
+        training_price: None,
     }
 }
 

@@ -17,7 +17,7 @@ fn rule_d1_bonds_of_unopened_leaves_are_forfeited_once() {
     assert!(refused.is(&ContractError::NotExpired { commit_id, expires }));
     f.world.advance(1);
     f.world.expire_commit(&alice, commit_id).unwrap();
-    assert_eq!((f.term("bonds_held"), f.term("bonds_withdrawable")), (0, 2 * BOND));
+    assert_eq!((f.term("bonds_held"), f.term("bonds_at_stake")), (0, 2 * BOND));
     assert_eq!(f.term("treasury"), 3 * BOND);
 
     let ended = ContractError::CommitEnded { commit_id };

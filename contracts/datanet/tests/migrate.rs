@@ -1,5 +1,5 @@
 use cosmwasm_std::testing::{mock_dependencies, mock_env};
-use cosmwasm_std::{Addr, MigrateInfo};
+use cosmwasm_std::{Addr, MigrateInfo, Storage};
 use openledger_contract::CommonError;
 use openledger_datanet::contract::{migrate, CONTRACT_NAME, CONTRACT_VERSION};
 use openledger_datanet::ContractError;
@@ -8,6 +8,8 @@ use openledger_types::msg::datanet::MigrateMsg;
 fn migrated_from(name: &str, version: &str) -> Result<String, ContractError> {
     let mut deps = mock_dependencies();
     cw2::set_contract_version(&mut deps.storage, name, version).unwrap();
+    let params = r#"{"denom":"uopen","commit_bond":"10000","reveal_blocks":720,"withdrawal_grace":604}"#;
+    deps.storage.set(b"params", params.as_bytes());
     let info = MigrateInfo { sender: Addr::unchecked("admin"), old_migrate_version: None };
     migrate(deps.as_mut(), mock_env(), MigrateMsg {}, info)?;
     Ok(cw2::get_contract_version(&deps.storage).unwrap().version)

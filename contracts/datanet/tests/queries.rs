@@ -5,7 +5,7 @@ use openledger_types::msg::datanet::{
     BondsResponse, ContributionsResponse, DatanetsResponse, LeavesResponse, MatchResponse, QueryMsg,
 };
 
-use crate::common::{fixture, BOND};
+use crate::common::{fixture, BOND, WINDOW};
 
 #[test]
 fn finding_p4_lists_are_bounded_and_go_on_where_they_stopped() {
@@ -80,6 +80,8 @@ fn bonds_are_told_by_address() {
     let mut f = fixture();
     let (bob, datanet_id) = (f.bob.clone(), f.datanet_id);
     f.world.contribute(&bob, datanet_id, Document::generate(1, 2)).unwrap();
+    f.world.advance(WINDOW + 1);
+    f.world.release_bonds(&bob, 1).unwrap();
     let ask = |address: String| f.ask::<BondsResponse>(&QueryMsg::Bonds { address });
     assert_eq!(ask(bob.to_string()).unwrap().withdrawable.u128(), 2 * BOND);
     assert_eq!(ask(f.alice.to_string()).unwrap().withdrawable.u128(), 0);

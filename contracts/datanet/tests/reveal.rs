@@ -20,7 +20,7 @@ fn holder(f: &Fixture, match_hash: &HexBinary) -> Option<u64> {
 }
 
 #[test]
-fn rule_d1_within_the_window_the_commits_place_is_kept_and_the_bond_returns() {
+fn rule_d1_within_the_window_the_commits_place_is_kept_and_the_bond_stays_at_stake() {
     let mut f = fixture();
     let bob = f.bob.clone();
     let (commit_id, batch) = committed(&mut f, Document::generate(1, 2));
@@ -34,7 +34,7 @@ fn rule_d1_within_the_window_the_commits_place_is_kept_and_the_bond_returns() {
         assert_eq!(contribution.facts.license, "CC-BY-4.0", "the datanet's, because none was named");
         assert_eq!(contribution.status, ContributionStatus::Accepted);
     }
-    assert_eq!((f.term("bonds_held"), f.term("bonds_withdrawable")), (0, 2 * BOND));
+    assert_eq!((f.term("bonds_held"), f.term("bonds_at_stake")), (0, 2 * BOND));
     let datanet = f.world.datanet_of(f.datanet_id).unwrap();
     let bytes: u64 = batch.items().iter().map(|item| item.content_len).sum();
     assert_eq!((datanet.contributions, datanet.bytes), (2, bytes));
@@ -49,7 +49,7 @@ fn rule_d1_a_late_reveal_takes_its_own_place_and_forfeits_its_bond() {
     let given = f.world.reveal(&bob, commit_id, vec![batch.item(1)]).unwrap();
     let facts = f.world.contribution(given[0]).unwrap().facts;
     assert_eq!(facts.priority.height, f.world.height());
-    assert_eq!((f.term("bonds_held"), f.term("bonds_withdrawable"), f.term("treasury")), (BOND, 0, BOND));
+    assert_eq!((f.term("bonds_held"), f.term("withdrawable"), f.term("treasury")), (BOND, 0, BOND));
     f.world.assert_invariants();
 }
 
@@ -194,7 +194,7 @@ fn rule_d2_an_earlier_commit_wins_even_if_revealed_second() {
     assert_eq!(holder(&f, &hash), Some(first));
     let lost = f.world.contribution(second).unwrap();
     assert_eq!((lost.status, lost.duplicate_of), (ContributionStatus::Duplicate, Some(first)));
-    let refused = f.seal(None, None).unwrap_err();
+    let refused = f.seal_later(None, None).unwrap_err();
     assert!(refused.is(&ContractError::EmptyVersion { datanet_id, up_to: f.world.height() }));
 }
 
@@ -224,6 +224,8 @@ fn rule_a1_pause_does_not_stop_reveals() {
     let (commit_id, batch) = committed(&mut f, Document::generate(1, 1));
     f.send(&owner, &ExecuteMsg::SetPaused { paused: true }).unwrap();
     assert!(f.world.reveal(&bob, commit_id, batch.items()).is_ok());
+    f.seal_later(None, None).unwrap();
+    f.world.advance(1);
+    f.world.release_bonds(&bob, commit_id).unwrap();
     f.send(&bob, &ExecuteMsg::WithdrawBonds {}).unwrap();
-    f.seal(None, None).unwrap();
 }

@@ -5,7 +5,7 @@ use openledger_testing::{attribute, Batch, Document};
 use openledger_types::formats::hash32;
 use openledger_types::msg::datanet::{ContributionStatus, ExecuteMsg, LeavesResponse, QueryMsg};
 
-use crate::common::{fixture, text, Fixture, BOND, REVEAL};
+use crate::common::{fixture, text, Fixture, BOND, REVEAL, WINDOW};
 
 /// The version tree as anyone rebuilds it from the leaves.
 fn rebuilt(f: &Fixture, size: u64) -> Hash {
@@ -79,7 +79,7 @@ fn rule_d1_an_open_earlier_commit_stops_the_seal() {
     assert!(refused.is(&ContractError::OpenCommit { commit_id, expires }));
     let refused = f.seal(Some(before + 1), None).unwrap_err();
     assert!(refused.is(&ContractError::OpenCommit { commit_id, expires }));
-    f.seal(Some(before), None).unwrap();
+    f.seal_later(Some(before), None).unwrap();
     assert_eq!(f.world.version(datanet_id, 1).unwrap().version.size, 2, "up to an earlier height it goes");
 
     f.world.advance_to(expires);
@@ -121,7 +121,7 @@ fn a_seal_in_several_messages_keeps_its_height() {
     let mut f = fixture();
     let (alice, bob, datanet_id) = (f.alice.clone(), f.bob.clone(), f.datanet_id);
     f.world.contribute(&bob, datanet_id, Document::generate(1, 5)).unwrap();
-    f.world.advance(1);
+    f.world.advance(WINDOW);
     let up_to = f.world.height();
     let begun = f.seal(None, Some(2)).unwrap();
     assert_eq!(attribute(&begun, "wasm", "complete").as_deref(), Some("false"));
@@ -152,7 +152,7 @@ fn a_seal_whose_rest_became_duplicates_still_ends() {
     let early = Batch::new(&bob, text("b"));
     let early_id = f.world.commit(&bob, other, &early).unwrap();
     f.world.contribute(&alice, datanet_id, [text("a"), text("b")].concat()).unwrap();
-    f.seal(None, Some(1)).unwrap();
+    f.seal_later(None, Some(1)).unwrap();
     f.world.reveal(&bob, early_id, early.items()).unwrap();
     f.seal(None, Some(1)).unwrap();
     assert_eq!(f.world.version(datanet_id, 1).unwrap().version.size, 1);
@@ -173,7 +173,7 @@ fn an_empty_version_and_wrong_bounds_are_refused() {
     }
     let refused = f.send(&bob, &ExecuteMsg::Seal { datanet_id, up_to: None, limit: None }).unwrap_err();
     assert!(refused.0.contains("the datanet's owner"));
-    f.seal(None, None).unwrap();
+    f.seal_later(None, None).unwrap();
     assert!(f.seal(None, None).is_err(), "nothing new");
 }
 

@@ -6,9 +6,9 @@ use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Respons
 use openledger_contract::{migration, ownership, payment};
 use openledger_types::msg::model_registry::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
-use crate::execute::{admin, model, version};
+use crate::execute::{admin, model, notice, training, version};
 use crate::state::{DATANET, MODEL_COUNT, PARAMS};
-use crate::{query, ContractError};
+use crate::{migrations, query, ContractError};
 
 /// Name on record, constant for ever.
 pub const CONTRACT_NAME: &str = "crate:openledger-model-registry";
@@ -53,22 +53,31 @@ pub fn execute(
         ExecuteMsg::RegisterVersion { model_id, version } => {
             version::register_version(deps, env, info, model_id, version)
         }
-        ExecuteMsg::Deprecate { model_id, version } => version::deprecate(deps, info, model_id, version),
+        ExecuteMsg::Deprecate { model_id, version } => notice::deprecate(deps, info, model_id, version),
+        ExecuteMsg::SetPrice { model_id, version, price_in, price_out } => {
+            notice::set_price(deps, env, info, (model_id, version), price_in, price_out)
+        }
+        ExecuteMsg::UpdateDeveloper { model_id, action } => {
+            model::update_developer(deps, info, model_id, action)
+        }
+        ExecuteMsg::MarkStale { model_id, version } => notice::mark_stale(deps, model_id, version),
+        ExecuteMsg::ProveTraining { model_id, version, datanet_id, items } => {
+            training::prove(deps, (model_id, version), datanet_id, items)
+        }
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
-        _ => Err(openledger_contract::CommonError::Paused {}.into()),
     }
 }
 
 /// Answers a question.
 #[cfg_attr(not(feature = "library"), entry_point)]
-pub fn query(deps: Deps, _env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
-    query::answer(deps, msg)
+pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
+    query::answer(deps, env, msg)
 }
 
 /// Carries the contract from an older release to this one.
-#[cfg_attr(not(feature = "library"), entry_point, migrate_version(1))]
+#[cfg_attr(not(feature = "library"), entry_point, migrate_version(2))]
 pub fn migrate(
     deps: DepsMut,
     _env: Env,
@@ -76,6 +85,7 @@ pub fn migrate(
     _info: MigrateInfo,
 ) -> Result<Response, ContractError> {
     let from = migration::check(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
+    migrations::run(deps.storage, &from)?;
     Ok(Response::new()
         .add_attribute("action", "migrate")
         .add_attribute("from", from)

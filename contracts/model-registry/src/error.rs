@@ -87,4 +87,85 @@ pub enum ContractError {
         /// Version.
         version: u32,
     },
+    /// The training root does not follow from the training receipts.
+    #[error("training_root must be {expected}: the root over the training receipts of `datanets`")]
+    TrainingRoot {
+        /// What it must be, in hexadecimal.
+        expected: String,
+    },
+    /// More ancestors earn royalties than a version can carry; none may be dropped (L11).
+    #[error("the parents bring royalties for {actual} developers, at most {most}: name fewer parents")]
+    RoyaltyCount {
+        /// K of L11.
+        most: usize,
+        /// How many there are.
+        actual: usize,
+    },
+    /// The royalties do not fit (L11).
+    #[error(
+        "the parents' royalties are {total} basis points of the fee, more than {most}: they must fit into \
+         the split's developer part and into max_royalty_bps"
+    )]
+    RoyaltiesTooHigh {
+        /// The smaller of the split's developer part and `max_royalty_bps`.
+        most: u16,
+        /// What they are together.
+        total: u32,
+    },
+    /// The version asks more for itself than a version may owe in all (L11).
+    #[error("royalty_bps must be at most max_royalty_bps, {most} basis points, not {actual}")]
+    OwnRoyaltyTooHigh {
+        /// The bound.
+        most: u16,
+        /// What it asks.
+        actual: u16,
+    },
+    /// A model without a developer would earn for nobody.
+    #[error("a developer cannot renounce a model: propose a successor, or deprecate its versions")]
+    CannotRenounce {},
+    /// The version does not rest on this datanet.
+    #[error("version {version} of model {model_id} was not trained on datanet {datanet_id}")]
+    NotTrainedOn {
+        /// Model.
+        model_id: u64,
+        /// Version.
+        version: u32,
+        /// Datanet.
+        datanet_id: u64,
+    },
+    /// Versions of the first release came without training receipts.
+    #[error("version {version} of model {model_id} has no training receipt: register a newer version")]
+    NoTrainingReceipt {
+        /// Model.
+        model_id: u64,
+        /// Version.
+        version: u32,
+    },
+    /// The path does not lead to the training receipt's root.
+    #[error("the training receipt does not hold contribution {contribution_id} at position {index}: send the path of its leaf")]
+    TrainingProof {
+        /// Contribution.
+        contribution_id: u64,
+        /// Position.
+        index: u64,
+    },
+    /// Every leaf was counted before.
+    #[error("all of these training uses were counted before: leave them out")]
+    AlreadyCounted {},
+    /// No contribution is gone.
+    #[error("version {version} of model {model_id} is not stale: its datanets lost no contribution")]
+    NotStale {
+        /// Model.
+        model_id: u64,
+        /// Version.
+        version: u32,
+    },
+    /// The version was marked before.
+    #[error("version {version} of model {model_id} is marked as stale already")]
+    AlreadyStale {
+        /// Model.
+        model_id: u64,
+        /// Version.
+        version: u32,
+    },
 }

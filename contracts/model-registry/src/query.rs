@@ -1,17 +1,18 @@
 //! Questions.
 
-use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Order};
+use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
 use openledger_contract::{ownership, paging, pause};
 use openledger_types::msg::model_registry::{
     ConfigResponse, ModelResponse, ModelVersionResponse, ModelVersionsResponse, ModelsResponse, QueryMsg,
+    StaleResponse, TrainingUsageResponse, TrainingUse,
 };
 
-use crate::state::{self, Model, Version, DATANET, MODELS, PARAMS, VERSIONS};
-use crate::ContractError;
+use crate::state::{self, Model, Version, DATANET, MODELS, PARAMS, TRAINING_TOTALS, TRAINING_USES, VERSIONS};
+use crate::{datanets, ContractError};
 
 /// Answers a question.
-pub fn answer(deps: Deps, msg: QueryMsg) -> Result<Binary, ContractError> {
+pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
     Ok(match msg {
         QueryMsg::Config {} => to_json_binary(&config(deps)?),
         QueryMsg::Ownership {} => to_json_binary(&ownership::query(deps.storage)?),
@@ -21,13 +22,16 @@ pub fn answer(deps: Deps, msg: QueryMsg) -> Result<Binary, ContractError> {
         QueryMsg::Models { start_after, limit } => to_json_binary(&models(deps, start_after, limit)?),
         QueryMsg::Version { model_id, version } => {
             let developer = state::model(deps.storage, model_id)?.developer;
-            let stored = state::version(deps.storage, model_id, version)?;
-            to_json_binary(&version_response(model_id, version, &developer, stored))
+            let now = state::version(deps.storage, model_id, version)?.at(env.block.height);
+            to_json_binary(&version_response(model_id, version, &developer, now))
         }
         QueryMsg::Versions { model_id, start_after, limit } => {
-            to_json_binary(&versions(deps, model_id, start_after, limit)?)
+            to_json_binary(&versions(deps, env.block.height, model_id, start_after, limit)?)
         }
-        _ => return Err(openledger_contract::CommonError::Paused {}.into()),
+        QueryMsg::Stale { model_id, version } => to_json_binary(&stale(deps, model_id, version)?),
+        QueryMsg::Usage { contribution_id, start_after, limit } => {
+            to_json_binary(&usage(deps, contribution_id, start_after, limit)?)
+        }
     }?)
 }
 
@@ -46,7 +50,7 @@ fn model_response(model_id: u64, model: Model) -> ModelResponse {
         name: model.name,
         description: model.description,
         latest_version: model.latest_version,
-        pending_developer: None,
+        pending_developer: model.pending_developer.map(String::from),
     }
 }
 
@@ -71,24 +75,25 @@ fn version_response(model_id: u64, number: u32, developer: &Addr, version: Versi
         training_root: version.training_root,
         numeric_class: version.numeric_class,
         datanets: version.datanets,
-        training: vec![],
-        parents: vec![],
-        royalty_bps: 0,
-        royalties: vec![],
-        next_price: None,
-        stale: false,
+        training: version.training,
+        parents: version.parents,
+        royalty_bps: version.royalty_bps,
+        royalties: version.royalties,
         denom: version.denom,
         price_in: version.price_in,
         price_out: version.price_out,
+        next_price: version.next_price,
         floor_per_token: version.floor_per_token,
         split: version.split,
         registered_at: version.registered_at,
         deprecated: version.deprecated,
+        stale: version.stale,
     }
 }
 
 fn versions(
     deps: Deps,
+    height: u64,
     model_id: u64,
     start_after: Option<u32>,
     limit: Option<u32>,
@@ -99,7 +104,33 @@ fn versions(
         .prefix(model_id)
         .range(deps.storage, start, None, Order::Ascending)
         .take(paging::limit(limit))
-        .map(|entry| entry.map(|(number, version)| version_response(model_id, number, &developer, version)))
+        .map(|entry| {
+            entry.map(|(number, version)| version_response(model_id, number, &developer, version.at(height)))
+        })
         .collect::<Result<_, _>>()?;
     Ok(ModelVersionsResponse { versions })
+}
+
+fn stale(deps: Deps, model_id: u64, number: u32) -> Result<StaleResponse, ContractError> {
+    let version = state::version(deps.storage, model_id, number)?;
+    let lost = datanets::lost(deps, &version.datanets)?;
+    Ok(StaleResponse { stale: !lost.is_empty(), lost })
+}
+
+fn usage(
+    deps: Deps,
+    contribution_id: u64,
+    start_after: Option<(u64, u32)>,
+    limit: Option<u32>,
+) -> Result<TrainingUsageResponse, ContractError> {
+    let entries = TRAINING_USES
+        .sub_prefix(contribution_id)
+        .range(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending)
+        .take(paging::limit(limit))
+        .map(|entry| {
+            entry.map(|((model_id, version), times_seen)| TrainingUse { model_id, version, times_seen })
+        })
+        .collect::<Result<_, _>>()?;
+    let times_seen = TRAINING_TOTALS.may_load(deps.storage, contribution_id)?.unwrap_or_default();
+    Ok(TrainingUsageResponse { times_seen, entries })
 }

@@ -40,6 +40,9 @@ pub fn instantiate(
     REGISTRIES.save(deps.storage, &registries)?;
     LAST_SESSION.save(deps.storage, &0)?;
     admin::save_params(deps.storage, &msg.params)?;
+    if let Some(connect) = msg.connect {
+        root::believe(deps, &connect.datanet, &connect.referee)?;
+    }
     Ok(Response::new().add_attribute("action", "instantiate"))
 }
 

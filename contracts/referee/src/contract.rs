@@ -2,13 +2,15 @@
 
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
-use cosmwasm_std::{to_json_binary, Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response, Uint128};
-use openledger_contract::{migration, ownership, payment, CommonError};
-use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::referee::{EligibleWeightResponse, ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
+use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response};
+use openledger_contract::{migration, ownership, payment};
+use openledger_types::msg::referee::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
-use crate::error::ContractError;
-use crate::state::{Contracts, CONTRACTS, PARAMS};
+use crate::execute::attest::RootKey;
+use crate::execute::vote::Opened;
+use crate::execute::{admin, attest, case, demand, fault, money, seed, verdict, vote};
+use crate::state::{Contracts, Totals, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS};
+use crate::{query, ContractError};
 
 /// Name on record, constant for ever.
 pub const CONTRACT_NAME: &str = "crate:openledger-referee";
@@ -24,41 +26,76 @@ pub fn instantiate(
     msg: InstantiateMsg,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    cw2::set_contract_version(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
     ownership::initialize(deps.storage, deps.api, &msg.owner)?;
+    admin::validate(&msg.params)?;
     let contracts = Contracts {
         datanet: deps.api.addr_validate(&msg.datanet)?,
         node_registry: deps.api.addr_validate(&msg.node_registry)?,
         escrow: deps.api.addr_validate(&msg.escrow)?,
     };
+    cw2::set_contract_version(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
     CONTRACTS.save(deps.storage, &contracts)?;
     PARAMS.save(deps.storage, &msg.params)?;
-    Ok(Response::new().add_attribute("action", "instantiate"))
+    TOTALS.save(deps.storage, &Totals::default())?;
+    for counter in [ROOT_COUNT, DEMAND_COUNT, CASE_COUNT] {
+        counter.save(deps.storage, &0)?;
+    }
+    Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
 
 /// Carries out a message.
 #[cfg_attr(not(feature = "library"), entry_point)]
 pub fn execute(
-    _deps: DepsMut,
-    _env: Env,
-    _info: MessageInfo,
-    _msg: ExecuteMsg,
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    msg: ExecuteMsg,
 ) -> Result<Response, ContractError> {
-    Err(CommonError::Paused {}.into())
+    match msg {
+        ExecuteMsg::Attest { auditor, node_id, denom, epoch } => {
+            attest::attest(deps, env, info, auditor, RootKey { node_id, denom, epoch })
+        }
+        ExecuteMsg::ReportMisses { node_id, denom, epoch, auditors } => {
+            attest::report_misses(deps, env, info, RootKey { node_id, denom, epoch }, auditors)
+        }
+        ExecuteMsg::Resume { auditor } => attest::resume(deps, info, auditor),
+        ExecuteMsg::DemandChunk { node_id, denom, epoch, blob, index } => {
+            demand::demand_chunk(deps, env, info, RootKey { node_id, denom, epoch }, blob, index)
+        }
+        ExecuteMsg::AnswerDemand { demand_id, chunk, path } => {
+            demand::answer_demand(deps, env, info, demand_id, chunk, path)
+        }
+        ExecuteMsg::ExpireDemand { demand_id } => demand::expire_demand(deps, env, info, demand_id),
+        ExecuteMsg::ProveFault { stated, fault } => fault::prove_fault(deps, env, info, stated, fault),
+        ExecuteMsg::OpenCase { subject, reason } => case::open_case(deps, env, info, subject, reason),
+        ExecuteMsg::CommitVote { case_id, auditor, commitment } => {
+            vote::commit_vote(deps, env, info, case_id, auditor, commitment)
+        }
+        ExecuteMsg::RevealVote { case_id, auditor, guilty, salt } => {
+            vote::reveal_vote(deps, env, info, Opened { case_id, auditor, guilty, salt })
+        }
+        ExecuteMsg::Conclude { case_id } => verdict::conclude(deps, env, info, case_id),
+        ExecuteMsg::CommitSeed { auditor, period, commitment } => {
+            seed::commit_seed(deps, env, info, auditor, period, commitment)
+        }
+        ExecuteMsg::RevealSeed { auditor, period, seed } => {
+            seed::reveal_seed(deps, env, info, auditor, period, seed)
+        }
+        ExecuteMsg::ReportSeed { auditor, period } => seed::report_seed(deps, env, info, auditor, period),
+        ExecuteMsg::ClaimAudit { auditor, node_id, denom, epoch } => {
+            money::claim_audit(deps, info, auditor, RootKey { node_id, denom, epoch })
+        }
+        ExecuteMsg::Withdraw {} => money::withdraw(deps, info),
+        ExecuteMsg::SpendTreasury { to, amount } => money::spend_treasury(deps, info, to, amount),
+        ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
+        ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+    }
 }
 
 /// Answers a question.
 #[cfg_attr(not(feature = "library"), entry_point)]
-pub fn query(_deps: Deps, _env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
-    match msg {
-        QueryMsg::Invariants {} => {
-            Ok(to_json_binary(&InvariantsResponse { holds: true, denoms: vec![], broken: vec![] })?)
-        }
-        QueryMsg::EligibleWeight {} => {
-            Ok(to_json_binary(&EligibleWeightResponse { weight: Uint128::zero() })?)
-        }
-        _ => Err(CommonError::Paused {}.into()),
-    }
+pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
+    query::answer(deps, env, msg)
 }
 
 /// Carries the contract from an older release to this one.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use openledger_types::formats::BlobRef;
+use openledger_types::api::SessionState;
+use openledger_types::formats::{BlobRef, SignedReceipt};
 use reqwest::StatusCode;
 use tokio::sync::Semaphore;
 
@@ -25,6 +26,7 @@ pub struct HttpBlobs {
     client: reqwest::Client,
     /// Bounds transfers at once, whoever asks.
     transfers: Semaphore,
+    attempts: u32,
 }
 
 fn failed(what: String) -> Fault {
@@ -52,7 +54,14 @@ impl HttpBlobs {
             base_url: base_url.trim_end_matches('/').to_string(),
             client,
             transfers: Semaphore::new(super::CONCURRENCY),
+            attempts: ATTEMPTS,
         })
+    }
+
+    /// The same with another number of tries, at least one.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// Fetches a blob, checked against its root and length. Tries again while the node is busy or
@@ -84,6 +93,33 @@ impl HttpBlobs {
         Ok(bytes)
     }
 
+    /// The receipts that the node signed for a session, from the first up to `count`; fewer when it gives
+    /// fewer. Nothing of them is checked.
+    ///
+    /// # Errors
+    /// `E-CORPUS-010` unreachable, `-012` refused, `-016` not readable.
+    pub async fn receipts(&self, session_id: u64, count: u64) -> Result<Vec<SignedReceipt>> {
+        let mut receipts: Vec<SignedReceipt> = Vec::new();
+        while (receipts.len() as u64) < count {
+            let from = receipts.len() as u64 + 1;
+            let url = format!("{}/v1/sessions/{session_id}?from={from}", self.base_url);
+            let bytes = self.repeat(|| self.fetch(&url, MAX_BLOB)).await?;
+            let state: SessionState = serde_json::from_slice(&bytes).map_err(|e| {
+                Fault::unavailable(
+                    "E-CORPUS-016",
+                    format!("{url} gives no session: {e}"),
+                    "Use a node of this release.",
+                )
+            })?;
+            if state.receipts.is_empty() {
+                break;
+            }
+            receipts.extend(state.receipts);
+        }
+        receipts.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(receipts)
+    }
+
     /// Uploads a blob; `reference` says what on chain names it: `contribution:ID` or
     /// `model:ID:VERSION`. Uploading what is there already changes nothing.
     ///
@@ -113,7 +149,7 @@ impl HttpBlobs {
         if !status.is_success() {
             return Err(refused("E-CORPUS-012", status, format!("{url} answers {status}")));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(len.min(1 << 20)).unwrap_or(0));
         let mut stream = response.bytes_stream();
         loop {
             let next = tokio::time::timeout(IDLE, stream.next());
@@ -131,7 +167,7 @@ impl HttpBlobs {
 
     async fn repeat<T, F: std::future::Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let mut wait = FIRST_WAIT;
-        for _ in 1..ATTEMPTS {
+        for _ in 1..self.attempts {
             match call().await {
                 Err(fault) if fault.retry => {
                     tracing::debug!(code = fault.code, "{}; trying again", fault.what);

@@ -38,7 +38,7 @@ impl Journal {
         self.read(EPOCHS, hash)
     }
 
-    /// Records what became of an epoch; once final or dropped it is no longer the current one.
+    /// Records what became of an epoch; once final, void or dropped it is no longer the current one.
     pub fn resolve(&self, hash: &[u8], state: EpochState, tx: Option<String>) -> Result<()> {
         let txn = self.db.begin_write().map_err(disk)?;
         {
@@ -52,7 +52,8 @@ impl Journal {
             }
             let mut meta = txn.open_table(META).map_err(disk)?;
             let current = meta.get(CURRENT).map_err(disk)?.map(|text| text.value().to_string());
-            let over = matches!(state, EpochState::Final | EpochState::Dropped { .. });
+            let over =
+                matches!(state, EpochState::Final | EpochState::Void { .. } | EpochState::Dropped { .. });
             if over && current == Some(hex::encode(hash)) {
                 meta.remove(CURRENT).map_err(disk)?;
             }
@@ -60,7 +61,7 @@ impl Journal {
         txn.commit().map_err(disk)
     }
 
-    /// The newest epoch that covers a session, whatever its state but dropped.
+    /// The newest epoch that covers a session, whatever its state but void or dropped.
     pub fn covering(&self, session_id: u64) -> Result<Option<EpochRow>> {
         let txn = self.db.begin_read().map_err(disk)?;
         let table = txn.open_table(EPOCHS).map_err(disk)?;
@@ -69,7 +70,7 @@ impl Journal {
             let row: EpochRow = decode(row.map_err(disk)?.1.value())?;
             let covers = row.covers.iter().any(|(id, _)| *id == session_id);
             let newer = newest.as_ref().is_none_or(|n| n.commit.epoch < row.commit.epoch);
-            if covers && newer && !matches!(row.state, EpochState::Dropped { .. }) {
+            if covers && newer && !matches!(row.state, EpochState::Void { .. } | EpochState::Dropped { .. }) {
                 newest = Some(row);
             }
         }

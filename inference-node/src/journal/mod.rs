@@ -1,11 +1,12 @@
-//! What must survive a kill at any moment: vouchers, receipts with their answers, acknowledgements
-//! and epochs, in one redb file whose every commit is durable before the call returns.
+//! What must survive a kill at any moment: vouchers, receipts with their answers, acknowledgements,
+//! epochs and audits, in one redb file whose every commit is durable before the call returns.
 //!
 //! The order that makes it safe: a voucher is on disk before its answer is begun; a receipt is on
 //! disk before its last byte leaves the node; an epoch is on disk before it is posted. A receipt is
 //! written once: a second one for the same sequence would cost the bond (PROTOCOL S2), so whoever
 //! finishes second gets the first one's receipt back.
 
+mod audits;
 mod epochs;
 mod rows;
 mod sessions;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 use crate::fault::{Class, Fault, Result};
 
+pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
 
 const VERSION: &str = "1";
@@ -42,6 +44,10 @@ const ACKNOWLEDGED: TableDefinition<u64, &[u8]> = TableDefinition::new("acknowle
 const UNFINISHED: TableDefinition<(u64, u64), ()> = TableDefinition::new("unfinished");
 /// Hash of the commitment to [`EpochRow`].
 const EPOCHS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("epochs");
+/// Hash of another node's commitment to [`AuditRow`].
+const AUDITS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("audits");
+/// Hashes of commitments of which something is left to do.
+const OPEN_AUDITS: TableDefinition<&[u8], ()> = TableDefinition::new("open_audits");
 
 /// The key in [`META`] of the epoch whose posting is not resolved.
 const CURRENT: &str = "current_epoch";
@@ -118,6 +124,8 @@ impl Journal {
             txn.open_table(ACKNOWLEDGED).map_err(disk)?;
             txn.open_table(UNFINISHED).map_err(disk)?;
             txn.open_table(EPOCHS).map_err(disk)?;
+            txn.open_table(AUDITS).map_err(disk)?;
+            txn.open_table(OPEN_AUDITS).map_err(disk)?;
         }
         txn.commit().map_err(disk)?;
         Ok(journal)

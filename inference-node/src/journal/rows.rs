@@ -95,6 +95,11 @@ pub enum EpochState {
     },
     /// It is final.
     Final,
+    /// The chain has voided it; another one takes its place.
+    Void {
+        /// Why.
+        reason: String,
+    },
     /// The chain refused it.
     Dropped {
         /// Why.
@@ -107,7 +112,7 @@ pub enum EpochState {
 pub struct EpochRow {
     /// What is posted.
     pub commit: EpochCommit,
-    /// The settlements posted with it.
+    /// The settlements posted with it; none when it replaces a void one.
     pub settlements: Vec<Settlement>,
     /// Sessions with the number of receipts settled after it.
     pub covers: Vec<(u64, u64)>,

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch, OwnedSemaphorePermit};
 
 use super::models::Loaded;
 use super::node::{blocking, lock, Node};
+use super::payment::entry_of;
 use crate::engine::{GenRequest, Generation};
 use crate::fault::{Class, Fault, Result};
 use crate::journal::StoredRequest;
@@ -212,7 +213,16 @@ impl Node {
         let traced = job.loaded.answerer.trace(&job.asked.prompt, &generation.text, &seed);
         let receipt = self.receipt(job, &generation, &traced, &seed)?;
         receipt.validate().map_err(malformed)?;
-        let signature = self.key.sign_digest(&receipt.digest());
+        let pinned = &entry_of(&job.session, self.payee.node_id)?.node_key;
+        let key = self.keys.find(pinned).ok_or_else(|| {
+            Fault::new(
+                Class::Internal,
+                "E-NODE-052",
+                format!("the key that session {} pinned is not held here", job.session.session_id),
+                "Restore the folder signing/ of the node's home: it holds the keys of earlier rotations.",
+            )
+        })?;
+        let signature = key.sign_digest(&receipt.digest());
         Ok(AnswerBundle {
             receipt: SignedReceipt { receipt, signature: HexBinary::from(signature.as_slice()) },
             voucher: job.stored.voucher.clone(),
@@ -236,11 +246,12 @@ impl Node {
         let (voucher, session) = (&job.stored.voucher.voucher, &job.session);
         let count = |n: usize| u32::try_from(n).map_err(malformed);
         let (tokens_in, tokens_out) = (count(job.prompt_tokens.len())?, count(generation.tokens.len())?);
+        let pinned = entry_of(session, self.payee.node_id)?;
         let fee = answer_fee(
             tokens_in,
             tokens_out,
-            session.price_in.u128(),
-            session.price_out.u128(),
+            pinned.price_in.u128(),
+            pinned.price_out.u128(),
             session.min_fee.u128(),
         )
         .ok_or_else(|| malformed("the fee overflows"))?;

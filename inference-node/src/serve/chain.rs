@@ -1,13 +1,16 @@
 //! The chain as a node sees it, behind a trait so that the server runs in tests without one.
 
+use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
-use openledger_client::{Error, Signer};
+use openledger_client::{Coin, Error, Signer};
 use openledger_types::formats::EpochCommit;
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{
     ConfigResponse, EpochResponse, ExecuteMsg, LedgerResponse, SessionResponse, Settlement,
 };
 use openledger_types::msg::model_registry::ModelVersionResponse;
+use openledger_types::msg::node_registry::Offer;
+use openledger_types::msg::referee::{Subject, Verdict};
 
 use crate::corpus::{chain_fault, Answer, DatanetView};
 
@@ -48,6 +51,8 @@ pub trait ChainView: DatanetView {
     fn models(&self) -> Answer<'_, Vec<(u64, u32)>>;
     /// A version of a model.
     fn model_version(&self, model_id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>>;
+    /// This node's offer of a model version.
+    fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>>;
     /// A contribution.
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>>;
     /// This node's ledger in a denom.
@@ -62,6 +67,10 @@ pub trait ChainView: DatanetView {
         commit: &'a EpochCommit,
         settlements: &'a [Settlement],
     ) -> Answer<'a, Posting>;
+    /// Posts a root in place of a void one.
+    fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting>;
+    /// Receipts of an epoch of this node that verdicts took out.
+    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>>;
     /// Makes this node's root final.
     fn finalize(&self) -> Answer<'_, Posting>;
 }
@@ -79,8 +88,28 @@ impl ClientChain {
         ClientChain { reader, signer, node_id }
     }
 
+    /// The contracts.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The hot key's account.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     async fn send(&self, msg: ExecuteMsg) -> Posting {
-        match self.signer.execute(&self.reader.contracts().payable_escrow, &msg, &[]).await {
+        self.send_to(&self.reader.contracts().payable_escrow, &msg, &[]).await
+    }
+
+    /// Sends a message and says what is known of it.
+    pub(crate) async fn send_to<T: serde::Serialize>(
+        &self,
+        contract: &str,
+        msg: &T,
+        funds: &[Coin],
+    ) -> Posting {
+        match self.signer.execute(contract, msg, funds).await {
             Ok(result) => Posting::Done { tx: result.hash },
             Err(Error::Contract { message, .. }) => Posting::Refused { reason: message },
             Err(error @ Error::TooLarge { .. }) => Posting::Refused { reason: error.to_string() },
@@ -92,7 +121,7 @@ impl ClientChain {
 }
 
 /// What a contract says about a missing thing is an error of its query.
-fn optional<T>(result: openledger_client::Result<T>) -> crate::fault::Result<Option<T>> {
+pub(crate) fn optional<T>(result: openledger_client::Result<T>) -> crate::fault::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Error::Contract { .. } | Error::NotFound(_)) => Ok(None),
@@ -155,6 +184,12 @@ impl ChainView for ClientChain {
         Box::pin(async move { optional(self.reader.model_version(model_id, version).await) })
     }
 
+    fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>> {
+        Box::pin(
+            async move { Ok(optional(self.reader.offer(self.node_id, model_id, version).await)?.flatten()) },
+        )
+    }
+
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { optional(self.reader.contribution(contribution_id).await) })
     }
@@ -179,6 +214,26 @@ impl ChainView for ClientChain {
         Box::pin(async move {
             let msg = ExecuteMsg::PostEpoch { commit: commit.clone(), settlements: settlements.to_vec() };
             Ok(self.send(msg).await)
+        })
+    }
+
+    fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting> {
+        Box::pin(async move { Ok(self.send(ExecuteMsg::ReplaceEpoch { commit: commit.clone() }).await) })
+    }
+
+    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>> {
+        Box::pin(async move {
+            let mut gone = Vec::new();
+            for case in self.reader.cases().await.map_err(chain_fault)? {
+                let Subject::Receipts { node_id, denom: held, epoch: of, receipts, .. } = case.subject else {
+                    continue;
+                };
+                let ours = (node_id, held.as_str(), of) == (self.node_id, denom, epoch);
+                if ours && case.verdict == Some(Verdict::Guilty) {
+                    gone.extend(receipts.into_iter().map(|receipt| receipt.receipt_id));
+                }
+            }
+            Ok(gone)
         })
     }
 

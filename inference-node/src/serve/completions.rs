@@ -15,9 +15,12 @@ use axum::response::{IntoResponse, Response};
 use axum::Json;
 use cosmwasm_std::{Binary, Uint128};
 use futures::stream::{self, StreamExt};
-use openledger_types::api::{AnswerBundle, PaymentRequired, PaymentSignature, HEADER_RESPONSE};
+use openledger_types::api::{
+    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_RESPONSE, HEADER_SESSION,
+};
 use openledger_types::formats::Outcome;
-use openledger_types::msg::escrow::SessionResponse;
+use openledger_types::msg::escrow::{SessionNodeResponse, SessionResponse};
+use openledger_types::msg::node_registry::Offer;
 use serde_json::{json, Value};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -91,15 +94,16 @@ async fn handle(
 ) -> std::result::Result<Response, Refusal> {
     let asked = parse(endpoint, body).map_err(plain)?;
     let Some(payment) = payment::signature_header(headers).map_err(plain)? else {
-        return Err(ask_for_payment(node, asked).await);
+        return Err(ask_for_payment(node, asked, headers).await);
     };
     payment::check_request(&payment, body).map_err(plain)?;
     let session = node.session(payment.voucher.voucher.session_id).await.map_err(plain)?;
-    let cap = payment::check_voucher(&payment.voucher, &session, &node.payee).map_err(plain)?.cap;
+    let entry = payment::check_voucher(&payment.voucher, &session, &node.payee, &node.keys).map_err(plain)?;
+    let entry = entry.clone();
     if let Some(known) = known_answer(node, &payment, endpoint).await.map_err(plain)? {
         return Ok(finished(endpoint, asked.stream, known));
     }
-    let paid = Paid { payment, session, cap };
+    let paid = Paid { payment, session, entry };
     let result = take(node, endpoint, asked, paid, body).await;
     result.map_err(|(fault, prices)| {
         let required = (fault.class == Class::Payment)
@@ -110,7 +114,11 @@ async fn handle(
 
 /// What an unpaid request is told: the prices of the model that it names, and the most that it can
 /// cost.
-async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
+async fn ask_for_payment(node: &Arc<Node>, asked: Asked, headers: &HeaderMap) -> Refusal {
+    let session = match named_session(node, headers).await {
+        Ok(session) => session,
+        Err(fault) => return plain(fault),
+    };
     let version = asked.model.version;
     let loaded = match version {
         Some(version) => node.models.ready(asked.model.model_id, version),
@@ -124,7 +132,7 @@ async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
         }),
     };
     let priced = match loaded {
-        Ok(loaded) => prices(node, &loaded, asked).await,
+        Ok(loaded) => prices(node, &loaded, asked, session.as_deref()).await,
         Err(fault) => Err(fault),
     };
     match priced {
@@ -146,20 +154,57 @@ async fn ask_for_payment(node: &Arc<Node>, asked: Asked) -> Refusal {
     }
 }
 
-/// Prices of a new session today.
-async fn prices(node: &Arc<Node>, loaded: &Arc<Loaded>, asked: Asked) -> Result<Prices> {
+/// The session that an unpaid request names.
+async fn named_session(node: &Arc<Node>, headers: &HeaderMap) -> Result<Option<Arc<SessionResponse>>> {
+    let Some(value) = headers.get(HEADER_SESSION) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    let number = number.ok_or_else(|| {
+        Fault::invalid(
+            "E-PAY-002",
+            format!("the header {HEADER_SESSION} is no number"),
+            "Send the session's number, or no such header.",
+        )
+    })?;
+    node.session(number).await.map(Some)
+}
+
+/// Prices of a session, or of a new one today.
+async fn prices(
+    node: &Arc<Node>,
+    loaded: &Arc<Loaded>,
+    asked: Asked,
+    session: Option<&SessionResponse>,
+) -> Result<Prices> {
     let info = &loaded.info;
+    if let Some(session) = session {
+        let entry = payment::entry_of(session, node.payee.node_id)?;
+        let measured = measure(loaded, asked).await?;
+        return Ok(Prices {
+            denom: session.denom.clone(),
+            model_id: session.model_id,
+            model_version: session.model_version,
+            price_in: entry.price_in,
+            price_out: entry.price_out,
+            min_fee: session.min_fee,
+            max_fee: Some(max_fee(&measured, entry.price_in, entry.price_out, session.min_fee)?),
+        });
+    }
     let config = node.escrow_config().await?;
     let min_fee = config.params.denoms.iter().find(|d| d.denom == info.denom).map(|d| d.min_fee);
     let min_fee = min_fee.unwrap_or_default();
     let measured = measure(loaded, asked).await?;
-    let max_fee = max_fee(&measured, info.price_in, info.price_out, min_fee)?;
+    // The node's own price where it has one, else the model's.
+    let offer = node.offer(info.model_id, info.version).await?;
+    let own = |price: fn(&Offer) -> Option<Uint128>| offer.as_ref().and_then(price);
+    let price_in = own(|offer| offer.price_in).unwrap_or(info.price_in);
+    let price_out = own(|offer| offer.price_out).unwrap_or(info.price_out);
+    let max_fee = max_fee(&measured, price_in, price_out, min_fee)?;
     Ok(Prices {
         denom: info.denom.clone(),
         model_id: info.model_id,
         model_version: info.version,
-        price_in: info.price_in,
-        price_out: info.price_out,
+        price_in,
+        price_out,
         min_fee,
         max_fee: Some(max_fee),
     })
@@ -168,7 +213,8 @@ async fn prices(node: &Arc<Node>, loaded: &Arc<Loaded>, asked: Asked) -> Result<
 struct Paid {
     payment: PaymentSignature,
     session: Arc<SessionResponse>,
-    cap: Uint128,
+    /// What the session pins of this node.
+    entry: SessionNodeResponse,
 }
 
 /// The stored answer to the same request under the same sequence, when there is one.
@@ -195,14 +241,14 @@ async fn take(
     paid: Paid,
     body: &Bytes,
 ) -> std::result::Result<Response, (Fault, Option<Prices>)> {
-    let Paid { payment, session, cap } = paid;
+    let Paid { payment, session, entry } = paid;
     let session_prices = |max_fee| {
         Some(Prices {
             denom: session.denom.clone(),
             model_id: session.model_id,
             model_version: session.model_version,
-            price_in: session.price_in,
-            price_out: session.price_out,
+            price_in: entry.price_in,
+            price_out: entry.price_out,
             min_fee: session.min_fee,
             max_fee,
         })
@@ -244,7 +290,7 @@ async fn take(
     })?;
     let stream = asked.stream;
     let measured = measure(&loaded, asked).await.map_err(refuse)?;
-    let max_fee = max_fee(&measured, session.price_in, session.price_out, session.min_fee).map_err(refuse)?;
+    let max_fee = max_fee(&measured, entry.price_in, entry.price_out, session.min_fee).map_err(refuse)?;
     let stored = StoredRequest {
         voucher: payment.voucher,
         nonce: payment.nonce,
@@ -255,7 +301,7 @@ async fn take(
         max_fee,
     };
     let key = (stored.voucher.voucher.session_id, stored.voucher.voucher.sequence);
-    let (request, limits) = (stored.clone(), Limits { cap, in_flight });
+    let (request, limits) = (stored.clone(), Limits { cap: entry.cap, in_flight });
     let accepted = node.with_journal(move |journal| journal.accept(&request, &limits)).await;
     let refuse_priced = |fault: Fault| (fault, session_prices(Some(max_fee)));
     let stored = match accepted.map_err(refuse_priced)? {

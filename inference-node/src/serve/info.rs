@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::Json;
 use cosmwasm_std::HexBinary;
 use openledger_types::api::NodeInfo;
+use openledger_types::msg::node_registry::Role;
 use serde_json::{json, Value};
 
 use super::node::Node;
@@ -32,7 +33,7 @@ pub async fn ready(State(node): State<Arc<Node>>) -> Response {
     let reason = match &chain {
         _ if node.draining() => Some("stopping".to_string()),
         Err(fault) => Some(fault.to_string()),
-        Ok(_) if models.is_empty() => Some("no model is ready".into()),
+        Ok(_) if models.is_empty() && node.is(Role::Inference) => Some("no model is ready".into()),
         Ok(_) => None,
     };
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

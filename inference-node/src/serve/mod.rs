@@ -11,10 +11,12 @@ mod chain;
 mod completions;
 mod error;
 mod info;
+mod keys;
 mod metrics;
 mod models;
 mod node;
 mod payment;
+mod replace;
 mod sessions;
 mod settle;
 
@@ -27,19 +29,33 @@ use std::time::Duration;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::Router;
+use openledger_types::msg::node_registry::Role;
 use tokio::net::TcpListener;
 
+pub(crate) use chain::optional;
 pub use chain::{ChainView, ClientChain, Posting};
+pub use keys::SigningKeys;
 pub use metrics::Metrics;
 pub use models::{
     build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,
 };
+pub(crate) use node::{blocking, lock, root_of};
 pub use node::{LocalBlobs, Node, Settings, Store};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 
+use crate::audit::{Auditor, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
+
+/// The loops that watch the referee.
+#[derive(Default)]
+pub struct Watch {
+    /// Answers demands against this node's roots.
+    pub responder: Option<Responder>,
+    /// Audits the roots of others.
+    pub auditor: Option<Auditor>,
+}
 
 /// Longest time that answers under way get when the node stops.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -98,12 +114,23 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// `E-NODE-061` when the server fails.
 pub async fn run(
     node: Arc<Node>,
+    watch: Watch,
     listener: TcpListener,
     scratch: PathBuf,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let models = tokio::spawn(model_loop(node.clone(), scratch));
-    let settles = tokio::spawn(settle_loop(node.clone()));
+    let mut loops = tokio::task::JoinSet::new();
+    if node.is(Role::Inference) {
+        loops.spawn(model_loop(node.clone(), scratch));
+    }
+    // A node that gave its role up still settles what it answered.
+    loops.spawn(settle_loop(node.clone()));
+    if let Some(responder) = watch.responder {
+        loops.spawn(respond_loop(node.clone(), responder));
+    }
+    if let Some(auditor) = watch.auditor {
+        loops.spawn(audit_loop(node.clone(), auditor));
+    }
     let draining = node.clone();
     let (stopped, until) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router(node.clone())).with_graceful_shutdown(async move {
@@ -124,8 +151,7 @@ pub async fn run(
         served = async move { server.await } => served,
         () = deadline => Ok(()),
     };
-    models.abort();
-    settles.abort();
+    loops.abort_all();
     // Answers whose client has left may still be written.
     let all = u32::try_from(node.settings.workers.max(1)).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(DRAIN, node.workers.acquire_many(all)).await;
@@ -158,6 +184,24 @@ async fn settle_loop(node: Arc<Node>) {
             Err(fault) => report(&node, &fault),
         }
         tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+async fn respond_loop(node: Arc<Node>, responder: Responder) {
+    loop {
+        if let Err(fault) = responder.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+async fn audit_loop(node: Arc<Node>, auditor: Auditor) {
+    loop {
+        if let Err(fault) = auditor.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(auditor.tick()).await;
     }
 }
 

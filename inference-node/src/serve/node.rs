@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use openledger_client::Key;
 use openledger_store::{BlobStore, StoreError};
 use openledger_types::formats::BlobRef;
 use openledger_types::merkle::Hash;
 use openledger_types::msg::escrow::{ConfigResponse, SessionResponse};
+use openledger_types::msg::node_registry::{Offer, Role};
 use tokio::sync::{watch, Semaphore};
 
 use super::chain::ChainView;
+use super::keys::SigningKeys;
 use super::metrics::Metrics;
 use super::models::Models;
 use super::payment::Payee;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Which models to serve; all that are stored here when empty.
     pub models: Vec<(u64, u32)>,
+    /// What the node does, as it is registered.
+    pub roles: Vec<Role>,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             expiry_margin_blocks: 20,
             tick: Duration::from_millis(1_000),
             models: Vec::new(),
+            roles: vec![Role::Inference, Role::Storage],
         }
     }
 }
@@ -68,8 +72,8 @@ pub struct Node {
     pub journal: Journal,
     /// Blobs.
     pub store: Store,
-    /// Key that signs receipts.
-    pub key: Key,
+    /// Keys that sign receipts; each session says which.
+    pub keys: SigningKeys,
     /// Who is paid here.
     pub payee: Payee,
     /// Keys of datanets.
@@ -98,10 +102,11 @@ pub struct Node {
     sessions: Mutex<HashMap<u64, (Instant, Arc<SessionResponse>)>>,
     height: Mutex<Option<(Instant, u64)>>,
     config: Mutex<Option<(Instant, Arc<ConfigResponse>)>>,
+    offers: Mutex<HashMap<(u64, u32), (Instant, Option<Offer>)>>,
 }
 
 /// A lock whose holder panicked still guards a plain value.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -109,12 +114,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MAX_CACHED: usize = 10_000;
 
 impl Node {
-    /// Puts a node together; nothing runs yet.
+    /// Puts a node together; nothing runs yet. `node_key` is the key in force, `keys` holds it and the
+    /// older ones.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         chain: Arc<dyn ChainView>,
         journal: Journal,
         store: Store,
-        key: Key,
+        node_key: [u8; 33],
+        keys: SigningKeys,
         node_id: u64,
         identities: Identities,
         settings: Settings,
@@ -123,14 +131,14 @@ impl Node {
             chain_id: chain.chain_id().to_string(),
             escrow: chain.escrow().to_string(),
             node_id,
-            node_key: key.public_key(),
+            node_key,
         };
         let workers = settings.workers.max(1);
         Arc::new(Node {
             chain,
             journal,
             store,
-            key,
+            keys,
             payee,
             identities,
             metrics: Metrics::default(),
@@ -146,8 +154,14 @@ impl Node {
             sessions: Mutex::default(),
             height: Mutex::default(),
             config: Mutex::default(),
+            offers: Mutex::default(),
             settings,
         })
+    }
+
+    /// Whether it is registered for a role.
+    pub fn is(&self, role: Role) -> bool {
+        self.settings.roles.contains(&role)
     }
 
     /// Takes no further requests.
@@ -197,6 +211,19 @@ impl Node {
         let config = Arc::new(self.chain.escrow_config().await?);
         *lock(&self.config) = Some((Instant::now(), config.clone()));
         Ok(config)
+    }
+
+    /// This node's offer of a model version, at most one cache time old; none when it makes none.
+    pub async fn offer(&self, model_id: u64, version: u32) -> Result<Option<Offer>> {
+        let key = (model_id, version);
+        if let Some((at, offer)) = lock(&self.offers).get(&key) {
+            if at.elapsed() < self.settings.cache {
+                return Ok(offer.clone());
+            }
+        }
+        let offer = self.chain.offer(model_id, version).await?;
+        lock(&self.offers).insert(key, (Instant::now(), offer.clone()));
+        Ok(offer)
     }
 
     /// A session, at most one cache time old.
@@ -254,7 +281,7 @@ impl Node {
 }
 
 /// Runs blocking work on a thread for it.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
@@ -280,7 +307,7 @@ pub(super) fn store_fault(error: StoreError) -> Fault {
 }
 
 /// The root of a reference as a hash.
-pub(super) fn root_of(blob: &BlobRef) -> Result<Hash> {
+pub(crate) fn root_of(blob: &BlobRef) -> Result<Hash> {
     blob.root.as_slice().try_into().map_err(|_| {
         Fault::invalid("E-NODE-021", "the root of a blob must have 32 bytes", "Give 64 hexadecimal digits.")
     })

@@ -14,6 +14,7 @@ use openledger_types::msg::escrow::{SessionNodeResponse, SessionResponse};
 use openledger_types::signature::is_canonical;
 use serde::Serialize;
 
+use super::keys::SigningKeys;
 use crate::fault::{Class, Fault, Result};
 
 /// Most bytes of a payment header.
@@ -30,7 +31,7 @@ pub struct Payee {
     pub escrow: String,
     /// Node.
     pub node_id: u64,
-    /// Key that signs receipts.
+    /// Key in force, as new sessions pin it.
     pub node_key: [u8; 33],
 }
 
@@ -104,15 +105,30 @@ pub struct Prices {
     pub max_fee: Option<Uint128>,
 }
 
+/// What a session pins of a node: cap, prices, key.
+///
+/// # Errors
+/// `E-PAY-005` when the session does not name the node.
+pub fn entry_of(session: &SessionResponse, node_id: u64) -> Result<&SessionNodeResponse> {
+    session.nodes.iter().find(|n| n.node_id == node_id).ok_or_else(|| {
+        Fault::invalid(
+            "E-PAY-005",
+            format!("session {} does not name node {node_id}", session.session_id),
+            "Open a session that names this node.",
+        )
+    })
+}
+
 /// Checks a voucher against its session: domain, node, key, signature. Returns the node's entry.
 ///
 /// # Errors
 /// `E-PAY-003` other chain, escrow, node, session or denom; `-005` a session without this node or
-/// with another key of it; `-006` signature.
+/// with a key of it that is not held here; `-006` signature.
 pub fn check_voucher<'a>(
     signed: &SignedVoucher,
     session: &'a SessionResponse,
     payee: &Payee,
+    keys: &SigningKeys,
 ) -> Result<&'a SessionNodeResponse> {
     let voucher = &signed.voucher;
     let other = |field: &str, expected: &dyn std::fmt::Display| {
@@ -138,18 +154,12 @@ pub fn check_voucher<'a>(
     if voucher.denom != session.denom {
         return Err(other("denom", &session.denom));
     }
-    let entry = session.nodes.iter().find(|n| n.node_id == payee.node_id).ok_or_else(|| {
-        Fault::invalid(
-            "E-PAY-005",
-            format!("session {} does not name node {}", session.session_id, payee.node_id),
-            "Open a session that names this node.",
-        )
-    })?;
-    if entry.node_key.as_slice() != payee.node_key {
+    let entry = entry_of(session, payee.node_id)?;
+    if keys.find(&entry.node_key).is_none() {
         return Err(Fault::invalid(
             "E-PAY-005",
-            format!("session {} pinned another key of this node", session.session_id),
-            "Close the session and open a new one: the node has changed its key.",
+            format!("session {} pinned a key of this node that is not held here", session.session_id),
+            "Close the session and open a new one.",
         ));
     }
     let valid = is_canonical(&signed.signature)

@@ -99,7 +99,7 @@ pub async fn acknowledge(
         ));
     }
     let session = node.session(session_id).await?;
-    payment::check_voucher(&voucher, &session, &node.payee)?;
+    payment::check_voucher(&voucher, &session, &node.payee, &node.keys)?;
     let log = node.with_journal(move |journal| journal.acknowledge(&voucher)).await?;
     Ok(Json(SessionState {
         session_id,

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use openledger_types::formats::{EpochCommit, LedgerBlob, ReceiptsBlob, SignedVoucher, SumRoot};
-use openledger_types::msg::escrow::{EpochResponse, SessionResponse, MAX_SETTLEMENTS};
+use openledger_types::msg::escrow::{EpochResponse, RootStatus, SessionResponse, MAX_SETTLEMENTS};
 
 use super::chain::Posting;
 use super::node::{blocking, lock, root_of, Node};
@@ -58,6 +58,13 @@ impl Node {
         let height = self.fresh_height().await?;
         if let Some(epoch) = self.chain.pending().await? {
             self.adopt(&epoch).await?;
+            if epoch.status == RootStatus::Void {
+                let row = match self.with_journal(|journal| journal.current_epoch()).await? {
+                    Some(row) if row.commit.epoch > epoch.commit.epoch => row,
+                    _ => self.prepare_replacement(&epoch).await?,
+                };
+                return self.post(&mut state, row).await;
+            }
             if height < epoch.final_at {
                 return Ok(format!(
                     "epoch {} is final from height {} on",
@@ -126,7 +133,11 @@ impl Node {
 
     async fn post(self: &Arc<Self>, state: &mut SettleState, row: EpochRow) -> Result<String> {
         let hash = row.commit.hash();
-        match self.chain.post_epoch(&row.commit, &row.settlements).await? {
+        let posting = match row.settlements.is_empty() {
+            true => self.chain.replace_epoch(&row.commit).await?,
+            false => self.chain.post_epoch(&row.commit, &row.settlements).await?,
+        };
+        match posting {
             Posting::Done { tx } => {
                 self.metrics.epochs_posted.fetch_add(1, Relaxed);
                 state.alone = false;
@@ -280,7 +291,8 @@ impl Node {
         let (leaves, leaves_root, receipts, receipts_root) = blocking(move || {
             let blob = ledger::grow(&previous, &parts, &|id| owners.get(&id).cloned())?;
             let root = ledger::ledger_root(&blob)?;
-            let receipts: Vec<_> = parts.into_iter().flat_map(|p| p.receipts).collect();
+            let mut receipts: Vec<_> = parts.into_iter().flat_map(|p| p.receipts).collect();
+            ledger::sort_receipts(&mut receipts);
             let receipts_root = ledger::receipts_root(&receipts)?;
             Ok((json(&blob)?, root, json(&ReceiptsBlob { receipts })?, receipts_root))
         })
@@ -305,7 +317,7 @@ impl Node {
     }
 
     /// The leaves of the newest final ledger.
-    async fn previous_ledger(
+    pub(super) async fn previous_ledger(
         self: &Arc<Self>,
         root: &SumRoot,
         blob: Option<&openledger_types::formats::BlobRef>,
@@ -379,7 +391,7 @@ impl Node {
     }
 
     /// Contributors of everything that the receipts cite.
-    async fn owners(&self, parts: &[SessionPart]) -> Result<BTreeMap<u64, String>> {
+    pub(super) async fn owners(&self, parts: &[SessionPart]) -> Result<BTreeMap<u64, String>> {
         let cited: BTreeSet<u64> = parts
             .iter()
             .flat_map(|p| &p.receipts)
@@ -408,7 +420,7 @@ impl Node {
     }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|e| {
         Fault::new(Class::Internal, "E-SETTLE-007", format!("a blob cannot be written: {e}"), "Report this.")
     })

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openledger_types::formats::training_leaf;
-use openledger_types::merkle::{Hash, Tree};
+use openledger_types::merkle::Hash;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -23,6 +22,8 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 pub struct Document<'a> {
     /// Contribution that it belongs to.
     pub contribution_id: u64,
+    /// Datanet of the contribution.
+    pub datanet_id: u64,
     /// Its content text.
     pub text: &'a str,
 }
@@ -195,10 +196,4 @@ impl Corpus {
         }
         uses
     }
-}
-
-/// Root over the training counts, sorted by contribution (`openledger/training/1`).
-pub(crate) fn training_root(uses: &BTreeMap<u64, u64>) -> Hash {
-    let leaves = uses.iter().map(|(id, times)| training_leaf(*id, *times)).collect();
-    Tree::new(leaves).unwrap_or_else(Tree::empty).root()
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::CurvePoint;
+use super::counts::DatanetUses;
 use super::recipe::{Plan, Recipe};
 use crate::engine::files::{parse_weights, weights_bytes, weights_root, write_atomic};
 use crate::engine::{
@@ -23,19 +24,10 @@ pub const RECEIPT_FILE: &str = "training_receipt.json";
 /// Name of the loss curve's files, with `.csv` and `.svg`.
 pub const CURVE_FILE: &str = "loss_curve";
 
-/// How often training saw a contribution.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrainingUse {
-    /// Contribution.
-    pub contribution_id: u64,
-    /// Training sequences that held at least one of its tokens.
-    pub times_seen: u64,
-}
-
 /// How a model came about, enough to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReceipt {
-    /// Version of this document: 1.
+    /// Version of this document: 2.
     pub format: u32,
     /// The recipe as given.
     pub recipe: Recipe,
@@ -63,10 +55,10 @@ pub struct TrainingReceipt {
     pub loss_first: f32,
     /// Loss of the last steps, nats a token.
     pub loss_last: f32,
-    /// Root over `uses` (`openledger/training/1`).
+    /// Over `training` (`openledger/training-root/1`).
     pub training_root: HexBinary,
-    /// Sorted by contribution.
-    pub uses: Vec<TrainingUse>,
+    /// How often training saw each contribution, by datanet.
+    pub training: Vec<DatanetUses>,
 }
 
 /// Everything that is written at the end of a run.

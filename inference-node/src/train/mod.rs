@@ -1,11 +1,13 @@
 //! Training: from the documents of sealed datanet versions to a model's folder.
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
-//! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`). [`evaluate`]
+//! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`), how often each
+//! contribution was seen (`counts`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
 mod checkpoint;
 mod corpus;
+mod counts;
 mod eval;
 mod export;
 mod ngram;
@@ -16,8 +18,9 @@ mod run;
 
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
+pub use counts::{root_of, DatanetUses, TrainingUse};
 pub use eval::{evaluate, model_bits, Heldout};
-pub use export::{TrainingReceipt, TrainingUse, CURVE_FILE, RECEIPT_FILE};
+pub use export::{TrainingReceipt, CURVE_FILE, RECEIPT_FILE};
 pub use ngram::{xz_len, Ngram};
 pub use progress::{bar, Phase, Progress};
 pub use recipe::{Plan, Recipe};

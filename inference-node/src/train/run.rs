@@ -13,8 +13,9 @@ use openledger_types::merkle::Hash;
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::{self, CurvePoint, State};
-use super::corpus::{documents_hash, train_tokenizer, training_root, Corpus, Document, END_OF_TEXT_ID};
-use super::export::{self, Export, TrainingReceipt, TrainingUse};
+use super::corpus::{documents_hash, train_tokenizer, Corpus, Document, END_OF_TEXT_ID};
+use super::counts;
+use super::export::{self, Export, TrainingReceipt};
 use super::optimizer::{diverged, Params};
 use super::progress::{Phase, Progress};
 use super::recipe::{Plan, Recipe};
@@ -80,8 +81,9 @@ pub fn train(
     progress(&Progress::phase(Phase::Writing));
     let tokens_seen = state.step * (recipe.batch * recipe.context) as u64;
     let uses = corpus.uses(state.step * recipe.batch as u64);
+    let training = counts::by_datanet(&uses, documents, datanets);
     let receipt = TrainingReceipt {
-        format: 1,
+        format: 2,
         recipe: recipe.clone(),
         schedule: state.schedule.clone(),
         datanets: datanets.to_vec(),
@@ -95,11 +97,8 @@ pub fn train(
         seconds: state.seconds,
         loss_first: mean(state.curve.iter().take(10)),
         loss_last: mean(state.curve.iter().rev().take(50)),
-        training_root: HexBinary::from(&training_root(&uses)),
-        uses: uses
-            .into_iter()
-            .map(|(contribution_id, times_seen)| TrainingUse { contribution_id, times_seen })
-            .collect(),
+        training_root: HexBinary::from(&counts::root_of(&training)?),
+        training,
     };
     let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> =
         params.0.into_iter().map(|p| (p.name, (p.shape, p.values))).collect();

@@ -1,6 +1,7 @@
 //! The server against a chain in memory that checks settlements by the escrow's rules.
 
 mod answers;
+mod audit;
 mod blobs;
 mod payment;
 mod restart;

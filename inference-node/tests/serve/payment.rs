@@ -5,6 +5,7 @@ use cosmwasm_std::HexBinary;
 use openledger_client::Key;
 use openledger_types::api::{PaymentRequired, PaymentSignature};
 use openledger_types::formats::{SumRoot, Voucher};
+use openledger_types::msg::node_registry::Offer;
 
 use crate::support::*;
 
@@ -13,7 +14,8 @@ const BODY: &str = r#"{"model":"1:2","prompt":"one two three","max_tokens":5}"#;
 #[tokio::test]
 async fn an_unpaid_request_is_told_what_to_pay() {
     let home = tempfile::tempdir().unwrap();
-    let world = World::start(home.path(), new_chain(), Rote::default()).await;
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
     let response = world.send("/v1/completions", BODY, None).await;
     assert_eq!(response.status(), 402);
     let header = response.headers()["payment-required"].as_bytes().to_vec();
@@ -24,6 +26,26 @@ async fn an_unpaid_request_is_told_what_to_pay() {
     // Four tokens in at 10, five out at 37.
     assert_eq!(option.max_fee.unwrap().u128(), 4 * 10 + 5 * 37);
     assert_eq!(code(response).await, (402, "E-PAY-001".into()));
+    // An offer of the node's own is what a new session pins.
+    chain
+        .state()
+        .offers
+        .insert((1, 2), Offer { model_id: 1, version: 2, price_in: None, price_out: Some(50u128.into()) });
+    let response = world.send("/v1/completions", BODY, None).await;
+    let header = response.headers()["payment-required"].as_bytes().to_vec();
+    let required: PaymentRequired = serde_json::from_slice(&BASE64_STANDARD.decode(header).unwrap()).unwrap();
+    assert_eq!(required.accepts[0].max_fee.unwrap().u128(), 4 * 10 + 5 * 50);
+    // A session that is named is quoted what it pinned.
+    User::open(&chain, 7);
+    let ask = |session: &'static str| {
+        let request = world.http.post(format!("{}/v1/completions", world.url)).body(BODY);
+        request.header("openledger-session", session).send()
+    };
+    let header = ask("7").await.unwrap().headers()["payment-required"].as_bytes().to_vec();
+    let required: PaymentRequired = serde_json::from_slice(&BASE64_STANDARD.decode(header).unwrap()).unwrap();
+    assert_eq!(required.accepts[0].max_fee.unwrap().u128(), 4 * 10 + 5 * 37);
+    assert_eq!(code(ask("x").await.unwrap()).await, (400, "E-PAY-002".into()));
+    assert_eq!(code(ask("99").await.unwrap()).await, (404, "E-PAY-004".into()));
     for (body, expected) in [
         ("{", (400, "E-REQ-002")),
         (r#"{"model":"9","prompt":"a"}"#, (404, "E-NODE-004")),

@@ -161,3 +161,65 @@ async fn rule_s3_a_closing_session_is_settled_in_its_grace() {
     }
     assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 1");
 }
+
+#[tokio::test]
+async fn rule_l7_a_void_root_is_replaced_from_the_last_final_one() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    let mut user = User::open(&chain, 7);
+    let mut bundles = Vec::new();
+    for prompt in ["a", "b b", "c c c"] {
+        bundles.push(world.ask(&mut user, prompt).await);
+    }
+    assert!(settle(&world, 7).await.posted);
+    // A chunk was not shown in time: everything is posted again, under the next number.
+    let first = chain.state().epochs[&1].commit.clone();
+    chain.void(&[]);
+    assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 2");
+    let second = chain.state().epochs[&2].commit.clone();
+    assert_eq!(second, openledger_types::formats::EpochCommit { epoch: 2, ..first });
+    // Then a verdict takes one receipt out; the rest is built anew, after a restart too.
+    chain.void(&[&bundles[1].receipt]);
+    world.kill().await;
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 3");
+    let third = chain.state().epochs[&3].clone();
+    let bytes = blob(&world, &third.commit.receipts_blob).await;
+    let left = parse_receipts(&bytes, &third.commit.receipts_blob, &third.commit.receipts).unwrap();
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|r| r.receipt.digest() != bundles[1].receipt.receipt.digest()));
+    let bytes = blob(&world, &third.commit.leaves_blob).await;
+    parse_ledger(&bytes, &third.commit.leaves_blob, &third.commit.ledger).unwrap();
+    finish(&world).await;
+    assert_eq!(chain.state().epochs[&3].status, openledger_types::msg::escrow::RootStatus::Final);
+    world.ask(&mut user, "d").await;
+    assert_eq!(settle(&world, 7).await.epoch, Some(4));
+}
+
+#[tokio::test]
+async fn a_session_is_answered_with_the_key_that_it_pinned() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    let (mut before, mut after) = (User::open(&chain, 7), User::open(&chain, 8));
+    world.ask(&mut before, "a").await;
+    // A rotation while the node runs: a key file, and sessions that pin the new key.
+    let new = openledger_client::Key::from_bytes(&[43; 32]).unwrap();
+    let pinned = cosmwasm_std::HexBinary::from(new.public_key().as_slice());
+    chain.state().sessions.get_mut(&8).unwrap().nodes[0].node_key = pinned;
+    let (body, payment) = after.request("b", 2);
+    let refused = world.send("/v1/completions", &body, Some(&payment)).await;
+    assert_eq!(code(refused).await, (400, "E-PAY-005".into()));
+    std::fs::create_dir(home.path().join("signing")).unwrap();
+    openledger_client::keyfile::save(&new, &home.path().join("signing/next.key"), None).unwrap();
+    assert_eq!(world.send("/v1/completions", &body, Some(&payment)).await.status(), 200);
+    let signed = world.session(8).await.receipts[0].clone();
+    let (digest, signature) = (signed.receipt.digest(), &signed.signature);
+    assert!(openledger_client::verify_digest(&new.public_key(), &digest, signature));
+    let old = world.ask(&mut before, "c").await.receipt;
+    let key = node_key().public_key();
+    assert!(openledger_client::verify_digest(&key, &old.receipt.digest(), &old.signature));
+    chain.state().height += 60;
+    assert!(settle(&world, 8).await.posted);
+}

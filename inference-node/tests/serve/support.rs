@@ -14,7 +14,9 @@ use openledger_node::corpus::{Answer, DatanetView, Identities};
 use openledger_node::engine::{GenRequest, Generation};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
-use openledger_node::serve::{router, Answerer, ChainView, Loaded, Node, Posting, Settings, Traced};
+use openledger_node::serve::{
+    router, Answerer, ChainView, Loaded, Node, Posting, Settings, SigningKeys, Traced,
+};
 use openledger_store::RedbStore;
 use openledger_types::api::{AnswerBundle, EvidencePiece, PaymentSignature, SessionState};
 use openledger_types::formats::*;
@@ -25,6 +27,8 @@ use openledger_types::msg::datanet::{
 };
 use openledger_types::msg::escrow::*;
 use openledger_types::msg::model_registry::ModelVersionResponse;
+use openledger_types::msg::node_registry::Offer;
+use openledger_types::profile::Profile;
 use serde_json::Value;
 
 pub const CHAIN: &str = "openledger-7";
@@ -40,7 +44,10 @@ pub struct State {
     pub sessions: BTreeMap<u64, SessionResponse>,
     pub contributions: BTreeMap<u64, ContributionResponse>,
     pub models: BTreeMap<(u64, u32), ModelVersionResponse>,
+    pub offers: BTreeMap<(u64, u32), Offer>,
     pub ledger: Option<LedgerResponse>,
+    /// Receipts that verdicts took out of void roots.
+    pub convicted: Vec<HexBinary>,
     pub epochs: BTreeMap<u64, EpochResponse>,
     pub waiting: Option<u64>,
     /// What the next postings do instead of what they should.
@@ -146,6 +153,11 @@ impl FakeChain {
             posted_at: height,
             final_at: height + 8,
             finalized: false,
+            status: RootStatus::Pending,
+            holds: 0,
+            void_reason: None,
+            audit: 0u128.into(),
+            audit_paid: 0u128.into(),
             attested: false,
             fees: fees.into(),
             data: data.into(),
@@ -158,6 +170,62 @@ impl FakeChain {
     }
 }
 
+impl FakeChain {
+    /// `ReplaceEpoch` by the rules of the escrow (L7).
+    fn replace(&self, commit: &EpochCommit) -> Posting {
+        let mut state = self.state();
+        let refuse = |reason: &str| Posting::Refused { reason: reason.into() };
+        let Some(void) = state.waiting.and_then(|epoch| state.epochs.get(&epoch).cloned()) else {
+            return refuse("nothing is void");
+        };
+        let ledger = state.ledger.clone().unwrap();
+        if void.status != RootStatus::Void {
+            return refuse("the root is not void");
+        }
+        if commit.epoch != ledger.epoch + 1 || commit.previous != ledger.ledger {
+            return refuse("the commitment's epoch or previous is wrong");
+        }
+        if commit.receipts.sum != void.fees || commit.ledger.sum != ledger.ledger.sum + void.data {
+            return refuse("fees or data part differ from what is left of the void root");
+        }
+        let (posted_at, final_at) = (state.height, state.height + 8);
+        let response = EpochResponse {
+            hash: HexBinary::from(&commit.hash()),
+            commit: commit.clone(),
+            posted_at,
+            final_at,
+            status: RootStatus::Pending,
+            void_reason: None,
+            ..void.clone()
+        };
+        state.epochs.get_mut(&void.commit.epoch).unwrap().status = RootStatus::Replaced;
+        state.epochs.insert(commit.epoch, response);
+        state.waiting = Some(commit.epoch);
+        state.ledger = Some(LedgerResponse { epoch: commit.epoch, ..ledger });
+        Posting::Done { tx: format!("RE{}", commit.epoch) }
+    }
+
+    /// What the referee does to a root whose chunk was not shown, or of which receipts were convicted.
+    pub fn void(&self, gone: &[&SignedReceipt]) {
+        let mut state = self.state();
+        let epoch = state.waiting.unwrap();
+        let data: u128 = gone
+            .iter()
+            .map(|r| {
+                let split = state.sessions[&r.receipt.session_id].split;
+                split_fees(r.receipt.fee.u128(), &split).unwrap().data
+            })
+            .sum();
+        let fees: u128 = gone.iter().map(|r| r.receipt.fee.u128()).sum();
+        state.convicted = gone.iter().map(|r| HexBinary::from(&r.receipt.digest())).collect();
+        let record = state.epochs.get_mut(&epoch).unwrap();
+        record.status = RootStatus::Void;
+        record.void_reason = Some("withheld".into());
+        record.fees -= Uint128::new(fees);
+        record.data -= Uint128::new(data);
+    }
+}
+
 fn empty_ledger() -> LedgerResponse {
     LedgerResponse {
         epoch: 0,
@@ -166,6 +234,7 @@ fn empty_ledger() -> LedgerResponse {
         funded: 0u128.into(),
         claimed: 0u128.into(),
         refunded: 0u128.into(),
+        closed: false,
     }
 }
 
@@ -214,9 +283,8 @@ impl ChainView for FakeChain {
                     }],
                     grace_blocks: 16,
                     challenge_blocks: 2,
-                    unattested_windows: 4,
                     max_session_blocks: 1_000,
-                    in_flight: 4,
+                    ..Profile::devnet(DENOM).escrow
                 },
                 paused: false,
             })
@@ -230,6 +298,9 @@ impl ChainView for FakeChain {
     }
     fn model_version(&self, id: u64, version: u32) -> Answer<'_, Option<ModelVersionResponse>> {
         Box::pin(async move { Ok(self.state().models.get(&(id, version)).cloned()) })
+    }
+    fn offer(&self, id: u64, version: u32) -> Answer<'_, Option<Offer>> {
+        Box::pin(async move { Ok(self.state().offers.get(&(id, version)).cloned()) })
     }
     fn contribution(&self, id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { Ok(self.state().contributions.get(&id).cloned()) })
@@ -264,6 +335,12 @@ impl ChainView for FakeChain {
             })
         })
     }
+    fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting> {
+        Box::pin(async move { Ok(self.replace(commit)) })
+    }
+    fn convicted<'a>(&'a self, _: &'a str, _: u64) -> Answer<'a, Vec<HexBinary>> {
+        Box::pin(async { Ok(self.state().convicted.clone()) })
+    }
     fn finalize(&self) -> Answer<'_, Posting> {
         Box::pin(async {
             let mut state = self.state();
@@ -271,7 +348,12 @@ impl ChainView for FakeChain {
                 return Ok(Posting::Refused { reason: "nothing waits".into() });
             };
             let record = state.epochs.get_mut(&epoch).unwrap();
+            if record.status != RootStatus::Pending {
+                state.waiting = Some(epoch);
+                return Ok(Posting::Refused { reason: "the root is void".into() });
+            }
             record.finalized = true;
+            record.status = RootStatus::Final;
             let commit = record.commit.clone();
             let data = record.data;
             let ledger = state.ledger.as_mut().unwrap();
@@ -359,12 +441,17 @@ fn contribution(id: u64, owner: &str, blob: BlobRef) -> ContributionResponse {
             blob,
             media: "text/plain".into(),
             license: "MIT".into(),
+            uses: Uses::ALL,
         },
         title: "t".into(),
         status: ContributionStatus::Sealed,
         duplicate_of: None,
         version: Some(1),
         position: Some(0),
+        accepted_at: 1,
+        cluster: id,
+        withdrawn_at: None,
+        reason: None,
     }
 }
 
@@ -406,6 +493,12 @@ pub fn model_info() -> ModelVersionResponse {
         training_root: h(5),
         numeric_class: NumericClass::TolerantF32,
         datanets: manifest().datanets,
+        training: vec![SumRoot::empty()],
+        parents: vec![],
+        royalty_bps: 0,
+        royalties: vec![],
+        next_price: None,
+        stale: false,
         denom: DENOM.into(),
         price_in: 10u128.into(),
         price_out: 37u128.into(),
@@ -460,7 +553,9 @@ impl World {
         let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, NODE).unwrap();
         let store = Arc::new(RedbStore::open(&home.join("blobs")).unwrap());
         let identities = Identities::default();
-        let node = Node::new(chain.clone(), journal, store, node_key(), NODE, identities, settings);
+        let keys = SigningKeys::open(node_key(), &home.join("signing")).unwrap();
+        let key = node_key().public_key();
+        let node = Node::new(chain.clone(), journal, store, key, keys, NODE, identities, settings);
         node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -554,14 +649,18 @@ impl User {
                 log: SumRoot::empty(),
                 settled_at: opened_at,
                 node_key: HexBinary::from(node_key().public_key().as_slice()),
+                price_in: 10u128.into(),
+                price_out: 37u128.into(),
                 operator: "openledger1op".into(),
                 hot_addr: None,
             }],
             model_id: 1,
             model_version: 2,
             developer: "openledger1dev".into(),
-            price_in: 10u128.into(),
-            price_out: 37u128.into(),
+            // The model's; what the node asks stands in its entry.
+            price_in: 9u128.into(),
+            price_out: 31u128.into(),
+            royalties: vec![],
             min_fee: 100u128.into(),
             split: SPLIT,
             opened_at,

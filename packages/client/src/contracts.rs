@@ -1,4 +1,4 @@
-//! The four contracts of a deployment, with typed answers.
+//! The five contracts of a deployment, with typed answers.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use cosmwasm_std::HexBinary;
 use openledger_merkle::Hash;
 use openledger_types::formats::{Account, ContributionFacts};
 use openledger_types::msg::common::{InvariantsResponse, OwnershipResponse};
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry};
+use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
@@ -19,7 +19,7 @@ const PAGE: u32 = openledger_types::msg::common::MAX_LIMIT;
 /// No deployment file is longer.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Addresses of the four contracts.
+/// Addresses of the five contracts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contracts {
     /// Datanets, contributions, versions.
@@ -30,6 +30,8 @@ pub struct Contracts {
     pub node_registry: String,
     /// Sessions, epochs, ledgers, claims.
     pub payable_escrow: String,
+    /// Attestations, demands, faults, cases.
+    pub referee: String,
 }
 
 impl Contracts {
@@ -183,6 +185,54 @@ impl Reader {
         Ok(bonds.withdrawable.u128())
     }
 
+    /// The log of a datanet's withdrawals from a position on, at most 100.
+    pub async fn withdrawals(&self, datanet_id: u64, start: u64) -> Result<Vec<datanet::Withdrawal>> {
+        let query = datanet::QueryMsg::Withdrawals { datanet_id, start, limit: Some(LEAVES_PAGE) };
+        let page: datanet::WithdrawalsResponse = self.ask_datanet(query).await?;
+        Ok(page.withdrawals)
+    }
+
+    /// How many of a version's contributions are gone.
+    pub async fn version_health(
+        &self,
+        datanet_id: u64,
+        version: u32,
+    ) -> Result<datanet::VersionHealthResponse> {
+        self.ask_datanet(datanet::QueryMsg::VersionHealth { datanet_id, version }).await
+    }
+
+    /// Curators' votes on a contribution that waits.
+    pub async fn curation(&self, contribution_id: u64) -> Result<datanet::CurationResponse> {
+        self.ask_datanet(datanet::QueryMsg::Curation { contribution_id }).await
+    }
+
+    /// A developer's access to a datanet; none when nothing was bought.
+    pub async fn access(&self, datanet_id: u64, developer: &str) -> Result<Option<datanet::Access>> {
+        let query = datanet::QueryMsg::Access { datanet_id, developer: developer.into() };
+        let found: datanet::AccessResponse = self.ask_datanet(query).await?;
+        Ok(found.access)
+    }
+
+    /// One bounty.
+    pub async fn bounty(&self, bounty_id: u64) -> Result<datanet::BountyResponse> {
+        self.ask_datanet(datanet::QueryMsg::Bounty { bounty_id }).await
+    }
+
+    /// All bounties of a datanet.
+    pub async fn bounties(&self, datanet_id: u64) -> Result<Vec<datanet::BountyResponse>> {
+        let mut all: Vec<datanet::BountyResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|b| b.bounty_id);
+            let query = datanet::QueryMsg::Bounties { datanet_id, start_after, limit: Some(PAGE) };
+            let page: datanet::BountiesResponse = self.ask_datanet(query).await?;
+            let found = page.bounties.len();
+            all.extend(page.bounties);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
     // Models.
 
     /// Bounds of the model registry.
@@ -219,6 +269,30 @@ impl Reader {
         self.ask_models(model_registry::QueryMsg::Version { model_id, version }).await
     }
 
+    /// Whether the datanets of a version lost contributions.
+    pub async fn stale(&self, model_id: u64, version: u32) -> Result<model_registry::StaleResponse> {
+        self.ask_models(model_registry::QueryMsg::Stale { model_id, version }).await
+    }
+
+    /// Training uses of a contribution that were proved, over all models.
+    pub async fn training_usage(
+        &self,
+        contribution_id: u64,
+    ) -> Result<model_registry::TrainingUsageResponse> {
+        let mut all: Vec<model_registry::TrainingUse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|used| (used.model_id, used.version));
+            let query = model_registry::QueryMsg::Usage { contribution_id, start_after, limit: Some(PAGE) };
+            let page: model_registry::TrainingUsageResponse = self.ask_models(query).await?;
+            let found = page.entries.len();
+            all.extend(page.entries);
+            if found < PAGE as usize {
+                let times_seen = page.times_seen;
+                return Ok(model_registry::TrainingUsageResponse { times_seen, entries: all });
+            }
+        }
+    }
+
     // Nodes.
 
     /// Bonds and delays of the node registry.
@@ -251,6 +325,30 @@ impl Reader {
         let key: node_registry::NodeKeyResponse =
             self.ask_nodes(node_registry::QueryMsg::NodeKey { node_id, height }).await?;
         Ok(key.node_key)
+    }
+
+    /// What a node asks for a model version; none when it does not offer it.
+    pub async fn offer(
+        &self,
+        node_id: u64,
+        model_id: u64,
+        version: u32,
+    ) -> Result<Option<node_registry::Offer>> {
+        let query = node_registry::QueryMsg::Offer { node_id, model_id, version };
+        let found: node_registry::OfferResponse = self.ask_nodes(query).await?;
+        Ok(found.offer)
+    }
+
+    /// Everyone with audit weight now.
+    pub async fn auditors(&self) -> Result<Vec<node_registry::Auditor>> {
+        let found: node_registry::AuditorsResponse =
+            self.ask_nodes(node_registry::QueryMsg::Auditors {}).await?;
+        Ok(found.auditors)
+    }
+
+    /// What is known of a node's work.
+    pub async fn work(&self, node_id: u64) -> Result<node_registry::WorkResponse> {
+        self.ask_nodes(node_registry::QueryMsg::Work { node_id }).await
     }
 
     // Escrow.
@@ -296,6 +394,26 @@ impl Reader {
         Ok(pending.epoch)
     }
 
+    /// What the escrow states of a session and one of its nodes, for proofs of faults.
+    pub async fn facts(
+        &self,
+        session_id: u64,
+        node_id: u64,
+    ) -> Result<openledger_types::faults::SessionFacts> {
+        self.ask_escrow(escrow::QueryMsg::Facts { session_id, node_id }).await
+    }
+
+    /// Answer uses of a contribution that final ledgers proved.
+    pub async fn usage(&self, contribution_id: u64) -> Result<escrow::UsageResponse> {
+        self.ask_escrow(escrow::QueryMsg::Usage { contribution_id, contributor: None }).await
+    }
+
+    /// Answer uses that claims of a contributor brought.
+    pub async fn usage_of(&self, contributor: &str) -> Result<escrow::UsageResponse> {
+        let contributor = Some(contributor.to_string());
+        self.ask_escrow(escrow::QueryMsg::Usage { contribution_id: 0, contributor }).await
+    }
+
     /// What an account has been credited from one ledger, in base units.
     pub async fn claimed(&self, node_id: u64, denom: &str, account: Account) -> Result<u128> {
         let query = escrow::QueryMsg::Claimed { node_id, denom: denom.into(), account };
@@ -308,6 +426,55 @@ impl Reader {
         self.ask_escrow(escrow::QueryMsg::Balance { address: address.into() }).await
     }
 
+    // Referee.
+
+    /// Windows, bonds and cuts of the referee.
+    pub async fn referee_config(&self) -> Result<referee::ConfigResponse> {
+        self.ask_referee(referee::QueryMsg::Config {}).await
+    }
+
+    /// Attestations of a root.
+    pub async fn attestation(
+        &self,
+        node_id: u64,
+        denom: &str,
+        epoch: u64,
+    ) -> Result<referee::AttestationResponse> {
+        self.ask_referee(referee::QueryMsg::Attestation { node_id, denom: denom.into(), epoch }).await
+    }
+
+    /// Where an auditor stands.
+    pub async fn auditor(&self, auditor: u64) -> Result<referee::AuditorResponse> {
+        self.ask_referee(referee::QueryMsg::Auditor { auditor }).await
+    }
+
+    /// Demands after a number, at most 30.
+    pub async fn demands(&self, start_after: Option<u64>) -> Result<Vec<referee::DemandResponse>> {
+        let query = referee::QueryMsg::Demands { start_after, limit: Some(PAGE) };
+        let page: referee::DemandsResponse = self.ask_referee(query).await?;
+        Ok(page.demands)
+    }
+
+    /// All cases.
+    pub async fn cases(&self) -> Result<Vec<referee::CaseResponse>> {
+        let mut all: Vec<referee::CaseResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|case| case.case_id);
+            let query = referee::QueryMsg::Cases { start_after, limit: Some(PAGE) };
+            let page: referee::CasesResponse = self.ask_referee(query).await?;
+            let found = page.cases.len();
+            all.extend(page.cases);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// One demand.
+    pub async fn demand(&self, demand_id: u64) -> Result<referee::DemandResponse> {
+        self.ask_referee(referee::QueryMsg::Demand { demand_id }).await
+    }
+
     // All of them.
 
     /// The conservation equations of the contracts that hold coins: (name, answer).
@@ -316,16 +483,18 @@ impl Reader {
             ("datanet", self.ask_datanet(datanet::QueryMsg::Invariants {}).await?),
             ("node_registry", self.ask_nodes(node_registry::QueryMsg::Invariants {}).await?),
             ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Invariants {}).await?),
+            ("referee", self.ask_referee(referee::QueryMsg::Invariants {}).await?),
         ])
     }
 
-    /// The owners of the four contracts: (name, answer).
+    /// The owners of the five contracts: (name, answer).
     pub async fn owners(&self) -> Result<Vec<(&'static str, OwnershipResponse)>> {
         Ok(vec![
             ("datanet", self.ask_datanet(datanet::QueryMsg::Ownership {}).await?),
             ("model_registry", self.ask_models(model_registry::QueryMsg::Ownership {}).await?),
             ("node_registry", self.ask_nodes(node_registry::QueryMsg::Ownership {}).await?),
             ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Ownership {}).await?),
+            ("referee", self.ask_referee(referee::QueryMsg::Ownership {}).await?),
         ])
     }
 
@@ -344,6 +513,10 @@ impl Reader {
     async fn ask_escrow<R: serde::de::DeserializeOwned>(&self, query: escrow::QueryMsg) -> Result<R> {
         self.chain.query_smart(&self.contracts.payable_escrow, &query).await
     }
+
+    async fn ask_referee<R: serde::de::DeserializeOwned>(&self, query: referee::QueryMsg) -> Result<R> {
+        self.chain.query_smart(&self.contracts.referee, &query).await
+    }
 }
 
 #[cfg(test)]
@@ -352,7 +525,8 @@ mod tests {
 
     #[test]
     fn addresses_are_read_from_both_forms_of_file() {
-        let addresses = r#"{"datanet":"a","model_registry":"b","node_registry":"c","payable_escrow":"d"}"#;
+        let addresses =
+            r#"{"datanet":"a","model_registry":"b","node_registry":"c","payable_escrow":"d","referee":"e"}"#;
         let top = Contracts::from_json(addresses).unwrap();
         let below =
             Contracts::from_json(&format!(r#"{{"chain_id":"x-1","contracts":{addresses}}}"#)).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write;
 use cosmrs::proto::cosmos::bank::v1beta1::MsgSend;
 use cosmrs::proto::cosmos::base::v1beta1::Coin as ProtoCoin;
 use cosmrs::proto::cosmwasm::wasm::v1::{
-    MsgExecuteContract, MsgInstantiateContract, MsgMigrateContract, MsgStoreCode,
+    MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2, MsgMigrateContract, MsgStoreCode,
 };
 use cosmrs::proto::prost::{Message, Name};
 use cosmrs::Any;
@@ -79,6 +79,27 @@ pub(crate) fn instantiate(
         msg,
         funds: coins(funds)?,
     }))
+}
+
+/// The address follows from the module's hash, the sender and `salt`; not from the message.
+pub(crate) fn instantiate2(
+    sender: &str,
+    code_id: u64,
+    msg: Vec<u8>,
+    label: &str,
+    admin: Option<&str>,
+    salt: &[u8],
+) -> Any {
+    any(&MsgInstantiateContract2 {
+        sender: sender.into(),
+        admin: admin.unwrap_or_default().into(),
+        code_id,
+        label: label.into(),
+        msg,
+        funds: Vec::new(),
+        salt: salt.to_vec(),
+        fix_msg: false,
+    })
 }
 
 pub(crate) fn migrate(sender: &str, contract: &str, code_id: u64, msg: Vec<u8>) -> Any {

@@ -21,7 +21,9 @@ use cosmrs::proto::cosmos::tx::v1beta1::{
     mode_info::{Single, Sum},
     AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, TxBody, TxRaw,
 };
-use cosmrs::proto::cosmwasm::wasm::v1::{MsgInstantiateContractResponse, MsgStoreCodeResponse};
+use cosmrs::proto::cosmwasm::wasm::v1::{
+    MsgInstantiateContract2Response, MsgInstantiateContractResponse, MsgStoreCodeResponse,
+};
 use cosmrs::proto::prost::{Message, Name};
 use cosmrs::Any;
 use serde::Serialize;
@@ -174,6 +176,34 @@ impl Signer {
         let any = message::instantiate(self.address(), code_id, msg, label, admin, &[])?;
         let result = self.broadcast(vec![any], "").await?;
         Ok(first_answer::<MsgInstantiateContractResponse>(&result)?.address)
+    }
+
+    /// The address that a contract of this module will have when this account makes it by
+    /// [`Signer::instantiate2`] with this salt.
+    pub fn predicted_address(&self, wasm: &[u8], salt: &[u8]) -> Result<String> {
+        let bad = |reason: String| Error::Input { what: "predicted address", reason };
+        let creator: cosmrs::AccountId =
+            self.address().parse().map_err(|e: cosmrs::ErrorReport| bad(e.to_string()))?;
+        let creator = cosmwasm_std::CanonicalAddr::from(creator.to_bytes());
+        let address = cosmwasm_std::instantiate2_address(&Sha256::digest(wasm), &creator, salt)
+            .map_err(|e| bad(e.to_string()))?;
+        cosmrs::AccountId::new(&self.chain().config().prefix, address.as_slice())
+            .map(|id| id.to_string())
+            .map_err(|e| bad(e.to_string()))
+    }
+
+    /// Makes a contract of a stored module at an address that was known before.
+    pub async fn instantiate2<T: Serialize + ?Sized>(
+        &self,
+        code_id: u64,
+        msg: &T,
+        label: &str,
+        admin: Option<&str>,
+        salt: &[u8],
+    ) -> Result<String> {
+        let any = message::instantiate2(self.address(), code_id, message::json(msg)?, label, admin, salt);
+        let result = self.broadcast(vec![any], "").await?;
+        Ok(first_answer::<MsgInstantiateContract2Response>(&result)?.address)
     }
 
     /// Moves a contract to another stored module. Only its admin can.

@@ -184,13 +184,8 @@ async fn contracts_are_stored_made_asked_and_called() {
     };
     let alice = funded(&chain, 50_000_000).await;
     let code_id = alice.store_code(&std::fs::read(wasm).unwrap()).await.unwrap();
-    let params = datanet::Params {
-        denom: "uopen".into(),
-        commit_bond: Uint128::new(1_000),
-        reveal_blocks: 100,
-        withdrawal_grace: 10,
-    };
-    let msg = datanet::InstantiateMsg { owner: gov.clone(), params: params.clone() };
+    let params = openledger_types::profile::Profile::devnet("uopen").datanet;
+    let msg = datanet::InstantiateMsg { owner: gov.clone(), params: params.clone(), connect: None };
     let contract = alice.instantiate(code_id, &msg, "datanet", Some(&gov)).await.unwrap();
     let info = chain.contract_info(&contract).await.unwrap();
     assert_eq!((info.code_id, info.admin, info.label), (code_id, gov, "datanet".to_string()));
@@ -217,6 +212,9 @@ async fn contracts_are_stored_made_asked_and_called() {
         public_identity: None,
         min_data_bps: 1_000,
         floor_per_token: Uint128::zero(),
+        policy: None,
+        uses: None,
+        training_price: None,
     };
     let result = alice.execute(&contract, &create("one"), &[]).await.unwrap();
     assert_eq!(result.contract_number(&contract, "datanet_id"), Some(1), "{:?}", result.events);

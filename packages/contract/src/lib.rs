@@ -9,5 +9,6 @@ pub mod params;
 pub mod pause;
 pub mod payment;
 pub mod text;
+pub mod validator;
 
 pub use error::CommonError;

@@ -88,8 +88,10 @@ impl World {
         self.execute(sender, &datanet, &ExecuteMsg::ExpireCommit { commit_id }, &[])
     }
 
-    /// Freezes the next version, in as many messages as it takes.
+    /// Waits until what was given cannot be challenged any more, then freezes the next version, in as
+    /// many messages as it takes.
     pub fn seal(&mut self, owner: &Addr, datanet_id: u64) -> Result<VersionRef> {
+        self.advance(self.profile.datanet.acceptance_blocks);
         let datanet = self.datanet.clone();
         loop {
             let msg = ExecuteMsg::Seal { datanet_id, up_to: None, limit: None };
@@ -99,6 +101,12 @@ impl World {
                 return Ok(self.version(datanet_id, version)?.version);
             }
         }
+    }
+
+    /// Returns the bonds of a commit's opened leaves.
+    pub fn release_bonds(&mut self, sender: &Addr, commit_id: u64) -> Result<AppResponse> {
+        let datanet = self.datanet.clone();
+        self.execute(sender, &datanet, &ExecuteMsg::ReleaseBonds { commit_id }, &[])
     }
 
     /// Pays returned bonds out.

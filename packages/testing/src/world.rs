@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use cosmwasm_std::testing::MockApi;
 use cosmwasm_std::{coin, coins, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
-use cw_multi_test::{App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, SudoMsg};
+use cw_multi_test::{
+    App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, StakingInfo, SudoMsg,
+};
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
 use serde::de::DeserializeOwned;
@@ -74,8 +76,11 @@ impl WorldBuilder {
             time: Timestamp::from_seconds(1_700_000_000),
             chain_id: CHAIN_ID.into(),
         };
-        let app = AppBuilder::new().with_api(api).with_block(block).build(|_, _, _| {});
         let denom = self.profile.datanet.denom.clone();
+        let staking = StakingInfo { bonded_denom: denom.clone(), ..StakingInfo::default() };
+        let app = AppBuilder::new().with_api(api).with_block(block).build(|router, _, storage| {
+            router.staking.setup(storage, staking).expect("an empty chain takes its staking denom");
+        });
         let nowhere = Addr::unchecked("");
         let mut world = World {
             app,
@@ -120,7 +125,7 @@ impl World {
                 )
                 .with_migrate(openledger_datanet::contract::migrate),
             ),
-            &datanet::InstantiateMsg { owner: owner.clone(), params: profile.datanet },
+            &datanet::InstantiateMsg { owner: owner.clone(), params: profile.datanet, connect: None },
         );
         self.model_registry = self.instantiate(
             "model-registry",
@@ -148,7 +153,11 @@ impl World {
                 )
                 .with_migrate(openledger_node_registry::contract::migrate),
             ),
-            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry },
+            &node_registry::InstantiateMsg {
+                owner: owner.clone(),
+                params: profile.node_registry,
+                connect: None,
+            },
         );
         self.escrow = self.instantiate(
             "payable-escrow",
@@ -166,6 +175,7 @@ impl World {
                 model_registry: self.model_registry.to_string(),
                 node_registry: self.node_registry.to_string(),
                 params: profile.escrow,
+                connect: None,
             },
         );
         self.referee = self.instantiate(

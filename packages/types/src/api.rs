@@ -18,6 +18,10 @@ pub const HEADER_SIGNATURE: &str = "payment-signature";
 /// The receipt: [`PaymentResponse`].
 pub const HEADER_RESPONSE: &str = "payment-response";
 
+/// Number of the session that an unpaid request asks for: the prices in the 402 answer are then those
+/// that the session pinned, not those of a new session.
+pub const HEADER_SESSION: &str = "openledger-session";
+
 /// Header of a 402 answer.
 #[cw_serde]
 pub struct PaymentRequired {

@@ -1,4 +1,6 @@
-//! Frozen vectors of every hashed or signed format, and the money maths under random input.
+//! Frozen vectors of every hashed or signed format, the money maths under random input, and one-step
+//! proofs of faults.
 
+mod faults;
 mod money;
 mod vectors;

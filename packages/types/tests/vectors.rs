@@ -2,7 +2,7 @@
 //! every entry and compares. To add a format, add it to `computed` and append what the test prints.
 
 use cosmwasm_std::{HexBinary, Uint128};
-use openledger_types::faults::{datanets_hash, SessionFacts};
+use openledger_types::faults::{datanets_hash, receipt_guilt, root_guilt, sequence_guilt, SessionFacts};
 use openledger_types::formats::*;
 use openledger_types::merkle::{chunk_root, Frontier, Hash, SumNode, Tree, BLOB_CHUNK, CONTENT_CHUNK};
 use openledger_types::money::divide_answer;
@@ -160,6 +160,7 @@ fn computed() -> Value {
         "blob_root_40000_bytes_16384": hex32(chunk_root(&large, BLOB_CHUNK)),
         "commit_leaf": hex32(commit_leaf(&h(1), "openledger1contributor", &h(2))),
         "contribution": { "input": facts(), "leaf": hex32(facts().leaf()) },
+        "contribution_1": { "input": facts(), "leaf": hex32(facts().legacy_leaf()) },
         "version": { "input": version(), "hash": hex32(version().hash()) },
         "manifest_hash": { "document": String::from_utf8_lossy(manifest), "hash": hex32(manifest_hash(manifest)) },
         "weights_row_leaf": hex32(weights_row_leaf("lm_head.weight", 3, &1.5f32.to_le_bytes())),
@@ -171,6 +172,11 @@ fn computed() -> Value {
         "seed_commitment": hex32(seed_commitment("openledger-1", "openledger1referee", 2, 9, &h(22))),
         "session_facts": { "input": session_facts(), "hash": hex32(session_facts().hash()) },
         "datanets_hash": hex32(datanets_hash(&[version()])),
+        "guilt": {
+            "receipt": hex32(receipt_guilt(&h(24))),
+            "sequence": hex32(sequence_guilt(7, 2, 4)),
+            "root": hex32(root_guilt(&h(25))),
+        },
         "request_hash": { "body": "{\"prompt\":\"hi\"}", "nonce": hex32(h(20)), "hash": hex32(request) },
         "seed": hex32(seed(&request, 7, 2, 4)),
         "window_leaf": hex32(window_leaf(&request, 1, &[5, 70_000], &[1, 2, 3, 4])),
@@ -268,7 +274,7 @@ fn every_field_counts<T: serde::de::DeserializeOwned + serde::Serialize>(
             Value::String(s) if s.parse::<u128>().is_ok() && s.len() < 30 => {
                 json!((s.parse::<u128>().unwrap() + 1).to_string())
             }
-            Value::String(s) if s.len() == 64 => json!(format!("ff{}", &s[2..])),
+            Value::String(s) if s.len() == 64 || s.len() == 66 => json!(format!("ff{}", &s[2..])),
             Value::String(s) => json!(format!("{s}x")),
             other => panic!("{other}"),
         };

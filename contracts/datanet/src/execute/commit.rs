@@ -47,6 +47,12 @@ pub fn commit(
         expires,
         bond: params.commit_bond,
         ended: false,
+        acceptance_blocks: params.acceptance_blocks,
+        last_reveal: 0,
+        staked: 0,
+        challenged: 0,
+        slashed: 0,
+        released: false,
     };
 
     COMMIT_COUNT.save(deps.storage, &commit_id)?;

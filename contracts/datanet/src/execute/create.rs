@@ -2,8 +2,10 @@
 
 use cosmwasm_std::{DepsMut, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{pause, payment, text, CommonError};
-use openledger_types::formats::BPS;
-use openledger_types::msg::datanet::Visibility;
+use openledger_types::formats::{Uses, BPS};
+use openledger_types::msg::datanet::{Policy, Visibility};
+
+use crate::execute::curate;
 
 use crate::state::{Datanet, DATANETS, DATANET_COUNT};
 use crate::ContractError;
@@ -34,6 +36,12 @@ pub struct Terms {
     pub min_data_bps: u16,
     /// Least fee for each token of an answer, in base units.
     pub floor_per_token: Uint128,
+    /// Who decides what a version takes.
+    pub policy: Policy,
+    /// What may be done with contributions that say nothing themselves.
+    pub uses: Uses,
+    /// Price of training, in base units.
+    pub training_price: Uint128,
 }
 
 /// Makes a datanet that the sender owns.
@@ -47,6 +55,9 @@ pub fn create_datanet(
     payment::nonpayable(&info)?;
     pause::assert_running(deps.storage)?;
     validate(&names, &keys, &terms)?;
+    if let Policy::Curated { curators, quorum } = &terms.policy {
+        curate::check_curators(deps.api, curators, *quorum)?;
+    }
     let datanet_id = next(DATANET_COUNT.load(deps.storage)?)?;
     let datanet = Datanet {
         owner: info.sender,
@@ -58,6 +69,10 @@ pub fn create_datanet(
         public_identity: keys.public_identity,
         min_data_bps: terms.min_data_bps,
         floor_per_token: terms.floor_per_token,
+        policy: terms.policy,
+        uses: terms.uses,
+        training_price: terms.training_price,
+        pending_owner: None,
     };
 
     DATANET_COUNT.save(deps.storage, &datanet_id)?;
@@ -69,9 +84,27 @@ pub fn create_datanet(
     ))
 }
 
+/// Refuses a name of a wrong form.
+pub(crate) fn check_name(name: &str) -> Result<(), CommonError> {
+    text::line("name", name, 1, 64, "a line of 1 to 64 bytes")
+}
+
+/// Refuses a description of a wrong form.
+pub(crate) fn check_description(description: &str) -> Result<(), CommonError> {
+    text::paragraph("description", description, 1024, "at most 1,024 bytes of text")
+}
+
+/// Refuses more than the whole fee.
+pub(crate) fn check_data_bps(min_data_bps: u16) -> Result<(), CommonError> {
+    match min_data_bps > BPS {
+        true => Err(CommonError::BadField { field: "min_data_bps", rule: "at most 10,000 basis points" }),
+        false => Ok(()),
+    }
+}
+
 fn validate(names: &Names, keys: &Keys, terms: &Terms) -> Result<(), CommonError> {
-    text::line("name", &names.name, 1, 64, "a line of 1 to 64 bytes")?;
-    text::paragraph("description", &names.description, 1024, "at most 1,024 bytes of text")?;
+    check_name(&names.name)?;
+    check_description(&names.description)?;
     text::license(&terms.license)?;
     text::age_recipient("recipient", &keys.recipient)?;
     match (terms.visibility, &keys.public_identity) {
@@ -90,10 +123,7 @@ fn validate(names: &Names, keys: &Keys, terms: &Terms) -> Result<(), CommonError
         }
         (_, None) => {}
     }
-    if terms.min_data_bps > BPS {
-        return Err(CommonError::BadField { field: "min_data_bps", rule: "at most 10,000 basis points" });
-    }
-    Ok(())
+    check_data_bps(terms.min_data_bps)
 }
 
 /// The number after `last`.

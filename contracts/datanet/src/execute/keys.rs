@@ -18,15 +18,8 @@ pub fn grant_key(
     wrapped: HexBinary,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    let datanet = state::datanet(deps.storage, datanet_id)?;
-    if datanet.owner != info.sender {
-        return Err(CommonError::Unauthorized { role: "the datanet's owner" }.into());
-    }
-    if !(1..=MAX_WRAPPED).contains(&wrapped.len()) {
-        return Err(
-            CommonError::BadField { field: "wrapped", rule: "an age file of at most 1,024 bytes" }.into()
-        );
-    }
+    state::owned_datanet(deps.storage, datanet_id, &info.sender)?;
+    check_wrapped(&wrapped)?;
 
     KEY_GRANTS.save(deps.storage, (datanet_id, node_id), &wrapped)?;
     Ok(Response::new().add_attribute("action", "grant_key").add_event(
@@ -34,4 +27,12 @@ pub fn grant_key(
             .add_attribute("datanet_id", datanet_id.to_string())
             .add_attribute("node_id", node_id.to_string()),
     ))
+}
+
+/// Refuses what cannot be a wrapped identity.
+pub(crate) fn check_wrapped(wrapped: &HexBinary) -> Result<(), CommonError> {
+    match (1..=MAX_WRAPPED).contains(&wrapped.len()) {
+        true => Ok(()),
+        false => Err(CommonError::BadField { field: "wrapped", rule: "an age file of at most 1,024 bytes" }),
+    }
 }

@@ -4,20 +4,23 @@ use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Order, Response,
 use cw_storage_plus::Bound;
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::{Frontier, Hash};
-use openledger_types::formats::{hash_path, Priority, VersionRef};
+use openledger_types::formats::{Priority, VersionRef};
 use openledger_types::msg::datanet::{ContributionStatus, VersionResponse};
 
-use crate::execute::priority_now;
-use crate::state::{
-    self, slot, Fate, Log, FATES, LEAVES, LOGS, OPEN_COMMITS, PENDING, SEALS, STATS, VERSIONS,
-};
-use crate::ContractError;
+use crate::execute::{priority_now, withdraw};
+use crate::records::{Contribution, Reader};
+use crate::state::{self, slot, Fate, Log, FATES, LEAVES, LOGS, OPEN_COMMITS, SEALS, STATS, VERSIONS};
+use crate::{queue, records, ContractError};
 
 /// Most contributions that one message takes.
 pub const MAX_TAKEN: u32 = 256;
 
 /// Most expired commits that one message passes over.
 pub const MAX_EXPIRED: usize = 256;
+
+/// Most runs of the queue that are checked for their time of acceptance before a seal begins; later
+/// ones are checked when they are taken.
+const MAX_CHECKED: usize = 256;
 
 /// Takes the next contributions into the version tree; once none is left, the version exists.
 pub fn seal(
@@ -29,20 +32,17 @@ pub fn seal(
     limit: Option<u32>,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    let datanet = state::datanet(deps.storage, datanet_id)?;
-    if datanet.owner != info.sender {
-        return Err(CommonError::Unauthorized { role: "the datanet's owner" }.into());
-    }
+    let datanet = state::owned_datanet(deps.storage, datanet_id, &info.sender)?;
     let limit = limit.unwrap_or(MAX_TAKEN);
     if !(1..=MAX_TAKEN).contains(&limit) {
         return Err(CommonError::BadField { field: "limit", rule: "1 to 256 contributions" }.into());
     }
     let last = last_priority(deps.storage, &env, datanet_id, up_to)?;
-    let (ids, more) = pending(deps.storage, datanet_id, last, limit as usize)?;
+    let (ids, more) = queue::take(deps.storage, datanet_id, last, limit as usize)?;
 
     let mut stats = state::stats(deps.storage, datanet_id)?;
     let version = stats.latest_version.checked_add(1).ok_or(ContractError::BrokenLog { datanet_id })?;
-    let log = take(deps.storage, datanet_id, version, &ids)?;
+    let log = append(deps.storage, env.block.height, datanet_id, version, &ids)?;
     let response = Response::new()
         .add_attribute("action", "seal")
         .add_attribute("datanet_id", datanet_id.to_string())
@@ -59,9 +59,10 @@ pub fn seal(
         sealed_at: env.block.height,
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
-        training_price: cosmwasm_std::Uint128::zero(),
-        withdrawals: Default::default(),
+        training_price: datanet.training_price,
+        withdrawals: withdraw::log_root(deps.storage, datanet_id)?,
     };
+    withdraw::begin_losses(deps.storage, datanet_id, version)?;
     stats.latest_version = version;
     SEALS.remove(deps.storage, datanet_id);
     VERSIONS.save(deps.storage, (datanet_id, version), &sealed)?;
@@ -100,10 +101,38 @@ fn last_priority(
         height => Priority { height, tx_index: u32::MAX },
     };
     refuse_open_commits(storage, datanet_id, last, now.height)?;
-    let (ids, _) = pending(storage, datanet_id, last, 1)?;
-    match ids.is_empty() {
-        true => Err(ContractError::EmptyVersion { datanet_id, up_to: last.height }),
-        false => Ok(last),
+    let runs = queue::runs(storage, datanet_id, last, MAX_CHECKED)?;
+    if runs.is_empty() && !has_new_withdrawals(storage, datanet_id)? {
+        return Err(ContractError::EmptyVersion { datanet_id, up_to: last.height });
+    }
+    let mut reader = Reader::default();
+    for run in runs {
+        refuse_unaccepted(&reader.load(storage, run.first)?, now.height)?;
+    }
+    Ok(last)
+}
+
+/// Whether contributions were withdrawn since the newest version, which a new one would say.
+fn has_new_withdrawals(storage: &dyn Storage, datanet_id: u64) -> Result<bool, ContractError> {
+    match state::stats(storage, datanet_id)?.latest_version {
+        0 => Ok(false),
+        latest => {
+            let known = state::version(storage, datanet_id, latest)?.withdrawals.size;
+            Ok(withdraw::log_root(storage, datanet_id)?.size > known)
+        }
+    }
+}
+
+/// Refuses a contribution that can still be challenged before a version takes it.
+fn refuse_unaccepted(contribution: &Contribution, now: u64) -> Result<(), ContractError> {
+    let Contribution { facts, accepted_at, .. } = contribution;
+    match *accepted_at > now {
+        true => Err(ContractError::NotAccepted {
+            contribution_id: facts.contribution_id,
+            accepted_at: *accepted_at,
+            before: facts.priority.height,
+        }),
+        false => Ok(()),
     }
 }
 
@@ -130,56 +159,41 @@ fn refuse_open_commits(
     Ok(())
 }
 
-/// At most `limit` contributions up to `last`, and whether there are more.
-fn pending(
-    storage: &dyn Storage,
-    datanet_id: u64,
-    last: Priority,
-    limit: usize,
-) -> Result<(Vec<u64>, bool), ContractError> {
-    let end = Bound::inclusive(slot(last, u64::MAX));
-    let mut ids: Vec<u64> = PENDING
-        .prefix(datanet_id)
-        .range(storage, None, Some(end), Order::Ascending)
-        .take(limit.saturating_add(1))
-        .map(|entry| entry.map(|(_, id)| id))
-        .collect::<Result<_, _>>()?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    Ok((ids, more))
-}
-
 /// Appends contributions to the version tree and returns it.
-fn take(
+fn append(
     storage: &mut dyn Storage,
+    now: u64,
     datanet_id: u64,
     version: u32,
     ids: &[u64],
 ) -> Result<Frontier<Hash>, ContractError> {
     let broken = || ContractError::BrokenLog { datanet_id };
     let stored = LOGS.may_load(storage, datanet_id)?.unwrap_or_default();
-    let peaks = hash_path("peaks", &stored.peaks)?;
-    let mut log = Frontier::from_parts(stored.size, peaks).ok_or_else(broken)?;
+    let mut log = withdraw::frontier(datanet_id, &stored)?;
+    let mut reader = Reader::default();
     for contribution_id in ids {
-        let facts = state::contribution(storage, *contribution_id)?.facts;
+        let contribution = reader.load(storage, *contribution_id)?;
+        refuse_unaccepted(&contribution, now)?;
         let position = log.size();
-        log.push(facts.leaf()).ok_or_else(broken)?;
+        log.push(contribution.facts.leaf()).ok_or_else(broken)?;
         let fate = Fate {
             status: ContributionStatus::Sealed,
-            duplicate_of: None,
             version: Some(version),
             position: Some(position),
+            ..records::fate(storage, &contribution)?
         };
-        PENDING.remove(storage, (datanet_id, slot(facts.priority, *contribution_id)));
         LEAVES.save(storage, (datanet_id, position), contribution_id)?;
         FATES.save(storage, *contribution_id, &fate)?;
     }
     let peaks = log.peaks().iter().map(HexBinary::from).collect();
-    LOGS.save(storage, datanet_id, &Log { size: log.size(), peaks })?;
+    let legacy = Some(stored.legacy.unwrap_or(stored.size));
+    LOGS.save(storage, datanet_id, &Log { size: log.size(), peaks, legacy })?;
     Ok(log)
 }
 
-/// Leaves taken into a datanet's version tree so far.
-pub(crate) fn leaves(storage: &dyn Storage, datanet_id: u64) -> Result<u64, ContractError> {
-    Ok(LOGS.may_load(storage, datanet_id)?.unwrap_or_default().size)
+/// The version tree of a datanet: its leaves so far, and how many of them, the first ones, have the
+/// form of the first release.
+pub(crate) fn leaves(storage: &dyn Storage, datanet_id: u64) -> Result<(u64, u64), ContractError> {
+    let log = LOGS.may_load(storage, datanet_id)?.unwrap_or_default();
+    Ok((log.size, log.legacy.unwrap_or(log.size)))
 }

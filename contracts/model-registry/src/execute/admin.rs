@@ -11,9 +11,11 @@ use crate::ContractError;
 
 /// Refuses bounds that would disable a rule or that no split can meet.
 pub fn validate(new: &Params) -> Result<(), ContractError> {
-    let Params { min_data_bps, protocol_bps, .. } = new;
+    let Params { min_data_bps, protocol_bps, max_royalty_bps, price_notice } = new;
     params::basis_points("min_data_bps", *min_data_bps)?;
     params::basis_points("protocol_bps", *protocol_bps)?;
+    params::basis_points("max_royalty_bps", *max_royalty_bps)?;
+    params::blocks("price_notice", *price_notice)?;
     if u32::from(*min_data_bps).saturating_add(u32::from(*protocol_bps)) > u32::from(BPS) {
         let rule = "at most 10,000 basis points together with protocol_bps";
         return Err(CommonError::BadParam { name: "min_data_bps", rule }.into());
@@ -21,7 +23,8 @@ pub fn validate(new: &Params) -> Result<(), ContractError> {
     Ok(())
 }
 
-/// Changes the bounds for new versions; those registered keep theirs.
+/// Changes the bounds for new versions and new announcements of prices; those that are there keep
+/// theirs.
 pub fn update_params(deps: DepsMut, info: MessageInfo, new: Params) -> Result<Response, ContractError> {
     ownership::assert_owner(deps.storage, &info.sender)?;
     validate(&new)?;

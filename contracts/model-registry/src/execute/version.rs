@@ -1,26 +1,30 @@
-//! `RegisterVersion` and `Deprecate`.
+//! `RegisterVersion`.
 
-use cosmwasm_std::{Deps, DepsMut, Env, Event, MessageInfo, Response, Uint128};
+use cosmwasm_std::{Addr, Deps, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Uint128, WasmMsg};
 use openledger_contract::{pause, text, CommonError};
-use openledger_types::formats::{hash32, VersionRef};
+use openledger_types::formats::{hash32, training_root, SumRoot, VersionRef};
 use openledger_types::money::Split;
-use openledger_types::msg::datanet;
-use openledger_types::msg::model_registry::{NewVersion, Params, MAX_DATANETS};
+use openledger_types::msg::model_registry::{NewVersion, Params, TrainedOn, MAX_DATANETS};
 
-use crate::state::{self, Model, Version, DATANET, MANIFESTS, MODELS, PARAMS, VERSIONS};
-use crate::ContractError;
+use super::lineage;
+use super::model::developed_by;
+use super::notice::above_floor;
+use crate::state::{Version, DATANET, MANIFESTS, MODELS, PARAMS, VERSIONS};
+use crate::{datanets, ContractError};
 
 /// What a set of datanet versions asks of a model.
 struct Basis {
     /// The versions with their roots.
     versions: Vec<VersionRef>,
+    /// Those that ask a price for training, by their place.
+    priced: Vec<bool>,
     /// The highest least part for the data, in basis points.
     min_data_bps: u16,
     /// The highest floor, in base units per answer token.
     floor_per_token: Uint128,
 }
 
-/// Adds a version after checking it against the data it rests on.
+/// Adds a version after checking it against the data and the models it rests on.
 pub fn register_version(
     deps: DepsMut,
     env: Env,
@@ -29,78 +33,65 @@ pub fn register_version(
     new: NewVersion,
 ) -> Result<Response, ContractError> {
     pause::assert_running(deps.storage)?;
-    let mut model = developed_by(deps.as_ref(), &info, model_id)?;
+    let mut model = developed_by(deps.storage, &info, model_id)?;
     check_form(&new)?;
+    check_training(&new)?;
     let manifest_key = (model_id, new.manifest_hash.as_slice());
     if let Some(version) = MANIFESTS.may_load(deps.storage, manifest_key)? {
         return Err(ContractError::ManifestTaken { model_id, version });
     }
-    let basis = basis(deps.as_ref(), &new.datanets.iter().map(|d| (d.datanet_id, d.version)).collect::<Vec<_>>())?;
-    check_terms(&PARAMS.load(deps.storage)?, &basis, &new.split, new.price_out)?;
-    let version = model.latest_version.checked_add(1).ok_or(CommonError::BadField {
+    let params = PARAMS.load(deps.storage)?;
+    let datanet_addr = DATANET.load(deps.storage)?;
+    let basis = basis(deps.as_ref(), &datanet_addr, &new.datanets)?;
+    check_terms(&params, &basis, &new)?;
+    let royalties = lineage::fit(lineage::flatten(deps.storage, &new.parents)?, &new.split, &params)?;
+    let number = model.latest_version.checked_add(1).ok_or(CommonError::BadField {
         field: "model_id",
         rule: "a model with less than 2^32 - 1 versions",
     })?;
-    model.latest_version = version;
+    model.latest_version = number;
+    let training: Vec<SumRoot> = new.datanets.into_iter().map(|trained_on| trained_on.training).collect();
+    let uses = uses(&datanet_addr, &basis, &training, &model.developer, (model_id, number))?;
+    let mut events = vec![Event::new("model_version_registered")
+        .add_attribute("model_id", model_id.to_string())
+        .add_attribute("version", number.to_string())
+        .add_attribute("manifest_hash", new.manifest_hash.to_hex())];
+    events.extend(royalties.iter().map(|royalty| {
+        Event::new("royalty_pinned")
+            .add_attribute("model_id", model_id.to_string())
+            .add_attribute("version", number.to_string())
+            .add_attribute("recipient", &royalty.recipient)
+            .add_attribute("bps", royalty.bps.to_string())
+    }));
 
-    MANIFESTS.save(deps.storage, manifest_key, &version)?;
+    MANIFESTS.save(deps.storage, manifest_key, &number)?;
     MODELS.save(deps.storage, model_id, &model)?;
     VERSIONS.save(
         deps.storage,
-        (model_id, version),
+        (model_id, number),
         &Version {
-            manifest_hash: new.manifest_hash.clone(),
+            manifest_hash: new.manifest_hash,
             manifest: new.manifest,
             weights_root: new.weights_root,
             training_root: new.training_root,
             numeric_class: new.numeric_class,
             datanets: basis.versions,
+            training,
+            parents: new.parents,
+            royalty_bps: new.royalty_bps,
+            royalties,
             denom: new.denom,
             price_in: new.price_in,
             price_out: new.price_out,
+            next_price: None,
             floor_per_token: basis.floor_per_token,
             split: new.split,
             registered_at: env.block.height,
             deprecated: false,
+            stale: false,
         },
     )?;
-    Ok(Response::new().add_attribute("action", "register_version").add_event(
-        Event::new("model_version_registered")
-            .add_attribute("model_id", model_id.to_string())
-            .add_attribute("version", version.to_string())
-            .add_attribute("manifest_hash", new.manifest_hash.to_hex()),
-    ))
-}
-
-/// Advises against a version; sessions that pinned it go on.
-pub fn deprecate(
-    deps: DepsMut,
-    info: MessageInfo,
-    model_id: u64,
-    number: u32,
-) -> Result<Response, ContractError> {
-    developed_by(deps.as_ref(), &info, model_id)?;
-    let mut version = state::version(deps.storage, model_id, number)?;
-    if version.deprecated {
-        return Err(ContractError::AlreadyDeprecated { model_id, version: number });
-    }
-    version.deprecated = true;
-
-    VERSIONS.save(deps.storage, (model_id, number), &version)?;
-    Ok(Response::new().add_attribute("action", "deprecate").add_event(
-        Event::new("model_version_deprecated")
-            .add_attribute("model_id", model_id.to_string())
-            .add_attribute("version", number.to_string()),
-    ))
-}
-
-/// Loads a model, refusing everyone but its developer.
-fn developed_by(deps: Deps, info: &MessageInfo, model_id: u64) -> Result<Model, ContractError> {
-    let model = state::model(deps.storage, model_id)?;
-    match model.developer == info.sender {
-        true => Ok(model),
-        false => Err(CommonError::Unauthorized { role: "the model's developer" }.into()),
-    }
+    Ok(Response::new().add_attribute("action", "register_version").add_events(events).add_messages(uses))
 }
 
 /// Refuses fields of a wrong form.
@@ -116,54 +107,83 @@ fn check_form(new: &NewVersion) -> Result<(), ContractError> {
     if !(1..=MAX_DATANETS).contains(&new.datanets.len()) {
         return Err(CommonError::BadField { field: "datanets", rule: "1 to 8 sealed versions" }.into());
     }
-    if new.datanets.windows(2).any(|pair| pair[0].datanet_id >= pair[1].datanet_id) {
+    let neighbours = new.datanets.iter().zip(new.datanets.iter().skip(1));
+    if neighbours.into_iter().any(|(a, b)| a.datanet_id >= b.datanet_id) {
         let rule = "sorted by datanet, each datanet once";
         return Err(CommonError::BadField { field: "datanets", rule }.into());
     }
-    Ok(())
+    lineage::check_form(&new.parents)
 }
 
-/// Asks the datanet contract for every version; its answers alone are believed.
-fn basis(deps: Deps, datanets: &[(u64, u32)]) -> Result<Basis, ContractError> {
-    let contract_addr = DATANET.load(deps.storage)?;
-    let mut basis = Basis { versions: vec![], min_data_bps: 0, floor_per_token: Uint128::zero() };
-    for (datanet_id, version) in datanets.iter().copied() {
-        let refused = |reason: String| ContractError::DatanetVersion { datanet_id, version, reason };
-        let sealed: datanet::VersionResponse = deps
-            .querier
-            .query_wasm_smart(&contract_addr, &datanet::QueryMsg::Version { datanet_id, version })
-            .map_err(|error| refused(error.to_string()))?;
-        if (sealed.version.datanet_id, sealed.version.version) != (datanet_id, version) {
-            return Err(refused("the answer is about another version".into()));
+/// Refuses training receipts of nothing, and a training root that does not follow from them.
+fn check_training(new: &NewVersion) -> Result<(), ContractError> {
+    for TrainedOn { training, .. } in &new.datanets {
+        hash32("datanets.training.hash", &training.hash)?;
+        if training.count == 0 || training.sum < Uint128::from(training.count) {
+            let rule = "a tree of at least one contribution, each seen at least once";
+            return Err(CommonError::BadField { field: "datanets.training", rule }.into());
         }
-        hash32("datanets.root", &sealed.version.root)?;
+    }
+    let trees: Vec<(u64, SumRoot)> =
+        new.datanets.iter().map(|d| (d.datanet_id, d.training.clone())).collect();
+    let expected = training_root(&trees);
+    match new.training_root.as_slice() == expected {
+        true => Ok(()),
+        false => Err(ContractError::TrainingRoot { expected: HexBinary::from(&expected).to_hex() }),
+    }
+}
+
+/// Asks the datanet contract for every version.
+fn basis(deps: Deps, datanet_addr: &Addr, trained_on: &[TrainedOn]) -> Result<Basis, ContractError> {
+    let mut basis =
+        Basis { versions: vec![], priced: vec![], min_data_bps: 0, floor_per_token: Uint128::zero() };
+    for TrainedOn { datanet_id, version, training } in trained_on {
+        let sealed = datanets::sealed(deps, datanet_addr, *datanet_id, *version)?;
+        if training.count > sealed.version.size {
+            let rule = "a tree of at most as many contributions as the sealed version has";
+            return Err(CommonError::BadField { field: "datanets.training", rule }.into());
+        }
         basis.min_data_bps = basis.min_data_bps.max(sealed.min_data_bps);
         basis.floor_per_token = basis.floor_per_token.max(sealed.floor_per_token);
+        basis.priced.push(!sealed.training_price.is_zero());
         basis.versions.push(sealed.version);
     }
     Ok(basis)
 }
 
-/// Refuses a split or a price below what registry and datanets ask (D5).
-fn check_terms(
-    params: &Params,
-    basis: &Basis,
-    split: &Split,
-    price_out: Uint128,
-) -> Result<(), ContractError> {
-    if !split.is_whole() {
+/// Refuses a split, a price or a royalty that registry and datanets do not allow (D5, L11).
+fn check_terms(params: &Params, basis: &Basis, new: &NewVersion) -> Result<(), ContractError> {
+    let Split { protocol, data, .. } = new.split;
+    if !new.split.is_whole() {
         return Err(ContractError::SplitNotWhole {});
     }
-    if split.protocol != params.protocol_bps {
-        return Err(ContractError::ProtocolPart { expected: params.protocol_bps, actual: split.protocol });
+    if protocol != params.protocol_bps {
+        return Err(ContractError::ProtocolPart { expected: params.protocol_bps, actual: protocol });
     }
     let least = params.min_data_bps.max(basis.min_data_bps);
-    if split.data < least {
-        return Err(ContractError::DataPart { least, actual: split.data });
+    if data < least {
+        return Err(ContractError::DataPart { least, actual: data });
     }
-    if price_out < basis.floor_per_token {
-        let (floor, price) = (basis.floor_per_token.u128(), price_out.u128());
-        return Err(ContractError::BelowFloor { floor, price });
+    if new.royalty_bps > params.max_royalty_bps {
+        let most = params.max_royalty_bps;
+        return Err(ContractError::OwnRoyaltyTooHigh { most, actual: new.royalty_bps });
     }
-    Ok(())
+    above_floor(basis.floor_per_token, new.price_out)
+}
+
+/// Messages that use the developer's paid access to every datanet that asks a price (D6).
+fn uses(
+    datanet_addr: &Addr,
+    basis: &Basis,
+    training: &[SumRoot],
+    developer: &Addr,
+    model_version: (u64, u32),
+) -> Result<Vec<WasmMsg>, ContractError> {
+    let datanets = basis.versions.iter().zip(training).zip(&basis.priced);
+    datanets
+        .filter(|(_, priced)| **priced)
+        .map(|((sealed, training), _)| {
+            Ok(datanets::use_access(datanet_addr, sealed, training, developer, model_version)?)
+        })
+        .collect()
 }

@@ -4,9 +4,9 @@ use cosmwasm_std::{coin, BankMsg, DepsMut, Env, Event, MessageInfo, Response, Ui
 use openledger_contract::payment;
 use openledger_types::msg::node_registry::NodeStatus;
 
-use crate::execute::operated_by;
+use crate::execute::{offer, operated_by};
 use crate::state::{self, BONDS, NODES, PARAMS};
-use crate::ContractError;
+use crate::{audit, ContractError};
 
 /// Adds the funds to the bond of a node in service. By anyone.
 pub fn add_bond(deps: DepsMut, info: MessageInfo, node_id: u64) -> Result<Response, ContractError> {
@@ -30,7 +30,8 @@ pub fn add_bond(deps: DepsMut, info: MessageInfo, node_id: u64) -> Result<Respon
     ))
 }
 
-/// Takes a node out of service; the bond stays at stake for the delay in force now.
+/// Takes a node out of service: it audits and offers no longer. The bond stays at stake for the delay in
+/// force now.
 pub fn unbond(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let mut node = operated_by(deps.storage, &info, node_id)?;
@@ -42,6 +43,8 @@ pub fn unbond(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Resul
     node.status = NodeStatus::Unbonding;
     node.unbonds_at = Some(unbonds_at);
 
+    audit::leave(deps.storage, node_id, &node);
+    offer::stop_all(deps.storage, node_id)?;
     NODES.save(deps.storage, node_id, &node)?;
     Ok(Response::new().add_attribute("action", "unbond").add_event(
         Event::new("node_unbonding")
@@ -50,7 +53,8 @@ pub fn unbond(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Resul
     ))
 }
 
-/// Pays the bond to the operator once the delay is over.
+/// Pays the bond, or what cuts have left of it, to the operator once the delay is over and neither a case
+/// nor a planned cut holds it.
 pub fn withdraw_bond(
     deps: DepsMut,
     env: Env,
@@ -67,12 +71,23 @@ pub fn withdraw_bond(
     if env.block.height < unbonds_at {
         return Err(ContractError::StillUnbonding { node_id, unbonds_at });
     }
+    if node.open_cases > 0 {
+        return Err(ContractError::BondFrozen { node_id, open_cases: node.open_cases });
+    }
+    if node.planned_cuts > 0 {
+        return Err(ContractError::CutsWaiting { node_id, planned_cuts: node.planned_cuts });
+    }
     let amount = node.bond;
     let denom = PARAMS.load(deps.storage)?.denom;
     let bonds = BONDS.load(deps.storage)?.checked_sub(amount)?;
     node.bond = Uint128::zero();
     node.status = NodeStatus::Left;
     node.unbonds_at = None;
+    // The bank refuses coins of zero: a bond that was cut wholly leaves without a payment.
+    let payment = (!amount.is_zero()).then(|| BankMsg::Send {
+        to_address: node.operator.to_string(),
+        amount: vec![coin(amount.u128(), &denom)],
+    });
 
     BONDS.save(deps.storage, &bonds)?;
     NODES.save(deps.storage, node_id, &node)?;
@@ -83,10 +98,7 @@ pub fn withdraw_bond(
                 .add_attribute("node_id", node_id.to_string())
                 .add_attribute("amount", amount)
                 .add_attribute("denom", &denom)
-                .add_attribute("operator", &node.operator),
+                .add_attribute("operator", node.operator),
         )
-        .add_message(BankMsg::Send {
-            to_address: node.operator.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+        .add_messages(payment))
 }

@@ -1,13 +1,15 @@
 //! `Register`.
 
-use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128, Uint64};
+use cosmwasm_std::{
+    Addr, Api, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128, Uint64,
+};
 use openledger_contract::{pause, payment, text, CommonError};
+use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{NodeStatus, Role};
-use openledger_types::signature::is_compressed_key;
+use openledger_types::signature::{is_canonical, is_compressed_key};
 
-use crate::endpoint;
 use crate::state::{Node, BONDS, KEYS, KEY_OWNERS, NODES, NODE_COUNT, PARAMS};
-use crate::ContractError;
+use crate::{audit, endpoint, ContractError};
 
 /// What an operator says of a node.
 pub struct Registration {
@@ -17,6 +19,8 @@ pub struct Registration {
     pub endpoint: String,
     /// Key that signs receipts (33 bytes).
     pub node_key: HexBinary,
+    /// The key's signature for this operator (64 bytes).
+    pub key_proof: HexBinary,
     /// Address of the hot key. Several nodes may share one: it is checked per session.
     pub hot_addr: Option<String>,
     /// age recipient for datanet keys.
@@ -27,7 +31,7 @@ pub struct Registration {
 
 /// Takes the bond and puts the node into service; its key is in force from this block on.
 pub fn register(
-    deps: DepsMut,
+    mut deps: DepsMut,
     env: Env,
     info: MessageInfo,
     new: Registration,
@@ -44,9 +48,14 @@ pub fn register(
     text::age_recipient("age_recipient", &new.age_recipient)?;
     check_roles(&new.roles)?;
     check_key(deps.storage, &new.node_key)?;
+    check_proof(deps.api, &env, &info.sender, &new.node_key, &new.key_proof)?;
     let hot_addr = new.hot_addr.map(|hot| deps.api.addr_validate(&hot)).transpose()?;
     let node_id = Uint64::new(NODE_COUNT.load(deps.storage)?).checked_add(Uint64::one())?.u64();
     let bonds = BONDS.load(deps.storage)?.checked_add(bond)?;
+    let key_expires = key_end(env.block.height, params.key_blocks)?;
+    if new.roles.contains(&Role::Audit) {
+        audit::enter(deps.branch(), node_id, &info.sender)?;
+    }
     let node = Node {
         operator: info.sender,
         moniker: new.moniker,
@@ -57,6 +66,10 @@ pub fn register(
         bond,
         status: NodeStatus::Bonded,
         unbonds_at: None,
+        key_expires: Some(key_expires),
+        jailed_until: None,
+        open_cases: 0,
+        planned_cuts: 0,
     };
 
     NODE_COUNT.save(deps.storage, &node_id)?;
@@ -70,6 +83,7 @@ pub fn register(
             .add_attribute("operator", node.operator)
             .add_attribute("endpoint", node.endpoint)
             .add_attribute("node_key", new.node_key.to_hex())
+            .add_attribute("key_expires", key_expires.to_string())
             .add_attribute("bond", bond)
             .add_attribute("denom", params.denom),
     ))
@@ -92,8 +106,37 @@ pub(crate) fn check_key(storage: &dyn Storage, key: &HexBinary) -> Result<(), Co
     }
 }
 
-fn check_roles(roles: &[Role]) -> Result<(), CommonError> {
-    let rising = roles.windows(2).all(|pair| pair[0] < pair[1]);
+/// Refuses a key whose owner has not signed for this operator: nobody burdens a stranger's key with a
+/// node, nor copies a proof from another transaction.
+pub(crate) fn check_proof(
+    api: &dyn Api,
+    env: &Env,
+    operator: &Addr,
+    key: &HexBinary,
+    proof: &HexBinary,
+) -> Result<(), ContractError> {
+    let registry = env.contract.address.as_str();
+    let digest = node_key_digest(&env.block.chain_id, registry, operator.as_str(), key);
+    // An error of the verification is a key off the curve: as good as a wrong signature.
+    let signed = is_canonical(proof) && api.secp256k1_verify(&digest, proof, key).unwrap_or(false);
+    match signed {
+        true => Ok(()),
+        false => Err(ContractError::BadKeyProof {
+            chain_id: env.block.chain_id.clone(),
+            registry: registry.to_string(),
+            operator: operator.to_string(),
+        }),
+    }
+}
+
+/// Last height at which a key may be pinned that is put into force at `from`.
+pub(crate) fn key_end(from: u64, key_blocks: u64) -> Result<u64, ContractError> {
+    Ok(Uint64::new(from).checked_add(Uint64::new(key_blocks))?.u64())
+}
+
+/// Refuses roles that are not sorted, repeat or are none.
+pub(crate) fn check_roles(roles: &[Role]) -> Result<(), CommonError> {
+    let rising = roles.iter().zip(roles.iter().skip(1)).all(|(first, second)| first < second);
     match rising && !roles.is_empty() {
         true => Ok(()),
         false => Err(CommonError::BadField { field: "roles", rule: "sorted, each role once, at least one" }),

@@ -115,6 +115,9 @@ pub fn convict(
         if hash.as_slice() != commit.hash() {
             return differs("commitment");
         }
+        if roots::is_old(deps.storage, (node_id, &denom, epoch)) {
+            return differs("release: roots of the first one are in another order");
+        }
         let reason: String = fault.chars().take(MAX_REASON / 4).collect();
         let event = void_if_waiting(deps.storage, &env, (node_id, &denom, epoch), &reason)?;
         response = response.add_events(event);
@@ -189,7 +192,7 @@ fn respond(action: &str, node_id: u64, epoch: u64) -> Response {
         .add_attribute("epoch", epoch.to_string())
 }
 
-/// The bonds' denom is asked once, when contracts are connected.
+/// Names the contracts that are believed.
 pub fn connect(
     deps: DepsMut,
     info: MessageInfo,
@@ -198,14 +201,21 @@ pub fn connect(
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     openledger_contract::ownership::assert_owner(deps.storage, &info.sender)?;
-    let connected = crate::state::Connected {
-        datanet: deps.api.addr_validate(&datanet)?,
-        referee: deps.api.addr_validate(&referee)?,
-        bond_denom: registry::bond_denom(deps.as_ref())?,
-    };
-    CONNECTED.save(deps.storage, &connected)?;
+    let connected = believe(deps, &datanet, &referee)?;
     Ok(Response::new()
         .add_attribute("action", "connect")
         .add_attribute("datanet", connected.datanet)
         .add_attribute("referee", connected.referee))
+}
+
+/// Writes down which contracts are believed; also at instantiation, when the node registry is there
+/// already: the bonds' denom is asked once, here.
+pub(crate) fn believe(deps: DepsMut, datanet: &str, referee: &str) -> ContractResult<crate::state::Connected> {
+    let connected = crate::state::Connected {
+        datanet: deps.api.addr_validate(datanet)?,
+        referee: deps.api.addr_validate(referee)?,
+        bond_denom: registry::bond_denom(deps.as_ref())?,
+    };
+    CONNECTED.save(deps.storage, &connected)?;
+    Ok(connected)
 }

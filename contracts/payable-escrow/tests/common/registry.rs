@@ -168,7 +168,7 @@ fn query_referee(deps: Deps, _: Env, msg: RefereeQuery) -> StdResult<Binary> {
         return Err(StdError::msg("broken"));
     }
     match msg {
-        RefereeQuery::EligibleWeight {} => {
+        RefereeQuery::EligibleWeightFor { .. } => {
             to_json_binary(&EligibleWeightResponse { weight: WEIGHT.load(deps.storage)? })
         }
         _ => Err(StdError::msg("not asked by the escrow")),

@@ -145,6 +145,7 @@ impl Suite {
             model_registry: models.to_string(),
             node_registry: registry.to_string(),
             params: params(),
+            connect: None,
         };
         let escrow = app
             .instantiate_contract(code_id, admin.clone(), &msg, &[], "escrow", Some(admin.to_string()))

@@ -50,6 +50,13 @@ impl Uses {
     }
 }
 
+impl Default for Uses {
+    /// What contributions of the first release allow, which said nothing.
+    fn default() -> Self {
+        Uses::ALL
+    }
+}
+
 /// What the chain knows of a contribution; the facts that a version's root commits.
 #[cw_serde]
 pub struct ContributionFacts {
@@ -78,35 +85,44 @@ pub struct ContributionFacts {
     /// SPDX expression of its licence.
     pub license: String,
     /// What may be done with it.
+    #[serde(default)]
     pub uses: Uses,
 }
 
 impl ContributionFacts {
+    /// Leaf of the version tree as the first release wrote it; such leaves come first in their trees
+    /// and allow every use. See `legacy_leaves` of a datanet.
+    ///
+    /// `openledger/contribution/1`: the fields of [`Self::leaf`] up to the license.
+    pub fn legacy_leaf(&self) -> Hash {
+        leaf_hash(&self.preimage("openledger/contribution/1").finish())
+    }
+
+    fn preimage(&self, tag: &str) -> Preimage {
+        Preimage::new(tag)
+            .u64(self.datanet_id)
+            .u64(self.contribution_id)
+            .text(&self.contributor)
+            .u64(self.priority.height)
+            .u32(self.priority.tx_index)
+            .bytes(&self.content_root)
+            .u64(self.content_len)
+            .bytes(&self.match_root)
+            .u64(self.match_len)
+            .bytes(&self.match_hash)
+            .bytes(&self.blob.root)
+            .u64(self.blob.len)
+            .text(&self.media)
+            .text(&self.license)
+    }
+
     /// Leaf of the version tree.
     ///
     /// `openledger/contribution/2`: datanet u64, contribution u64, contributor text, height u64,
     /// tx index u32, content root, content length u64, match root, match length u64, match hash,
     /// blob root, blob length u64, media text, license text, uses u8.
     pub fn leaf(&self) -> Hash {
-        leaf_hash(
-            &Preimage::new("openledger/contribution/2")
-                .u64(self.datanet_id)
-                .u64(self.contribution_id)
-                .text(&self.contributor)
-                .u64(self.priority.height)
-                .u32(self.priority.tx_index)
-                .bytes(&self.content_root)
-                .u64(self.content_len)
-                .bytes(&self.match_root)
-                .u64(self.match_len)
-                .bytes(&self.match_hash)
-                .bytes(&self.blob.root)
-                .u64(self.blob.len)
-                .text(&self.media)
-                .text(&self.license)
-                .u8(self.uses.code())
-                .finish(),
-        )
+        leaf_hash(&self.preimage("openledger/contribution/2").u8(self.uses.code()).finish())
     }
 }
 

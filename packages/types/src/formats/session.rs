@@ -341,10 +341,5 @@ pub struct SignedReceipt {
 ///
 /// `openledger/node-key/1`: chain id text, registry's address text, operator's address text, key.
 pub fn node_key_digest(chain_id: &str, registry: &str, operator: &str, node_key: &[u8]) -> Hash {
-    Preimage::new("openledger/node-key/1")
-        .text(chain_id)
-        .text(registry)
-        .text(operator)
-        .bytes(node_key)
-        .hash()
+    Preimage::new("openledger/node-key/1").text(chain_id).text(registry).text(operator).bytes(node_key).hash()
 }

@@ -45,6 +45,19 @@ pub struct InstantiateMsg {
     pub owner: String,
     /// Windows and bonds.
     pub params: Params,
+    /// The contracts that are believed from the first block on, as `Connect` names them; their
+    /// addresses are known before they exist (instantiate2).
+    #[serde(default)]
+    pub connect: Option<Connections>,
+}
+
+/// The contracts that are believed, see `Connect`.
+#[cw_serde]
+pub struct Connections {
+    /// The model registry.
+    pub model_registry: String,
+    /// The referee.
+    pub referee: String,
 }
 
 /// What a reader of answers may see of the data.
@@ -78,7 +91,9 @@ pub enum Policy {
 pub struct RevealItem {
     /// Position of the leaf in the commit.
     pub index: u32,
-    /// Path to the commit's root.
+    /// Path to the commit's root. A message that opens a whole block (64 leaves from a multiple of 64
+    /// on, or the last of a commit) may give the path of the block's root with its first leaf and
+    /// none with the others.
     pub path: Vec<HexBinary>,
     /// Salt of the leaf (32 bytes).
     pub salt: HexBinary,
@@ -615,6 +630,10 @@ pub struct DatanetResponse {
     pub latest_version: u32,
     /// Leaves taken into the tree so far.
     pub leaves: u64,
+    /// How many of them, the first ones, have the form of the first release, see
+    /// `ContributionFacts::legacy_leaf`.
+    #[serde(default)]
+    pub legacy_leaves: u64,
 }
 
 /// Answer to `Datanets {}`.

@@ -80,6 +80,19 @@ pub struct InstantiateMsg {
     pub node_registry: String,
     /// Windows and bounds.
     pub params: Params,
+    /// The contracts that are believed from the first block on, as `Connect` names them; their
+    /// addresses are known before they exist (instantiate2).
+    #[serde(default)]
+    pub connect: Option<Connections>,
+}
+
+/// The contracts that are believed, see `Connect`.
+#[cw_serde]
+pub struct Connections {
+    /// The datanet contract.
+    pub datanet: String,
+    /// The referee.
+    pub referee: String,
 }
 
 /// A node of a session and the most that it may be paid.

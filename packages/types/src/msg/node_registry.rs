@@ -44,6 +44,21 @@ pub struct InstantiateMsg {
     pub owner: String,
     /// Bonds and delays.
     pub params: Params,
+    /// The contracts that are believed from the first block on, as `Connect` names them; their
+    /// addresses are known before they exist (instantiate2).
+    #[serde(default)]
+    pub connect: Option<Connections>,
+}
+
+/// The contracts that are believed, see `Connect`.
+#[cw_serde]
+pub struct Connections {
+    /// The model registry, asked for prices of offers.
+    pub model_registry: String,
+    /// The escrow.
+    pub escrow: String,
+    /// The referee.
+    pub referee: String,
 }
 
 /// What a node does.

@@ -147,8 +147,11 @@ pub enum ExecuteMsg {
         /// Epoch.
         epoch: u64,
     },
-    /// Counts a miss for auditors that had weight and did not attest a root within its window. By
-    /// anyone, once per root and auditor.
+    /// Counts a miss for auditors that had weight and did not attest a root within its window, which
+    /// the first attestation or report begins. By anyone, once per root, window and auditor; not of
+    /// void roots, nor while a demand is open. When all misses of a window are counted and the root is
+    /// not attested, the next window begins with the weight of then: silent or departed auditors keep
+    /// no root from being attested.
     ReportMisses {
         /// Node whose root it is.
         node_id: u64,
@@ -156,7 +159,7 @@ pub enum ExecuteMsg {
         denom: String,
         /// Epoch.
         epoch: u64,
-        /// Auditors, rising, at most 32.
+        /// Auditors, rising, at most 32; none to begin a window.
         auditors: Vec<u64>,
     },
     /// Gives an auditor its weight back. Only by its operator.
@@ -301,6 +304,12 @@ pub enum QueryMsg {
     /// All audit weight that counts now. The escrow asks: without any a root waits four windows (L6).
     #[returns(EligibleWeightResponse)]
     EligibleWeight {},
+    /// All audit weight that may attest a node's roots now: without that of the node's own operator.
+    #[returns(EligibleWeightResponse)]
+    EligibleWeightFor {
+        /// The node.
+        node_id: u64,
+    },
     /// Attestations of a root.
     #[returns(AttestationResponse)]
     Attestation {
@@ -387,13 +396,13 @@ pub struct EligibleWeightResponse {
 /// Answer to `Attestation {}`.
 #[cw_serde]
 pub struct AttestationResponse {
-    /// Weight at the first attestation; none before it.
+    /// Weight at the beginning of the present window; none before the first.
     pub eligible: Option<Uint128>,
     /// Weight that attested.
     pub attested: Uint128,
     /// Auditors that attested, with their weight, at most 128.
     pub auditors: Vec<(u64, Uint128)>,
-    /// Last height of the window.
+    /// Last height of the present window.
     pub until: Option<u64>,
 }
 

@@ -5,6 +5,52 @@
 //! arithmetic only, and trusts what the filer states of the escrow's state ([`Stated`]). The escrow
 //! then confirms exactly that statement ([`Conviction`]), by hash, and refuses the whole transaction
 //! when it differs. So the judge needs no queries, and the escrow needs to know no fault.
+//!
+//! # What is void
+//! Faults of roots void the root. A fault of a receipt voids the root that settled the receipt: when
+//! the session's newest settlement covers its sequence, that epoch's commitment must be stated too.
+//! It is not left to the filer, for a node that accused itself would leave it out. The log's numbers
+//! alone decide; a signed receipt that the log does not hold at its own sequence is an equivocation.
+//!
+//! # What is guilt
+//! One guilt a receipt, whatever is wrong with it; one a (session, node, sequence) for equivocation;
+//! one a commitment for all faults of a root. See [`receipt_guilt`], [`sequence_guilt`], [`root_guilt`].
+//!
+//! # Why an epoch without such a fault pays right
+//! Receipts and leaves are sorted without repeats, and every settled receipt stands in the tree, which
+//! holds no more than were settled. Every detail names one of them, is its share and stands under its
+//! owner; every share has its detail. Every leaf is its predecessor grown by its details, and none
+//! vanished. The escrow binds the ledger's growth to the settled data part, so the dust is what is
+//! left: it needs no proof of its own.
+//!
+//! # What cannot be proved in one step
+//! - A blob whose bytes are not its root's leaves, or a root over hashes whose leaves nobody knows:
+//!   auditors do not attest it (L6). Sums and numbers of leaves that do not fit the hash are provable
+//!   ([`Fault::WrongRoot`]).
+//! - Evidence that is withheld, or whose header nobody can open: a voted fault.
+//! - A receipt that only the payer has seen and that the payer keeps: what node and payer settle
+//!   between themselves is theirs.
+//! - In a root that replaced a void one: a settled receipt that is missing, since verdicts may have
+//!   taken it out; and in any root, the newest receipts of a session that was settled in an earlier
+//!   epoch, since that root may be its replacement. What such a receipt displaces is missing, which is
+//!   provable ([`Fault::ReceiptMissing`]).
+//! - Datanets of a session of the first release, which pinned none. Roots of the first release are
+//!   sorted by (session, sequence): the escrow must not confirm them.
+//! - The upper bound of a receipt's height, once the settlement is past.
+
+mod entries;
+mod facts;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod find;
+mod judge;
+mod place;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod proofs;
+mod receipts;
+mod roots;
+mod span;
+
+pub use facts::{datanets_hash, SessionFacts};
 
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{HexBinary, Uint128};
@@ -12,93 +58,34 @@ use openledger_merkle::Hash;
 
 use crate::api::EvidencePiece;
 use crate::encode::Preimage;
-use crate::formats::{
-    ContributionFacts, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SumRoot, SumStep,
-};
+use crate::formats::{ContributionFacts, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SumStep};
 
-/// What the escrow knows of a session and one of its nodes, as far as faults need it. Answer to the
-/// escrow's `Facts`.
-#[cw_serde]
-pub struct SessionFacts {
-    /// Session.
-    pub session_id: u64,
-    /// Node.
-    pub node_id: u64,
-    /// Key that signs its receipts (33 bytes), pinned.
-    pub node_key: HexBinary,
-    /// Denom.
-    pub denom: String,
-    /// Model.
-    pub model_id: u64,
-    /// Version.
-    pub model_version: u32,
-    /// [`datanets_hash`] of the model's datanet versions, pinned (32 bytes; zeros for sessions of the
-    /// first release, which pinned none).
-    pub datanets_hash: HexBinary,
-    /// Price of a prompt token, pinned.
-    pub price_in: Uint128,
-    /// Price of an answer token, pinned.
-    pub price_out: Uint128,
-    /// Least fee of an answer, pinned.
-    pub min_fee: Uint128,
-    /// Least fee for each token of an answer, pinned (D5).
-    pub floor_per_token: Uint128,
-    /// The data's part of a fee, in basis points, pinned.
-    pub data_bps: u16,
-    /// Height of the opening.
-    pub opened_at: u64,
-    /// Log of the receipts settled so far.
-    pub log: SumRoot,
-    /// Receipts that were settled before the newest settlement.
-    pub settled_from: u64,
-    /// Epoch of the newest settlement, of this node in the session's denom; 0 before the first.
-    pub settled_epoch: u64,
-}
-
-impl SessionFacts {
-    /// `openledger/session-facts/1`: session u64, node u64, key, denom text, model u64, version u32,
-    /// datanets hash, price in u128, price out u128, least fee u128, floor u128, data u16, opened
-    /// u64, log root, sum u128 and count u64, settled from u64, settled epoch u64.
-    pub fn hash(&self) -> Hash {
-        Preimage::new("openledger/session-facts/1")
-            .u64(self.session_id)
-            .u64(self.node_id)
-            .bytes(&self.node_key)
-            .text(&self.denom)
-            .u64(self.model_id)
-            .u32(self.model_version)
-            .bytes(&self.datanets_hash)
-            .u128(self.price_in.u128())
-            .u128(self.price_out.u128())
-            .u128(self.min_fee.u128())
-            .u128(self.floor_per_token.u128())
-            .u16(self.data_bps)
-            .u64(self.opened_at)
-            .bytes(&self.log.hash)
-            .u128(self.log.sum.u128())
-            .u64(self.log.count)
-            .u64(self.settled_from)
-            .u64(self.settled_epoch)
-            .hash()
-    }
-}
-
-/// Hash of the datanet versions that a session pins.
+/// Guilt of a receipt, whatever is wrong with it.
 ///
-/// `openledger/datanets/1`: version hashes one after the other (one field).
-pub fn datanets_hash(versions: &[crate::formats::VersionRef]) -> Hash {
-    let mut field = Vec::with_capacity(versions.len() * 32);
-    for version in versions {
-        field.extend_from_slice(&version.hash());
-    }
-    Preimage::new("openledger/datanets/1").bytes(&field).hash()
+/// `openledger/guilt/1`: `receipt` text, receipt id.
+pub fn receipt_guilt(receipt_id: &Hash) -> Hash {
+    Preimage::new("openledger/guilt/1").text("receipt").bytes(receipt_id).hash()
+}
+
+/// Guilt of two receipts for one request.
+///
+/// `openledger/guilt/1`: `sequence` text, session u64, node u64, sequence u64.
+pub fn sequence_guilt(session_id: u64, node_id: u64, sequence: u64) -> Hash {
+    Preimage::new("openledger/guilt/1").text("sequence").u64(session_id).u64(node_id).u64(sequence).hash()
+}
+
+/// Guilt of a root, whatever is wrong with it.
+///
+/// `openledger/guilt/1`: `root` text, hash of the commitment.
+pub fn root_guilt(commit: &Hash) -> Hash {
+    Preimage::new("openledger/guilt/1").text("root").bytes(commit).hash()
 }
 
 /// What the filer of a proof says of the escrow's state.
 #[cw_serde]
 #[derive(Default)]
 pub struct Stated {
-    /// Commitment of the root that is at fault.
+    /// Commitment of the root that is at fault, or that settled the receipt at fault.
     pub commit: Option<EpochCommit>,
     /// Session that is at fault.
     pub session: Option<SessionFacts>,
@@ -197,12 +184,39 @@ pub enum Place<T> {
     },
 }
 
+/// A leaf of one of an epoch's trees.
+// As with proofs: one a call.
+#[allow(clippy::large_enum_variant)]
+#[cw_serde]
+pub enum Rooted {
+    /// None: the receipts or the ledger state that they hold nothing.
+    Nothing {},
+    /// Of the receipts.
+    Receipt(
+        /// The receipt's leaf.
+        ReceiptAt,
+    ),
+    /// Of the ledger.
+    Leaf(
+        /// The leaf.
+        LeafAt,
+    ),
+    /// Of a leaf's details.
+    Detail {
+        /// The leaf.
+        leaf: LeafAt,
+        /// Its detail.
+        detail: DetailAt,
+    },
+}
+
 /// A one-step proof.
 // A proof lives once, in one call: the size of its largest form costs nothing.
 #[allow(clippy::large_enum_variant)]
 #[cw_serde]
 pub enum Fault {
-    /// A piece of evidence whose bytes differ in answer and source. States: session.
+    /// A piece of evidence whose bytes differ in answer and source, that reaches beyond either text,
+    /// or that has no or too many bytes. States: session, and the commitment when settled last.
     FalseSpan {
         /// The receipt.
         receipt: SignedReceipt,
@@ -216,7 +230,7 @@ pub enum Fault {
         piece: EvidencePiece,
         /// Its position in the evidence, from 1.
         index: u64,
-        /// Leaves of the evidence.
+        /// Leaves of the evidence, as the filer counts them.
         count: u64,
         /// Its path.
         path: Vec<HexBinary>,
@@ -228,19 +242,20 @@ pub enum Fault {
         text: ChunkRange,
     },
     /// A receipt whose fee, seed, height, model, datanets or shares do not follow from the pinned
-    /// terms. States: session.
+    /// terms. States: session, and the commitment when settled last.
     Arithmetic {
         /// The receipt.
         receipt: SignedReceipt,
     },
-    /// A fee below floor x tokens (D5). States: session.
+    /// A fee below floor x tokens of the answer (D5). States: session, and the commitment when settled
+    /// last.
     BelowFloor {
         /// The receipt.
         receipt: SignedReceipt,
     },
     /// A source that the receipt's versions do not hold, that was withdrawn more than the grace
     /// before, or whose licence forbids paid answers (D4). The referee asks the datanet contract.
-    /// States: session.
+    /// States: session, and the commitment when settled last.
     Citation {
         /// The receipt.
         receipt: SignedReceipt,
@@ -261,14 +276,22 @@ pub enum Fault {
         /// Its right neighbour.
         second: ReceiptAt,
     },
-    /// A receipt in the tree that the session did not settle in this epoch: of another epoch, outside
-    /// of the log, or another one than the log holds. States: commit, session.
+    /// A receipt in the tree that the session did not settle in this epoch: of another epoch or denom,
+    /// outside of the log, or another one than the log holds. States: commit, session.
     ForeignReceipt {
         /// The receipt.
         receipt: ReceiptAt,
         /// What the session's log holds at its sequence, needed when the sequence was settled in this
         /// epoch.
         logged: Option<ReceiptAt>,
+    },
+    /// A receipt that the session settled in this epoch, and that the tree does not hold or holds
+    /// with another session, sequence or fee. States: commit, session.
+    ReceiptMissing {
+        /// The receipt in the session's log.
+        logged: ReceiptAt,
+        /// Where it would stand in the tree.
+        place: Place<ReceiptAt>,
     },
     /// Two neighbouring leaves of the ledger that are not in rising order of accounts. States: commit.
     LedgerOrder {
@@ -284,12 +307,21 @@ pub enum Fault {
         /// In this one.
         after: Place<LeafAt>,
     },
-    /// A leaf whose growth is not the sum of its details, or whose uses shrank. States: commit.
+    /// A leaf whose growth is not the sum of its details, or whose uses shrank or grew by more than it
+    /// has details. States: commit.
     LeafGrowth {
         /// In the previous ledger.
         before: Place<LeafAt>,
         /// In this one.
         after: LeafAt,
+    },
+    /// A root whose hash stands for another sum or number of leaves than it states, so that nobody
+    /// could prove or claim anything from it. States: commit.
+    WrongRoot {
+        /// A leaf under the hash.
+        of: Rooted,
+        /// Leaves of a tree in which its path leads to the hash; any number for [`Rooted::Nothing`].
+        size: u64,
     },
     /// Two neighbouring details that are not in rising order. States: commit.
     DetailOrder {
@@ -300,7 +332,8 @@ pub enum Fault {
         /// Its right neighbour.
         second: DetailAt,
     },
-    /// A detail whose receipt is not in the receipts tree. States: commit.
+    /// A detail whose receipt is not in the receipts tree; a detail with a receipt id of zeros outside
+    /// of the dust leaf, or any other in it, whatever the place. States: commit.
     DetailWithoutReceipt {
         /// The leaf.
         leaf: LeafAt,
@@ -309,8 +342,9 @@ pub enum Fault {
         /// Where the receipt would stand.
         receipt: Place<ReceiptAt>,
     },
-    /// A detail that is not share x fee, or stands under another account than the contribution's.
-    /// States: commit, session.
+    /// A detail that is not share x fee, stands under another account than the contribution's, or
+    /// names a receipt of another node or of no valid form. States: commit; session when the receipt
+    /// is this node's.
     DetailAmount {
         /// The leaf.
         leaf: LeafAt,
@@ -321,7 +355,10 @@ pub enum Fault {
         /// The contribution; none for the commons.
         source: Option<ContributionAt>,
     },
-    /// A share of a receipt that its owner's leaf does not list. States: commit, session.
+    /// A share of a receipt that its owner's leaf does not list, unless its amount is 0; or a receipt
+    /// in the tree, signed or not, that says something else than its leaf, is another node's, or does
+    /// not follow from the pinned terms. States: commit; session when the receipt is this node's and
+    /// says what its leaf says.
     ShareMissing {
         /// The receipt.
         receipt: crate::formats::Receipt,
@@ -359,10 +396,19 @@ pub enum FaultError {
     /// A path that does not lead to its root.
     #[error("the path of the {0} does not lead to its root")]
     BadPath(&'static str),
+    /// Leaves that do not stand side by side, or around what they should surround.
+    #[error("the neighbours of the {0} are not side by side around the place in question")]
+    NotNeighbours(&'static str),
+    /// Chunks that are not those of the piece.
+    #[error("the chunks of the {0} are not those that hold the piece, each at its full length")]
+    WrongChunks(&'static str),
     /// The documents are in order: nothing is wrong with them.
     #[error("this shows no fault: {0}")]
     NoFault(&'static str),
 }
+
+/// Guilty, or why not.
+type Verdict = Result<(), FaultError>;
 
 /// What a proof shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -389,6 +435,9 @@ pub struct Citation {
     pub height: u64,
 }
 
+/// Verifies a canonical signature: digest, signature, key.
+pub type Verify<'a> = dyn Fn(&Hash, &[u8], &[u8]) -> bool + 'a;
+
 /// Where a proof is judged.
 pub struct Court<'a> {
     /// Chain id.
@@ -396,16 +445,14 @@ pub struct Court<'a> {
     /// Address of the escrow.
     pub escrow: &'a str,
     /// Verifies a canonical signature: digest, signature (64 bytes), key (33 bytes).
-    pub verify: &'a dyn Fn(&Hash, &[u8], &[u8]) -> bool,
+    pub verify: &'a Verify<'a>,
 }
 
-impl Fault {
-    /// Decides whether the proof shows what it says, given that the statement is true.
-    ///
-    /// # Errors
-    /// When anything is malformed, does not lead to its root, or is in order.
-    pub fn judge(&self, court: &Court, stated: &Stated) -> Result<Judgement, FaultError> {
-        let _ = (court, stated);
-        Err(FaultError::NoFault("no proof is judged yet"))
-    }
+/// A fault of a root that is being judged.
+struct RootCase<'a> {
+    court: &'a Court<'a>,
+    stated: &'a Stated,
+    commit: &'a EpochCommit,
+    /// Whether the verdict rests on the stated session.
+    rests_on_session: bool,
 }

@@ -1,0 +1,78 @@
+//! What was to be reached, and what the figures mean.
+
+use crate::report::Metric;
+
+/// A figure of the table.
+pub struct Target {
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// What is measured.
+    pub what: &'static str,
+    /// Most that it may be; none where nothing was asked.
+    pub most: Option<f64>,
+    /// Why it is more, where it is.
+    pub reason: &'static str,
+}
+
+/// Least ratio of `naive_answer` to `per_answer_1000`.
+pub const LEAST_RATIO: f64 = 800.0;
+
+/// Every figure, in the order of the table.
+pub const TARGETS: [Target; 31] = [
+    asked("settle_session", "`PostEpoch` with one session of 1,000 answers", 200_000.0, ""),
+    asked("settle_next_session", "each further session of 1,000 answers in the same message", 40_000.0, ""),
+    asked("per_answer_1000", "the first line divided by its answers", 200.0, ""),
+    asked("per_answer_100000", "the same for a session of 100,000 answers", 2.0, ""),
+    asked("claim_1m_leaves", "`Claim` of one leaf of a ledger of 1,000,000", 190_000.0, ""),
+    asked("claim_20_nodes", "`Claim` of 20 leaves of 20 nodes' ledgers of 1,000 leaves each", 500_000.0, ""),
+    asked("contribute", "`Commit` and `Reveal` of one document, two transactions", 170_000.0, ""),
+    asked("contribute_batch", "the same for each of 64 documents under one commit", 20_000.0, ""),
+    asked("fraud_proof_span", "`ProveFault` of a false span: root voided, bond cut", 250_000.0, ""),
+    asked("wasm_kib_datanet", "size of the contract", 600.0, ""),
+    asked("wasm_kib_model-registry", "size of the contract", 600.0, ""),
+    asked("wasm_kib_node-registry", "size of the contract", 600.0, ""),
+    asked("wasm_kib_payable-escrow", "size of the contract", 740.0, ""),
+    asked("wasm_kib_referee", "size of the contract", 600.0, ""),
+    shown(
+        "claim_20_nodes_16_leaves",
+        "`claim_20_nodes` with ledgers of 16 leaves: 4 steps of a path in place of 10",
+    ),
+    shown("naive_answer", "`PostEpoch` with one session of one answer: one transaction per answer"),
+    shown(
+        "naive_multisend",
+        "`MsgMultiSend` from one payer to four payees: the least that four parts can cost",
+    ),
+    shown("per_answer_1000_transfer", "`per_answer_1000` beside `naive_multisend`"),
+    shown(
+        "per_answer_1000_whole_life",
+        "opening, settlement, finality, close and refund divided by 1,000 answers",
+    ),
+    shown("open_session", "`OpenSession` with one node"),
+    shown("settle_session_4_pending", "settlement with the last 4 of 1,000 answers not acknowledged"),
+    shown("settle_session_again", "second settlement of a session: proof that its log only grew"),
+    shown("settle_session_and_finalize", "settlement that makes the previous root final too"),
+    shown("finalize", "`Finalize` of a root with one session"),
+    shown("close_session", "`RequestClose` and `Refund`, two transactions"),
+    shown("withdraw", "`Withdraw` of a balance"),
+    shown("contribute_commit", "`Commit` of one document"),
+    shown("contribute_reveal", "`Reveal` of one document"),
+    shown("contribute_batch_reveal", "`Reveal` of 64 documents in one message, each"),
+    shown("seal_item", "`Seal`, for each document that the version takes"),
+    shown("empty_execute", "an execute that sets one flag: what any message costs"),
+];
+
+const fn asked(metric: &'static str, what: &'static str, most: f64, reason: &'static str) -> Target {
+    Target { metric, what, most: Some(most), reason }
+}
+
+const fn shown(metric: &'static str, what: &'static str) -> Target {
+    Target { metric, what, most: None, reason: "" }
+}
+
+impl Target {
+    /// Whether a figure reaches it; the ratio of the answer counts too.
+    pub fn reached(&self, found: &Metric) -> bool {
+        let ratio = self.metric != "per_answer_1000" || found.ratio.is_some_and(|ratio| ratio >= LEAST_RATIO);
+        ratio && self.most.is_none_or(|most| found.ours <= most)
+    }
+}

@@ -1,0 +1,78 @@
+//! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
+
+mod gas;
+mod host;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Measures OpenLedger beside its peers.
+#[derive(Parser)]
+#[command(name = "openledger-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Gas of transactions on a chain that runs and whose development accounts are known.
+    Gas {
+        /// CometBFT RPC address.
+        #[arg(long)]
+        rpc: String,
+        /// Chain id.
+        #[arg(long)]
+        chain_id: String,
+        /// Folder with the compiled contracts.
+        #[arg(long)]
+        wasm_dir: PathBuf,
+        /// File with the development accounts.
+        #[arg(long)]
+        accounts: PathBuf,
+        /// Smaller trees and one run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+        /// Writes the page with the table to this file too.
+        #[arg(long)]
+        page: Option<PathBuf>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    match run(Arguments::parse().bench).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(bench: Bench) -> Result<()> {
+    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench;
+    let before = host::load();
+    let size = if quick { gas::Size::quick() } else { gas::Size::full() };
+    let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
+    let report =
+        report::Report { name: "gas".into(), host: host::describe(before), runs: size.runs as u64, metrics };
+    if let Some(path) = page {
+        let text = gas::page::render(&report, &size);
+        std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", report.table());
+    }
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! `OpenCase` (PROTOCOL F2): a bonded accusation that auditors vote on.
+
+use cosmwasm_std::{Addr, DepsMut, Env, Event, MessageInfo, QuerierWrapper, Response, Uint128, WasmMsg};
+use openledger_contract::{payment, text, CommonError};
+use openledger_merkle::verify_inclusion;
+use openledger_types::formats::{hash32, receipt_leaf, sum_path, SumRoot, BPS};
+use openledger_types::money::bps_floor;
+use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
+use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus, MAX_HELD};
+use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
+use openledger_types::msg::referee::{ContributionClaim, Params, Subject};
+
+use crate::state::{
+    self, Case, Contracts, Docket, CASES, CASE_COUNT, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, JURIES, PARAMS,
+    RECEIPT_CASES, TOTALS,
+};
+use crate::{weight, ContractError};
+
+/// What opening a case about a subject means.
+struct Opening {
+    /// Operator of the node, or contributor.
+    accused: String,
+    /// Whether the escrow holds the receipts.
+    held: bool,
+    /// Least bond.
+    least: Uint128,
+    /// What the other contracts are told.
+    messages: Vec<WasmMsg>,
+}
+
+/// Opens a case: takes the bond, snapshots the jury, holds what it is about.
+pub fn open_case(
+    mut deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    subject: Subject,
+    reason: String,
+) -> Result<Response, ContractError> {
+    let params = PARAMS.load(deps.storage)?;
+    let bond = Uint128::new(payment::must_pay(&info, &params.denom)?);
+    text::paragraph("reason", &reason, 1_024, "at most 1,024 bytes: where the evidence is")?;
+    let contracts = CONTRACTS.load(deps.storage)?;
+    let case_id = state::next(deps.storage, &CASE_COUNT)?;
+    let opening = match &subject {
+        Subject::Receipts { .. } => open_receipts(&mut deps, &contracts, &params, case_id, &subject)?,
+        Subject::Contribution { contribution_id, claim } => {
+            open_contribution(&mut deps, &contracts, &params, case_id, *contribution_id, claim)?
+        }
+    };
+    let Opening { accused, held, least, messages } = opening;
+    if bond < least {
+        return Err(ContractError::BondTooSmall { least, sent: bond });
+    }
+    let interested = [accused.as_str(), info.sender.as_str()];
+    let jury = weight::snapshot(deps.storage, &deps.querier, &contracts, &interested)?;
+    let eligible = weight::total(&jury)?;
+    if eligible.is_zero() {
+        return Err(ContractError::NoJury {});
+    }
+    let opened_at = env.block.height;
+    let half = params.dispute_blocks / 2;
+    let docket = Docket {
+        opened_at,
+        commit_until: state::after(opened_at, half)?,
+        reveal_until: state::after(opened_at, params.dispute_blocks)?,
+        quorum_bps: params.quorum_bps,
+        eligible,
+        silent: eligible,
+        guilty: Uint128::zero(),
+        not_guilty: Uint128::zero(),
+        verdict: None,
+    };
+    let mut totals = TOTALS.load(deps.storage)?;
+    totals.case_bonds = totals.case_bonds.checked_add(bond)?;
+    let event = Event::new("case_opened")
+        .add_attribute("case_id", case_id.to_string())
+        .add_attribute("challenger", &info.sender)
+        .add_attribute("accused", &accused)
+        .add_attribute("bond", bond)
+        .add_attribute("held", held.to_string())
+        .add_attribute("eligible", eligible)
+        .add_attribute("commit_until", docket.commit_until.to_string())
+        .add_attribute("reveal_until", docket.reveal_until.to_string());
+
+    TOTALS.save(deps.storage, &totals)?;
+    JURIES.save(deps.storage, case_id, &jury)?;
+    DOCKETS.save(deps.storage, case_id, &docket)?;
+    let case = Case {
+        challenger: info.sender,
+        subject: without_paths(subject),
+        reason,
+        bond,
+        accused: Addr::unchecked(accused),
+        held,
+        cut_bps: params.voted_cut_bps,
+    };
+    CASES.save(deps.storage, case_id, &case)?;
+    Ok(Response::new().add_attribute("action", "open_case").add_event(event).add_messages(messages))
+}
+
+/// Checks receipts and takes them into the case. While the root waits, the escrow holds them and checks
+/// that they stand in it; of a final root they are proved here, and only the bonds are at stake.
+fn open_receipts(
+    deps: &mut DepsMut,
+    contracts: &Contracts,
+    params: &Params,
+    case_id: u64,
+    subject: &Subject,
+) -> Result<Opening, ContractError> {
+    let Subject::Receipts { node_id, denom, epoch, receipts, .. } = subject else {
+        return Err(CommonError::BadField { field: "subject", rule: "receipts" }.into());
+    };
+    let rising = receipts.windows(2).all(|pair| matches!(pair, [a, b] if a.index < b.index));
+    if receipts.is_empty() || receipts.len() > MAX_HELD || !rising {
+        let rule = "1 to 16, in the order of their positions, without repeats";
+        return Err(CommonError::BadField { field: "receipts", rule }.into());
+    }
+    let found = contracts.epoch(&deps.querier, *node_id, denom, *epoch)?;
+    let held = match found.status {
+        RootStatus::Pending => true,
+        RootStatus::Final => false,
+        status => return Err(ContractError::RootVoid { status }),
+    };
+    let mut fees = Uint128::zero();
+    for receipt in receipts {
+        let receipt_id = hash32("receipt_id", &receipt.receipt_id)?;
+        if !held {
+            check_receipt(receipt, &found.commit.receipts)?;
+        }
+        if let Some(case_id) = RECEIPT_CASES.may_load(deps.storage, &receipt_id)? {
+            return Err(ContractError::CaseExists { case_id });
+        }
+        RECEIPT_CASES.save(deps.storage, &receipt_id, &case_id)?;
+        fees = fees.checked_add(receipt.fee)?;
+    }
+    let mut messages = Vec::new();
+    if held {
+        messages.push(contracts.tell_escrow(&EscrowMsg::HoldReceipts {
+            case_id,
+            node_id: *node_id,
+            denom: denom.clone(),
+            epoch: *epoch,
+            receipts: receipts.clone(),
+        })?);
+    }
+    messages.push(contracts.tell_nodes(&NodeMsg::Freeze { node_id: *node_id, open: true })?);
+    // Base units of two denoms cannot be compared: of fees in another one only the least bond is asked.
+    let part = match *denom == params.denom {
+        true => bps_ceil(fees, params.case_bond_bps)?,
+        false => Uint128::zero(),
+    };
+    let accused = contracts.node(&deps.querier, *node_id)?.operator;
+    Ok(Opening { accused, held, least: params.case_bond.max(part), messages })
+}
+
+/// Takes a contribution into the case and keeps it out of versions until the end.
+fn open_contribution(
+    deps: &mut DepsMut,
+    contracts: &Contracts,
+    params: &Params,
+    case_id: u64,
+    contribution_id: u64,
+    claim: &ContributionClaim,
+) -> Result<Opening, ContractError> {
+    let found = contracts.contribution(&deps.querier, contribution_id)?;
+    if let ContributionClaim::Copied { of } = claim {
+        check_original(&deps.querier, contracts, &found, *of)?;
+    }
+    if let Some(case_id) = CONTRIBUTION_CASES.may_load(deps.storage, contribution_id)? {
+        return Err(ContractError::CaseExists { case_id });
+    }
+    CONTRIBUTION_CASES.save(deps.storage, contribution_id, &case_id)?;
+    let hold = DatanetMsg::HoldContribution { contribution_id, open: true };
+    Ok(Opening {
+        accused: found.facts.contributor,
+        held: false,
+        least: params.case_bond,
+        messages: vec![contracts.tell_datanet(&hold)?],
+    })
+}
+
+/// Refuses an original that was committed later: otherwise a copy could accuse what it copied (D2).
+fn check_original(
+    querier: &QuerierWrapper,
+    contracts: &Contracts,
+    accused: &openledger_types::msg::datanet::ContributionResponse,
+    of: u64,
+) -> Result<(), ContractError> {
+    let contribution_id = accused.facts.contribution_id;
+    let earlier = of != contribution_id
+        && (contracts.contribution(querier, of)?.facts.priority, of)
+            < (accused.facts.priority, contribution_id);
+    match earlier {
+        true => Ok(()),
+        false => Err(ContractError::NotEarlier { contribution_id, of }),
+    }
+}
+
+/// Refuses a receipt that does not stand in the tree where it is said to stand.
+fn check_receipt(receipt: &HeldReceipt, tree: &SumRoot) -> Result<(), ContractError> {
+    let HeldReceipt { receipt_id, session_id, sequence, fee, index, path } = receipt;
+    let receipt_id = hash32("receipt_id", receipt_id)?;
+    let leaf = receipt_leaf(&receipt_id, *session_id, *sequence, fee.u128());
+    match verify_inclusion(&leaf, *index, tree.count, &sum_path(path)?, &tree.node()?) {
+        true => Ok(()),
+        false => Err(ContractError::BadPath { what: "receipt" }),
+    }
+}
+
+/// `ceil(amount × bps / 10,000)`: what a challenger owes is rounded up.
+fn bps_ceil(amount: Uint128, bps: u16) -> Result<Uint128, ContractError> {
+    let rest = bps_floor(amount.u128(), BPS.saturating_sub(bps));
+    Ok(amount.checked_sub(Uint128::new(rest))?)
+}
+
+/// The subject as it is kept: paths are long and were checked.
+fn without_paths(mut subject: Subject) -> Subject {
+    if let Subject::Receipts { receipts, .. } = &mut subject {
+        for receipt in receipts {
+            receipt.path = Vec::new();
+        }
+    }
+    subject
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_f2_a_part_of_the_fees_held_is_rounded_up() {
+        for (amount, bps, part) in
+            [(0, 500, 0), (1, 500, 1), (20, 500, 1), (21, 500, 2), (10_000, 10_000, 10_000)]
+        {
+            assert_eq!(bps_ceil(Uint128::new(amount), bps).unwrap().u128(), part);
+        }
+        assert_eq!(bps_ceil(Uint128::MAX, 10_000).unwrap(), Uint128::MAX);
+    }
+}

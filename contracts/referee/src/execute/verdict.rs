@@ -1,0 +1,187 @@
+//! `Conclude` (PROTOCOL F2, F3): a quorum decides; silence and a missing quorum release.
+
+use cosmwasm_std::{
+    coin, Addr, BankMsg, CosmosMsg, DepsMut, Env, Event, MessageInfo, Response, Storage, Uint128,
+};
+use openledger_contract::payment;
+use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
+use openledger_types::msg::escrow::ExecuteMsg as EscrowMsg;
+use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, RecordedWork};
+use openledger_types::msg::referee::{ContributionClaim, ReceiptFault, Subject, Verdict};
+
+use super::vote::running;
+use crate::state::{
+    self, Case, Contracts, Docket, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS, RECEIPT_CASES,
+    TOTALS,
+};
+use crate::{weight, ContractError};
+
+/// Ends a case whose time is over, or whose whole jury has revealed.
+pub fn conclude(deps: DepsMut, env: Env, info: MessageInfo, case_id: u64) -> Result<Response, ContractError> {
+    payment::nonpayable(&info)?;
+    let mut docket = running(deps.storage, case_id)?;
+    if env.block.height <= docket.reveal_until && !docket.silent.is_zero() {
+        return Err(ContractError::CaseRuns { case_id, until: docket.reveal_until });
+    }
+    let case = CASES.may_load(deps.storage, case_id)?.ok_or(ContractError::CaseNotFound { case_id })?;
+    let contracts = CONTRACTS.load(deps.storage)?;
+    let verdict = decide(&docket);
+    docket.verdict = Some(verdict);
+    let mut messages = match &case.subject {
+        Subject::Receipts { .. } => on_receipts(&contracts, case_id, &case, verdict)?,
+        Subject::Contribution { contribution_id, claim } => {
+            on_contribution(&contracts, *contribution_id, claim, &case.challenger, verdict)?
+        }
+    };
+    if verdict != Verdict::Guilty {
+        reopen(deps.storage, &case.subject)?;
+    }
+    let burned = settle_bond(deps.storage, &case, verdict)?;
+    if !burned.is_zero() {
+        let denom = PARAMS.load(deps.storage)?.denom;
+        messages.push(BankMsg::Burn { amount: vec![coin(burned.u128(), denom)] }.into());
+    }
+
+    DOCKETS.save(deps.storage, case_id, &docket)?;
+    Ok(Response::new()
+        .add_attribute("action", "conclude")
+        .add_event(
+            Event::new("case_ended")
+                .add_attribute("case_id", case_id.to_string())
+                .add_attribute("verdict", name(verdict))
+                .add_attribute("guilty", docket.guilty)
+                .add_attribute("not_guilty", docket.not_guilty)
+                .add_attribute("eligible", docket.eligible)
+                .add_attribute("burned", burned),
+        )
+        .add_messages(messages))
+}
+
+/// Both sides cannot reach a quorum of more than half.
+fn decide(docket: &Docket) -> Verdict {
+    let reached = |side| weight::is_quorum(side, docket.eligible, docket.quorum_bps);
+    match (reached(docket.guilty), reached(docket.not_guilty)) {
+        (true, _) => Verdict::Guilty,
+        (_, true) => Verdict::NotGuilty,
+        _ => Verdict::Undecided,
+    }
+}
+
+/// Releases or convicts receipts; a guilty node's cut is planned, so that the owner may veto it (F3).
+fn on_receipts(
+    contracts: &Contracts,
+    case_id: u64,
+    case: &Case,
+    verdict: Verdict,
+) -> Result<Vec<CosmosMsg>, ContractError> {
+    let mut messages: Vec<CosmosMsg> = Vec::new();
+    let Subject::Receipts { node_id, kind, .. } = &case.subject else { return Ok(messages) };
+    let guilty = verdict == Verdict::Guilty;
+    if case.held {
+        messages.push(contracts.tell_escrow(&EscrowMsg::DecideReceipts { case_id, guilty })?.into());
+    }
+    if guilty {
+        let plan = NodeMsg::PlanCut {
+            node_id: *node_id,
+            bps: case.cut_bps,
+            finder: Some(case.challenger.to_string()),
+            reason: format!("case {case_id}: {}", fault_name(*kind)),
+        };
+        let work = RecordedWork { faults: 1, ..RecordedWork::default() };
+        messages.push(contracts.tell_nodes(&plan)?.into());
+        messages.push(contracts.record(*node_id, work)?.into());
+    }
+    let thaw = NodeMsg::Freeze { node_id: *node_id, open: false };
+    messages.push(contracts.tell_nodes(&thaw)?.into());
+    Ok(messages)
+}
+
+/// Releases or convicts a contribution.
+fn on_contribution(
+    contracts: &Contracts,
+    contribution_id: u64,
+    claim: &ContributionClaim,
+    challenger: &Addr,
+    verdict: Verdict,
+) -> Result<Vec<CosmosMsg>, ContractError> {
+    let msg = match verdict {
+        Verdict::Guilty => DatanetMsg::ConvictContribution {
+            contribution_id,
+            copied_of: match claim {
+                ContributionClaim::Copied { of } => Some(*of),
+                _ => None,
+            },
+            reason: claim_name(claim).to_string(),
+            finder: challenger.to_string(),
+        },
+        _ => DatanetMsg::HoldContribution { contribution_id, open: false },
+    };
+    Ok(vec![contracts.tell_datanet(&msg)?.into()])
+}
+
+/// Lets what was not found guilty be challenged again, with new evidence and another bond.
+fn reopen(storage: &mut dyn Storage, subject: &Subject) -> Result<(), ContractError> {
+    match subject {
+        Subject::Receipts { receipts, .. } => {
+            for receipt in receipts {
+                RECEIPT_CASES.remove(storage, &receipt.receipt_id);
+            }
+        }
+        Subject::Contribution { contribution_id, .. } => CONTRIBUTION_CASES.remove(storage, *contribution_id),
+    }
+    Ok(())
+}
+
+/// Returns the bond, or forfeits it when a quorum said not guilty: `floor(bond / 2)` is burned, the rest
+/// is the accused's. Whoever accused itself gets nothing: the rest is then the treasury's. Gives what is
+/// to be burned.
+fn settle_bond(storage: &mut dyn Storage, case: &Case, verdict: Verdict) -> Result<Uint128, ContractError> {
+    let mut totals = TOTALS.load(storage)?;
+    totals.case_bonds = totals.case_bonds.checked_sub(case.bond)?;
+    let burned = match verdict {
+        Verdict::NotGuilty => Uint128::new(case.bond.u128() / 2),
+        Verdict::Guilty | Verdict::Undecided => Uint128::zero(),
+    };
+    let rest = case.bond.checked_sub(burned)?;
+    let to = match verdict {
+        Verdict::Guilty | Verdict::Undecided => Some(&case.challenger),
+        Verdict::NotGuilty if case.accused == case.challenger => None,
+        Verdict::NotGuilty => Some(&case.accused),
+    };
+    match to {
+        Some(to) => {
+            totals.withdrawable = totals.withdrawable.checked_add(rest)?;
+            state::credit(storage, to, rest)?;
+        }
+        None => totals.treasury = totals.treasury.checked_add(rest)?,
+    }
+    TOTALS.save(storage, &totals)?;
+    Ok(burned)
+}
+
+fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Guilty => "guilty",
+        Verdict::NotGuilty => "not_guilty",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+fn fault_name(kind: ReceiptFault) -> &'static str {
+    match kind {
+        ReceiptFault::Output => "the answer is not the model's",
+        ReceiptFault::MissingSource => "a source that the answer repeats is missing",
+        ReceiptFault::Influence => "shares of influence do not follow from the signature",
+        ReceiptFault::NoEvidence => "too much is declared without evidence",
+    }
+}
+
+fn claim_name(claim: &ContributionClaim) -> &'static str {
+    match claim {
+        ContributionClaim::Copied { .. } => "it copies or nearly repeats an earlier contribution",
+        ContributionClaim::WrongCluster {} => "it does not nearly repeat what it claims to repeat",
+        ContributionClaim::FalseMatchRoot {} => "its match root is not that of its content",
+        ContributionClaim::Unlicensed {} => "its contributor may not license it",
+        ContributionClaim::Poisoned {} => "it was made to harm models",
+    }
+}

@@ -1,0 +1,20 @@
+//! Auditing: whether the roots of other nodes are right and their blobs are there (PROTOCOL L6, F1),
+//! and answering those who doubt one's own.
+//!
+//! - [`check`]: recomputes an epoch from its documents; pure.
+//! - [`Auditor`]: the loop of a node with the role `audit`: fetch, check, keep a copy, attest; demand
+//!   what is withheld.
+//! - [`Responder`]: the loop of a serving node: shows on chain what is demanded of it.
+//! - [`RefereeView`]: the contracts as both see them, behind a trait so that they run in tests without
+//!   a chain.
+
+mod check;
+mod prove;
+mod respond;
+mod round;
+mod view;
+
+pub use check::{check, Books, Finding};
+pub use respond::Responder;
+pub use round::{AuditSettings, Auditor};
+pub use view::RefereeView;

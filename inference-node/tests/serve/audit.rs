@@ -1,0 +1,497 @@
+//! An auditor beside a serving node: what it attests, what it does not, what it demands.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use cosmwasm_std::{HexBinary, Uint128};
+use openledger_node::audit::{AuditSettings, Auditor, RefereeView, Responder};
+use openledger_node::corpus::{Answer, Identities};
+use openledger_node::journal::{AuditState, Journal};
+use openledger_node::ledger::{
+    grow_to, ledger_root, parse_ledger, parse_receipts, receipts_root, SessionPart,
+};
+use openledger_node::serve::{Node, Posting, SigningKeys};
+use openledger_store::RedbStore;
+use openledger_types::faults::{datanets_hash, Court, SessionFacts};
+use openledger_types::formats::*;
+use openledger_types::merkle::{leaf_hash, verify_inclusion, Hash, BLOB_CHUNK};
+use openledger_types::msg::escrow::{EpochResponse, LedgerResponse, RootStatus};
+use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, Role};
+use openledger_types::msg::referee::{
+    AttestationResponse, BlobKind, DemandResponse, DemandStatus, ExecuteMsg, Params,
+};
+use openledger_types::profile::Profile;
+
+use crate::support::*;
+
+const AUDITOR: u64 = 9;
+const HOT: &str = "openledger1hot";
+
+/// The referee and the other contracts, as an auditor sees them.
+struct FakeReferee {
+    chain: Arc<FakeChain>,
+    endpoint: Mutex<String>,
+    attested: Mutex<Vec<(u64, u64)>>,
+    demands: Mutex<Vec<DemandResponse>>,
+    told: Mutex<Vec<ExecuteMsg>>,
+    /// What the next message meets.
+    mishap: Mutex<Option<Mishap>>,
+}
+
+impl FakeReferee {
+    fn new(chain: &Arc<FakeChain>, endpoint: &str) -> Arc<Self> {
+        Arc::new(FakeReferee {
+            chain: chain.clone(),
+            endpoint: Mutex::new(endpoint.into()),
+            attested: Mutex::default(),
+            demands: Mutex::default(),
+            told: Mutex::default(),
+            mishap: Mutex::default(),
+        })
+    }
+
+    fn node(&self, node_id: u64, operator: &str) -> NodeResponse {
+        NodeResponse {
+            node_id,
+            operator: operator.into(),
+            moniker: "n".into(),
+            endpoint: self.endpoint.lock().unwrap().clone(),
+            node_key: HexBinary::from(node_key().public_key().as_slice()),
+            key_expires: 1_000_000,
+            jailed_until: None,
+            open_cases: 0,
+            hot_addr: None,
+            age_recipient: "age1".into(),
+            roles: vec![Role::Inference],
+            bond: 1u128.into(),
+            status: NodeStatus::Bonded,
+            unbonds_at: None,
+        }
+    }
+
+    fn demand(&self, blob: BlobKind, index: u64, demander: &str) {
+        let mut demands = self.demands.lock().unwrap();
+        let state = self.chain.state();
+        let demand_id = demands.len() as u64 + 1;
+        demands.push(DemandResponse {
+            demand_id,
+            demander: demander.into(),
+            node_id: NODE,
+            denom: DENOM.into(),
+            epoch: state.waiting.unwrap(),
+            blob,
+            index,
+            bond: 1_000_000u128.into(),
+            until: state.height + 4,
+            status: DemandStatus::Open,
+        });
+    }
+
+    fn take(&self, msg: &ExecuteMsg) -> std::result::Result<(), String> {
+        self.told.lock().unwrap().push(msg.clone());
+        match msg {
+            ExecuteMsg::Attest { auditor, node_id, epoch, .. } => {
+                let mut attested = self.attested.lock().unwrap();
+                if *node_id != NODE || attested.contains(&(*auditor, *epoch)) {
+                    return Err("attested already".into());
+                }
+                attested.push((*auditor, *epoch));
+                Ok(())
+            }
+            ExecuteMsg::DemandChunk { blob, index, .. } => {
+                self.demand(*blob, *index, HOT);
+                Ok(())
+            }
+            ExecuteMsg::AnswerDemand { demand_id, chunk, path } => {
+                let mut demands = self.demands.lock().unwrap();
+                let demand = &mut demands[*demand_id as usize - 1];
+                let commit = self.chain.state().epochs[&demand.epoch].commit.clone();
+                let blob = match demand.blob {
+                    BlobKind::Leaves => commit.leaves_blob,
+                    BlobKind::Receipts => commit.receipts_blob,
+                };
+                let root = hash32("root", &blob.root).unwrap();
+                let count = blob.len.div_ceil(BLOB_CHUNK as u64);
+                let path = hash_path("path", path).unwrap();
+                if !verify_inclusion(&leaf_hash(chunk), demand.index, count, &path, &root) {
+                    return Err("the chunk is not the blob's".into());
+                }
+                demand.status = DemandStatus::Answered;
+                Ok(())
+            }
+            ExecuteMsg::ExpireDemand { demand_id } => {
+                self.demands.lock().unwrap()[*demand_id as usize - 1].status = DemandStatus::Expired;
+                self.chain.void(&[]);
+                Ok(())
+            }
+            ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
+            ExecuteMsg::ProveFault { stated, fault } => {
+                let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
+                    openledger_client::verify_digest(key, digest, signature)
+                };
+                let court = Court { chain_id: CHAIN, escrow: ESCROW, verify: &verify };
+                fault.judge(&court, stated).map(|_| ()).map_err(|e| e.to_string())
+            }
+            other => Err(format!("not expected: {other:?}")),
+        }
+    }
+
+    fn told(&self, wanted: fn(&ExecuteMsg) -> bool) -> usize {
+        self.told.lock().unwrap().iter().filter(|msg| wanted(msg)).count()
+    }
+}
+
+impl RefereeView for FakeReferee {
+    fn nodes(&self) -> Answer<'_, Vec<NodeResponse>> {
+        Box::pin(async { Ok(vec![self.node(NODE, "openledger1op"), self.node(AUDITOR, "openledger1val")]) })
+    }
+    fn pending_of(&self, node_id: u64) -> Answer<'_, Option<EpochResponse>> {
+        Box::pin(async move {
+            let state = self.chain.state();
+            let waiting = state.waiting.filter(|_| node_id == NODE);
+            Ok(waiting.and_then(|epoch| state.epochs.get(&epoch).cloned()))
+        })
+    }
+    fn ledger_of<'a>(&'a self, _: u64, _: &'a str) -> Answer<'a, LedgerResponse> {
+        Box::pin(async { Ok(self.chain.state().ledger.clone().unwrap()) })
+    }
+    fn epoch_of<'a>(&'a self, _: u64, _: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
+        Box::pin(async move { Ok(self.chain.state().epochs.get(&epoch).cloned()) })
+    }
+    fn facts(&self, session_id: u64, node_id: u64) -> Answer<'_, Option<SessionFacts>> {
+        Box::pin(async move {
+            let state = self.chain.state();
+            let Some(session) = state.sessions.get(&session_id) else { return Ok(None) };
+            let node = &session.nodes[0];
+            Ok(Some(SessionFacts {
+                session_id,
+                node_id,
+                node_key: node.node_key.clone(),
+                denom: DENOM.into(),
+                model_id: session.model_id,
+                model_version: session.model_version,
+                datanets_hash: HexBinary::from(&datanets_hash(&model_info().datanets)),
+                price_in: node.price_in,
+                price_out: node.price_out,
+                min_fee: session.min_fee,
+                floor_per_token: 0u128.into(),
+                data_bps: session.split.data,
+                opened_at: session.opened_at,
+                log: node.log.clone(),
+                settled_from: 0,
+                settled_epoch: 1,
+            }))
+        })
+    }
+    fn withdrawal_grace(&self) -> Answer<'_, u64> {
+        Box::pin(async { Ok(10) })
+    }
+    fn referee_params(&self) -> Answer<'_, Params> {
+        Box::pin(async { Ok(Profile::devnet(DENOM).referee) })
+    }
+    fn attestation<'a>(&'a self, _: u64, _: &'a str, epoch: u64) -> Answer<'a, AttestationResponse> {
+        Box::pin(async move {
+            let attested = self.attested.lock().unwrap();
+            let auditors: Vec<(u64, Uint128)> =
+                attested.iter().filter(|(_, of)| *of == epoch).map(|(id, _)| (*id, 5u128.into())).collect();
+            Ok(AttestationResponse { eligible: None, attested: 0u128.into(), auditors, until: None })
+        })
+    }
+    fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>> {
+        Box::pin(async move {
+            let demands = self.demands.lock().unwrap();
+            Ok(demands.iter().filter(|d| Some(d.demand_id) > start_after).take(2).cloned().collect())
+        })
+    }
+    fn hot_addr(&self) -> &str {
+        HOT
+    }
+    fn tell<'a>(&'a self, msg: &'a ExecuteMsg, _: Option<(u128, &'a str)>) -> Answer<'a, Posting> {
+        Box::pin(async move {
+            let mishap = self.mishap.lock().unwrap().take();
+            let open = || Posting::Open { reason: "no answer".into() };
+            if mishap == Some(Mishap::Lost) {
+                return Ok(open());
+            }
+            Ok(match self.take(msg) {
+                Ok(()) if mishap == Some(Mishap::Silent) => open(),
+                Ok(()) => Posting::Done { tx: "TX".into() },
+                Err(reason) => Posting::Refused { reason },
+            })
+        })
+    }
+}
+
+fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
+    let journal = Journal::open(&home.join("audit-journal"), CHAIN, ESCROW, AUDITOR).unwrap();
+    let store = Arc::new(RedbStore::open(&home.join("audit-blobs")).unwrap());
+    let key = openledger_client::Key::from_bytes(&[77; 32]).unwrap();
+    let (public, keys) = (key.public_key(), SigningKeys::single(key));
+    Node::new(chain.clone(), journal, store, public, keys, AUDITOR, Identities::default(), settings())
+}
+
+fn auditor(node: &Arc<Node>, referee: &Arc<FakeReferee>, demand_budget: u128) -> Auditor {
+    let settings = AuditSettings { demand_budget, least_claim: 1, ..AuditSettings::default() };
+    Auditor::new(node.clone(), referee.clone(), settings)
+}
+
+/// A serving node with three answers under a root that waits.
+async fn posted(home: &Path, chain: &Arc<FakeChain>) -> World {
+    let world = World::start(home, chain.clone(), Rote::default()).await;
+    let mut user = User::open(chain, 7);
+    for prompt in ["a", "b b", "c c c"] {
+        world.ask(&mut user, prompt).await;
+    }
+    chain.state().height += 60;
+    assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 1");
+    world
+}
+
+fn waiting(chain: &FakeChain) -> EpochResponse {
+    let state = chain.state();
+    state.epochs[&state.waiting.unwrap()].clone()
+}
+
+#[tokio::test]
+async fn rule_l6_an_auditor_attests_once_what_it_has_checked_and_keeps_it() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let epoch = waiting(&chain);
+    let node = auditor_node(home.path(), &chain);
+    // The chain takes it unseen, and the auditor is killed.
+    *referee.mishap.lock().unwrap() = Some(Mishap::Silent);
+    assert_eq!(auditor(&node, &referee, 0).round().await.unwrap(), 0);
+    assert_eq!(node.journal.audit(&epoch.hash).unwrap().unwrap().state, AuditState::Checked);
+    drop(node);
+    let node = auditor_node(home.path(), &chain);
+    let audits = auditor(&node, &referee, 0);
+    assert_eq!(audits.round().await.unwrap(), 0);
+    assert_eq!(node.journal.audit(&epoch.hash).unwrap().unwrap().state, AuditState::Attested { tx: None });
+    assert_eq!(*referee.attested.lock().unwrap(), [(AUDITOR, 1)]);
+    // Both blobs are kept here, whatever becomes of the node.
+    for blob in [&epoch.commit.leaves_blob, &epoch.commit.receipts_blob] {
+        let root = hash32("root", &blob.root).unwrap();
+        assert_eq!(BlobRef::of(&node.stored(&root).await.unwrap().unwrap()), *blob);
+    }
+    // Final and attested: its pay is claimed, once.
+    {
+        let mut state = chain.state();
+        let record = state.epochs.get_mut(&1).unwrap();
+        (record.attested, record.audit) = (true, 500u128.into());
+        state.height += 8;
+    }
+    world.node.settle_round().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(audits.round().await.unwrap(), 0);
+    }
+    assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ClaimAudit { .. })), 1);
+    assert!(node.journal.open_audits().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_next_epoch_is_checked_against_the_ledger_before_it() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let node = auditor_node(home.path(), &chain);
+    let audits = auditor(&node, &referee, 0);
+    assert_eq!(audits.round().await.unwrap(), 1);
+    chain.state().height += 8;
+    world.node.settle_round().await.unwrap();
+    let mut other = User::open(&chain, 8);
+    world.ask(&mut other, "later").await;
+    chain.state().height += 60;
+    assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 2");
+    // Not its own roots: the same operator's are left alone.
+    *referee.mishap.lock().unwrap() = Some(Mishap::Lost);
+    assert_eq!(audits.round().await.unwrap(), 0);
+    assert_eq!(audits.round().await.unwrap(), 1);
+    assert_eq!(*referee.attested.lock().unwrap(), [(AUDITOR, 1), (AUDITOR, 2)]);
+}
+
+/// Posts other documents in place of the honest ones, with roots and blobs that fit them.
+async fn forge(world: &World, forgery: fn(&mut LedgerBlob, &mut Vec<SignedReceipt>)) {
+    let commit = waiting(&world.chain).commit;
+    let stored = |blob: &BlobRef| {
+        let (root, node) = (hash32("root", &blob.root).unwrap(), world.node.clone());
+        async move { node.stored(&root).await.unwrap().unwrap() }
+    };
+    let bytes = stored(&commit.leaves_blob).await;
+    let mut ledger = parse_ledger(&bytes, &commit.leaves_blob, &commit.ledger).unwrap();
+    let bytes = stored(&commit.receipts_blob).await;
+    let mut receipts = parse_receipts(&bytes, &commit.receipts_blob, &commit.receipts).unwrap();
+    forgery(&mut ledger, &mut receipts);
+    let (ledger_root, receipts_root) = (ledger_root(&ledger).unwrap(), receipts_root(&receipts).unwrap());
+    let leaves_blob = world.node.keep(serde_json::to_vec(&ledger).unwrap()).await.unwrap();
+    let blob = ReceiptsBlob { receipts };
+    let receipts_blob = world.node.keep(serde_json::to_vec(&blob).unwrap()).await.unwrap();
+    let commit =
+        EpochCommit { ledger: ledger_root, receipts: receipts_root, leaves_blob, receipts_blob, ..commit };
+    let mut state = world.chain.state();
+    let record = state.epochs.get_mut(&1).unwrap();
+    (record.hash, record.commit) = (HexBinary::from(&commit.hash()), commit);
+}
+
+#[tokio::test]
+async fn rule_f1_a_wrong_root_is_never_attested() {
+    type Forgery = fn(&mut LedgerBlob, &mut Vec<SignedReceipt>);
+    // What, as which finding, whether proved in one step, how.
+    let cases: Vec<(&str, &str, bool, Forgery)> = vec![
+        ("honest", "", false, |_, _| {}),
+        ("a unit moved from one contributor to another", "E-AUDIT-012", true, |ledger, _| {
+            let last = ledger.leaves.len() - 1;
+            ledger.leaves[last].leaf.cumulative += Uint128::one();
+            ledger.leaves[last - 1].leaf.cumulative -= Uint128::one();
+        }),
+        ("more answers than paid", "E-AUDIT-012", false, |ledger, _| ledger.leaves[2].leaf.uses += 1),
+        ("the leaves out of order", "E-AUDIT-009", true, |ledger, _| ledger.leaves.swap(0, 1)),
+        ("the receipts out of order", "E-AUDIT-009", true, |_, receipts| receipts.swap(0, 1)),
+        ("a receipt left out", "E-AUDIT-012", true, |_, receipts| drop(receipts.pop())),
+        ("a receipt of nobody", "E-AUDIT-010", false, |_, receipts| {
+            receipts[0].signature = HexBinary::from([1u8; 64].as_slice());
+        }),
+        ("another fee, signed", "E-AUDIT-010", true, |_, receipts| {
+            receipts[1].receipt.fee += Uint128::one();
+            let digest = receipts[1].receipt.digest();
+            receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
+            receipts.sort_by_key(|r| r.receipt.digest());
+        }),
+        ("a source that does not exist, signed", "E-AUDIT-010", true, |_, receipts| {
+            receipts[1].receipt.shares[2].contribution_id = 99;
+            let digest = receipts[1].receipt.digest();
+            receipts[1].signature = HexBinary::from(node_key().sign_digest(&digest).as_slice());
+            receipts.sort_by_key(|r| r.receipt.digest());
+        }),
+    ];
+    for (name, code, proved, forgery) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let chain = new_chain();
+        let world = posted(home.path(), &chain).await;
+        let referee = FakeReferee::new(&chain, &world.url);
+        forge(&world, forgery).await;
+        let node = auditor_node(home.path(), &chain);
+        let audits = auditor(&node, &referee, 0);
+        let expected = usize::from(code.is_empty());
+        for round in 0..2 {
+            assert_eq!(audits.round().await.unwrap(), if round == 0 { expected } else { 0 }, "{name}");
+        }
+        assert_eq!(referee.attested.lock().unwrap().len(), expected, "{name}");
+        let state = node.journal.audit(&waiting(&chain).hash).unwrap().unwrap().state;
+        match state {
+            AuditState::Faulty { code: found, what } => assert_eq!(found, code, "{name}: {what}"),
+            other => assert!(code.is_empty(), "{name}: {other:?}"),
+        }
+        let told = referee.told(|msg| matches!(msg, ExecuteMsg::ProveFault { .. }));
+        assert_eq!(told > 0, proved, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rule_d4_a_source_withdrawn_before_the_grace_is_found_and_a_forbidden_use_too() {
+    for (height, answer, wrong) in [(60, true, false), (89, true, true), (60, false, true)] {
+        let home = tempfile::tempdir().unwrap();
+        let chain = new_chain();
+        let world = posted(home.path(), &chain).await;
+        {
+            let mut state = chain.state();
+            let source = state.contributions.get_mut(&11).unwrap();
+            // Receipts are of height 100, the grace is 10 blocks.
+            source.withdrawn_at = Some(150 - height);
+            source.facts.uses.answer = answer;
+        }
+        let referee = FakeReferee::new(&chain, &world.url);
+        let node = auditor_node(home.path(), &chain);
+        assert_eq!(auditor(&node, &referee, 0).round().await.unwrap(), usize::from(!wrong), "{height}");
+    }
+}
+
+#[tokio::test]
+async fn rule_l6_withheld_leaves_are_demanded_and_the_root_falls() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    // The blobs of the commitment are nowhere.
+    {
+        let mut state = chain.state();
+        let record = state.epochs.get_mut(&1).unwrap();
+        record.commit.leaves_blob = BlobRef::of(b"never stored");
+        record.hash = HexBinary::from(&record.commit.hash());
+    }
+    let referee = FakeReferee::new(&chain, &world.url);
+    let responder = Responder::new(world.node.clone(), referee.clone());
+    let node = auditor_node(home.path(), &chain);
+    // Without a budget it is only said.
+    let poor = auditor(&node, &referee, 999_999);
+    let rich = auditor(&node, &referee, 1_000_000);
+    for audits in [&poor, &rich] {
+        assert_eq!(audits.round().await.unwrap(), 0);
+        chain.state().height += 4;
+        assert_eq!(audits.round().await.unwrap(), 0);
+    }
+    let demanded = |msg: &ExecuteMsg| matches!(msg, ExecuteMsg::DemandChunk { .. });
+    assert_eq!(referee.told(demanded), 1);
+    // Once, also after a restart; the node cannot show what it has not.
+    drop((poor, rich));
+    drop(node);
+    let node = auditor_node(home.path(), &chain);
+    let rich = auditor(&node, &referee, 1_000_000);
+    chain.state().height += 2;
+    assert_eq!(rich.round().await.unwrap(), 0);
+    assert_eq!(responder.round().await.unwrap(), 0);
+    assert_eq!(referee.told(demanded), 1);
+    // Its time is over: the auditor ends it and takes its bond back.
+    chain.state().height += 4;
+    for _ in 0..3 {
+        assert_eq!(rich.round().await.unwrap(), 0);
+    }
+    assert_eq!(waiting(&chain).status, RootStatus::Void);
+    assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ExpireDemand { .. })), 1);
+    assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::Withdraw {})), 1);
+    assert!(node.journal.open_audits().unwrap().is_empty());
+    assert!(referee.attested.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn rule_l6_a_serving_node_shows_what_is_demanded_of_it() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    referee.demand(BlobKind::Leaves, 0, "openledger1other");
+    referee.demand(BlobKind::Receipts, 0, "openledger1other");
+    referee.demand(BlobKind::Receipts, 7, "openledger1other");
+    let first = referee.demands.lock().unwrap()[0].clone();
+    let foreign = DemandResponse { demand_id: 4, node_id: NODE + 1, ..first };
+    referee.demands.lock().unwrap().push(foreign);
+    let responder = Responder::new(world.node.clone(), referee.clone());
+    *referee.mishap.lock().unwrap() = Some(Mishap::Lost);
+    // One is lost on its way, one names no chunk, one is another node's.
+    assert_eq!(responder.round().await.unwrap(), 1);
+    assert_eq!(responder.round().await.unwrap(), 1);
+    assert_eq!(responder.round().await.unwrap(), 0);
+    let statuses: Vec<_> = referee.demands.lock().unwrap().iter().map(|d| d.status).collect();
+    assert_eq!(
+        statuses,
+        [DemandStatus::Answered, DemandStatus::Answered, DemandStatus::Open, DemandStatus::Open]
+    );
+    // What is over is not asked for again.
+    assert_eq!(world.node.journal.demand_cursor().unwrap(), Some(2));
+    // Too late is not tried.
+    chain.state().height += 5;
+    let before = referee.told.lock().unwrap().len();
+    assert_eq!(responder.round().await.unwrap(), 0);
+    assert_eq!(referee.told.lock().unwrap().len(), before);
+}
+
+#[test]
+fn rule_l7_the_data_part_of_a_replacement_is_the_chains() {
+    // What the chain fixed and the receipts do not give is dust; less than they give is refused.
+    let none = LedgerBlob { leaves: vec![] };
+    let parts: [SessionPart; 0] = [];
+    let ledger = grow_to(&none, &parts, 3, &|_| None).unwrap();
+    assert_eq!(ledger.leaves[0].leaf.account, Account::Dust);
+    assert_eq!(ledger_root(&ledger).unwrap().sum.u128(), 3);
+}

@@ -1,0 +1,7 @@
+//! One-step proofs: an honest node is never convicted, a cheat always.
+
+mod guilty;
+mod innocent;
+mod receipts;
+mod shapes;
+mod story;
