@@ -60,21 +60,13 @@ mod world;
 pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
-<<<<<<< HEAD
-=======
 pub use forge::{verify, Auditor};
->>>>>>> settlement
 pub use keys::{age_recipient, Key};
 pub use models::{new_version, parents, training_root_of, ModelRef, TrainingTree};
 pub use node_model::{Answer, NodeModel, Posting};
-<<<<<<< HEAD
-pub use nodes::register_msg;
-pub use openledger_types::profile::Profile;
-=======
 pub use nodes::{key_proof, register_as, register_msg};
 pub use openledger_types::profile::Profile;
 pub use referee::Ballot;
->>>>>>> settlement
 pub use refused::Refused;
 pub use validators::SELF_DELEGATION;
 pub use world::{attribute, attributes, World, WorldBuilder};
