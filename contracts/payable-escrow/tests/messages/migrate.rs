@@ -74,7 +74,7 @@ fn finding_p11_the_state_of_0_1_0_migrates_and_goes_on() {
     let mut second = suite.open(&b, 1, &[(1, 40_000)]);
     suite.advance(1);
     suite.answer(&mut second, 1, &Answer::plain(100, 90));
-    suite.ask(&mut second, 1, &Answer::plain(10, 90));
+    let asked = suite.ask(&mut second, 1, &Answer::plain(10, 90));
     suite.post(1, OPEN);
     let mut third = suite.open(&a, 2, &[(2, 30_000)]);
     suite.advance(1);
@@ -123,9 +123,10 @@ fn finding_p11_the_state_of_0_1_0_migrates_and_goes_on() {
     let claims = suite.claims(1, OPEN);
     suite.claim(claims).unwrap();
     suite.answer(&mut first, 1, &Answer::plain(100, 100));
+    second.receive(1, &asked);
     suite.answer(&mut second, 1, &Answer::plain(100, 100));
     suite.settle(1, OPEN);
-    assert_eq!(suite.facts(1, 1).settled_epoch, 4);
+    assert_eq!(suite.facts(1, 1).settled_epoch, 3);
     suite.settle(2, ATOM);
     suite.advance(GRACE);
     suite.call(&b, &ExecuteMsg::Refund { session_id: fourth.session_id }).unwrap();
