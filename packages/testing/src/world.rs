@@ -167,6 +167,7 @@ impl World {
                     openledger_payable_escrow::contract::instantiate,
                     openledger_payable_escrow::contract::query,
                 )
+                .with_reply(openledger_payable_escrow::contract::reply)
                 .with_migrate(openledger_payable_escrow::contract::migrate),
             ),
             &escrow::InstantiateMsg {
