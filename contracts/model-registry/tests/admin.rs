@@ -8,11 +8,27 @@ use crate::common::fixture;
 fn no_parameter_may_disable_its_rule() {
     let mut f = fixture();
     let owner = f.world.owner.clone();
-    for (min_data_bps, protocol_bps) in [(0, 500), (3_000, 0), (10_001, 500), (3_000, 10_001), (9_501, 500)] {
-        let params = Params { min_data_bps, protocol_bps };
-        assert!(f.send(&owner, &ExecuteMsg::UpdateParams { params }).is_err());
+    let fine = f.world.profile.model_registry.clone();
+    let changed = |change: fn(&mut Params)| {
+        let mut params = fine.clone();
+        change(&mut params);
+        params
+    };
+    for params in [
+        changed(|p| p.min_data_bps = 0),
+        changed(|p| p.min_data_bps = 10_001),
+        changed(|p| p.min_data_bps = 9_501),
+        changed(|p| p.protocol_bps = 0),
+        changed(|p| p.protocol_bps = 10_001),
+        changed(|p| p.max_royalty_bps = 0),
+        changed(|p| p.max_royalty_bps = 10_001),
+        changed(|p| p.price_notice = 0),
+        changed(|p| p.price_notice = u64::MAX),
+    ] {
+        let refused = f.send(&owner, &ExecuteMsg::UpdateParams { params: params.clone() }).unwrap_err();
+        assert!(refused.0.starts_with("parameter"), "{params:?}: {refused}");
     }
-    let params = Params { min_data_bps: 9_500, protocol_bps: 500 };
+    let params = Params { min_data_bps: 9_500, protocol_bps: 500, max_royalty_bps: 10_000, price_notice: 1 };
     f.send(&owner, &ExecuteMsg::UpdateParams { params: params.clone() }).unwrap();
     let config: ConfigResponse = f.ask(&QueryMsg::Config {}).unwrap();
     assert_eq!(config.params, params);

@@ -40,6 +40,7 @@ fn what_is_not_there_is_said_to_be_missing() {
         (QueryMsg::Model { model_id: 9 }, ContractError::ModelNotFound { model_id: 9 }),
         (QueryMsg::Version { model_id: 9, version: 1 }, ContractError::ModelNotFound { model_id: 9 }),
         (QueryMsg::Version { model_id, version: 1 }, ContractError::VersionNotFound { model_id, version: 1 }),
+        (QueryMsg::Stale { model_id, version: 2 }, ContractError::VersionNotFound { model_id, version: 2 }),
         (
             QueryMsg::Versions { model_id: 9, start_after: None, limit: None },
             ContractError::ModelNotFound { model_id: 9 },

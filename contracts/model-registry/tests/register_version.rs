@@ -1,22 +1,32 @@
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_contract::CommonError;
 use openledger_model_registry::ContractError;
-use openledger_testing::new_version;
+use openledger_testing::{new_version, training_root_of, TrainingTree};
+use openledger_types::formats::SumRoot;
 use openledger_types::money::Split;
 use openledger_types::msg::model_registry::{ExecuteMsg, NewVersion};
 
 use crate::common::fixture;
+use crate::stand_in::{self, sealed};
+
+/// Lets a version rest on other datanet versions.
+fn rest_on(version: &mut NewVersion, datanets: &[(u64, u32)]) {
+    let other = new_version("fine", "uopen", datanets);
+    (version.datanets, version.training_root) = (other.datanets, other.training_root);
+}
 
 #[test]
 fn a_version_copies_roots_and_the_highest_floor() {
     let mut f = fixture();
     assert_eq!(f.register(|_| {}).unwrap(), 1);
     let version = f.world.model_version((f.model_id, 1)).unwrap();
-    let sealed: Vec<_> = [1, 2].map(|id| f.world.version(id, 1).unwrap().version).into();
-    assert_eq!(version.datanets, sealed);
+    assert_eq!(version.datanets, [1, 2].map(|id| sealed(id, 1, (0, 0, 0)).version));
+    assert_eq!(version.training, f.version().datanets.into_iter().map(|d| d.training).collect::<Vec<_>>());
     assert_eq!(version.floor_per_token, Uint128::new(80));
     assert_eq!(version.developer, f.bob.to_string());
-    assert_eq!((version.registered_at, version.deprecated), (f.world.height(), false));
+    assert_eq!(version.registered_at, f.world.height());
+    assert!(!version.deprecated && !version.stale && version.next_price.is_none());
+    assert!(version.parents.is_empty() && version.royalties.is_empty() && version.royalty_bps == 0);
 }
 
 #[test]
@@ -70,7 +80,7 @@ fn finding_p15_only_sealed_versions_of_the_datanet_contract_count() {
         (vec![(1, 0)], (1, 0)),
         (vec![(1, 1), (2, 7)], (2, 7)),
     ] {
-        let refused = f.register(|v| v.datanets = datanets).unwrap_err();
+        let refused = f.register(|v| rest_on(v, &datanets)).unwrap_err();
         let expected = format!("datanet {datanet_id} has no sealed version {version}");
         assert!(refused.0.starts_with(&expected), "{refused}");
     }
@@ -81,9 +91,65 @@ fn finding_p4_datanets_are_bounded_sorted_and_named_once() {
     let mut f = fixture();
     for datanets in [vec![], vec![(2, 1), (1, 1)], vec![(1, 1), (1, 1)], (1..=9).map(|id| (id, 1)).collect()]
     {
-        let refused = f.register(|v| v.datanets = datanets).unwrap_err();
+        let refused = f.register(|v| rest_on(v, &datanets)).unwrap_err();
         assert!(refused.0.starts_with("datanets"), "{refused}");
     }
+}
+
+#[test]
+fn finding_p15_an_answer_about_another_version_is_not_believed() {
+    let mut f = fixture();
+    stand_in::lay_version(&mut f.world, (1, 2), &sealed(1, 3, (3_000, 50, 0)));
+    let refused = f.register(|v| rest_on(v, &[(1, 2)])).unwrap_err();
+    assert!(refused.0.contains("the answer is about another version"), "{refused}");
+    let mut short = sealed(1, 3, (3_000, 50, 0));
+    short.version.root = HexBinary::from([1u8; 31]);
+    stand_in::lay_version(&mut f.world, (1, 3), &short);
+    let refused = f.register(|v| rest_on(v, &[(1, 3)])).unwrap_err();
+    assert!(refused.0.starts_with("datanets.root"), "{refused}");
+}
+
+#[test]
+fn a_training_receipt_is_a_tree_of_contributions_that_were_seen() {
+    let mut f = fixture();
+    type Change = fn(&mut SumRoot);
+    let changes: [Change; 5] = [
+        |t| t.count = 0,
+        |t| (t.count, t.sum) = (0, Uint128::zero()),
+        |t| (t.count, t.sum) = (3, Uint128::new(2)),
+        // The sealed version has three contributions.
+        |t| (t.count, t.sum) = (4, Uint128::new(4)),
+        |t| t.hash = HexBinary::from([1u8; 33]),
+    ];
+    for change in changes {
+        let refused = f
+            .register(|v| {
+                change(&mut v.datanets[1].training);
+                v.training_root = training_root_of(&v.datanets);
+            })
+            .unwrap_err();
+        assert!(refused.0.starts_with("datanets.training"), "{refused}");
+    }
+    let largest = TrainingTree::new(&[(1, 1), (2, u64::MAX), (3, 1)]).root();
+    f.register(|v| {
+        v.datanets[1].training = largest;
+        v.training_root = training_root_of(&v.datanets);
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_training_root_follows_from_the_receipts() {
+    let mut f = fixture();
+    let expected = f.version().training_root.to_hex();
+    for root in [HexBinary::from([0u8; 32]), f.version().weights_root] {
+        let refused = f.register(|v| v.training_root = root).unwrap_err();
+        assert!(refused.is(&ContractError::TrainingRoot { expected: expected.clone() }), "{refused}");
+    }
+    // The same trees under other datanets have another root.
+    let other = training_root_of(&new_version("fine", "uopen", &[(1, 1), (3, 1)]).datanets);
+    let refused = f.register(|v| v.training_root = other).unwrap_err();
+    assert!(refused.is(&ContractError::TrainingRoot { expected }), "{refused}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn rule_f5_a_bond_stays_at_stake_for_the_whole_delay() {
     // A shorter delay for others does not free it.
     let owner = f.world.owner.clone();
     let mut params = f.world.profile.node_registry.clone();
-    params.unbonding_blocks = 1;
+    params.unbonding_blocks = params.epoch_blocks + params.veto_blocks + 1;
     f.send(&owner, &ExecuteMsg::UpdateParams { params }).unwrap();
     f.world.advance_to(unbonds_at - 1);
     let refused = f.send(&alice, &withdraw).unwrap_err();

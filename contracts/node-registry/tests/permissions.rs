@@ -1,65 +1,123 @@
 //! Who may send what, and with which coins.
 
-use cosmwasm_std::coin;
+use cosmwasm_std::{coin, Addr, Uint128};
 use openledger_contract::CommonError;
 use openledger_testing::{register_msg, Key};
 use openledger_types::msg::common::OwnershipAction;
-use openledger_types::msg::node_registry::ExecuteMsg;
+use openledger_types::msg::node_registry::{DeclaredWork, ExecuteMsg, RecordedWork};
 
-use crate::common::{fixture, Fixture, BOND};
+use crate::common::{fixture, plan, slash, Fixture, BOND};
 
-/// Every message, who may send it (`*`: anyone) and whether it takes coins.
-fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static str, bool)> {
-    let node_id = f.node_id;
-    let update =
-        ExecuteMsg::UpdateNode { node_id, endpoint: None, moniker: Some("renamed".into()), hot_addr: None };
-    let node_key = Key::named("next").public();
-    let propose = OwnershipAction::Propose { new_owner: f.bob.to_string() };
+const OWNER: &[&str] = &["governance"];
+const OPERATOR: &[&str] = &["operator"];
+const RUNNER: &[&str] = &["operator", "hot address"];
+const COURT: &[&str] = &["escrow", "referee"];
+const REFEREE: &[&str] = &["referee"];
+const ANYONE: &[&str] = &[];
+
+/// A node of Alice's with a hot address.
+fn with_hot() -> (Fixture, Addr) {
+    let mut f = fixture();
+    let (alice, hot) = (f.alice.clone(), f.world.account("hot"));
+    let msg = ExecuteMsg::UpdateNode {
+        node_id: f.node_id,
+        endpoint: None,
+        moniker: None,
+        hot_addr: Some(hot.to_string()),
+        age_recipient: None,
+        roles: None,
+    };
+    f.send(&alice, &msg).unwrap();
+    (f, hot)
+}
+
+/// Every message, who may send it (nobody named: anyone) and whether it takes coins.
+fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static [&'static str], bool)> {
+    let (node_id, bob) = (f.node_id, f.bob.to_string());
+    let update = ExecuteMsg::UpdateNode {
+        node_id,
+        endpoint: None,
+        moniker: Some("renamed".into()),
+        hot_addr: None,
+        age_recipient: None,
+        roles: None,
+    };
+    let propose = OwnershipAction::Propose { new_owner: bob.clone() };
+    let offer = ExecuteMsg::Offer { node_id, model_id: 1, version: 1, price_in: None, price_out: None };
+    let spend = ExecuteMsg::SpendTreasury { to: bob.clone(), amount: Uint128::one() };
+    let connect = ExecuteMsg::Connect { model_registry: bob.clone(), escrow: bob.clone(), referee: bob };
     vec![
-        (register_msg("other", &Key::named("other")), "*", true),
-        (ExecuteMsg::AddBond { node_id }, "*", true),
-        (update, "operator", false),
-        (ExecuteMsg::RotateKey { node_id, node_key }, "operator", false),
-        (ExecuteMsg::Unbond { node_id }, "operator", false),
-        (ExecuteMsg::WithdrawBond { node_id }, "operator", false),
-        (ExecuteMsg::UpdateParams { params: f.world.profile.node_registry.clone() }, "governance", false),
-        (ExecuteMsg::SetPaused { paused: false }, "governance", false),
-        (ExecuteMsg::UpdateOwnership(propose), "governance", false),
-        (ExecuteMsg::UpdateOwnership(OwnershipAction::Cancel {}), "governance", false),
-        (ExecuteMsg::UpdateOwnership(OwnershipAction::Renounce {}), "governance", false),
+        (register_msg(&f.world, &f.bob, "other", &Key::named("other")), ANYONE, true),
+        (ExecuteMsg::AddBond { node_id }, ANYONE, true),
+        (update, OPERATOR, false),
+        (f.rotate(&f.alice, "next"), OPERATOR, false),
+        (ExecuteMsg::RenewKey { node_id }, OPERATOR, false),
+        (offer, RUNNER, false),
+        (ExecuteMsg::StopOffer { node_id, model_id: 1, version: 1 }, RUNNER, false),
+        (ExecuteMsg::ReportWork { node_id, work: DeclaredWork::default() }, RUNNER, false),
+        (ExecuteMsg::Unjail { node_id }, OPERATOR, false),
+        (ExecuteMsg::RecordWork { node_id, work: RecordedWork::default() }, COURT, false),
+        (slash(node_id, 1, None), COURT, false),
+        (plan(node_id, 1, None), REFEREE, false),
+        (ExecuteMsg::ExecuteCut { cut_id: 1 }, ANYONE, false),
+        (ExecuteMsg::VetoCut { cut_id: 1 }, OWNER, false),
+        (ExecuteMsg::Freeze { node_id, open: true }, REFEREE, false),
+        (ExecuteMsg::Freeze { node_id, open: false }, REFEREE, false),
+        (ExecuteMsg::WithdrawRewards {}, ANYONE, false),
+        (spend, OWNER, false),
+        (connect, OWNER, false),
+        (ExecuteMsg::Unbond { node_id }, OPERATOR, false),
+        (ExecuteMsg::WithdrawBond { node_id }, OPERATOR, false),
+        (ExecuteMsg::UpdateParams { params: f.params() }, OWNER, false),
+        (ExecuteMsg::SetPaused { paused: false }, OWNER, false),
+        (ExecuteMsg::UpdateOwnership(propose), OWNER, false),
+        (ExecuteMsg::UpdateOwnership(OwnershipAction::Cancel {}), OWNER, false),
+        (ExecuteMsg::UpdateOwnership(OwnershipAction::Renounce {}), OWNER, false),
+    ]
+}
+
+fn roles(f: &mut Fixture, hot: Addr) -> Vec<(&'static str, Addr)> {
+    // Governance last: one of its messages gives the contract up.
+    vec![
+        ("operator", f.alice.clone()),
+        ("hot address", hot),
+        ("another operator", f.bob.clone()),
+        ("stranger", f.world.account("stranger")),
+        ("model registry", f.world.model_registry.clone()),
+        ("datanet", f.world.datanet.clone()),
+        ("escrow", f.world.escrow.clone()),
+        ("referee", f.world.referee.clone()),
+        ("governance", f.world.owner.clone()),
     ]
 }
 
 #[test]
 fn every_message_is_refused_to_every_other_role() {
     for number in 0..table(&fixture()).len() {
-        // Governance last: one of its messages gives the contract up.
-        let mut f = fixture();
-        let roles = [
-            ("operator", f.alice.clone()),
-            ("another operator", f.bob.clone()),
-            ("stranger", f.world.account("stranger")),
-            ("governance", f.world.owner.clone()),
-        ];
+        let (mut f, hot) = with_hot();
         let (msg, allowed, takes_coins) = table(&f).swap_remove(number);
-        for (role, sender) in roles {
+        for (role, sender) in roles(&mut f, hot) {
+            f.world.mint(&sender, coin(BOND, "uopen"));
             let sent = if takes_coins { f.pay(&sender, &msg, BOND) } else { f.send(&sender, &msg) };
             let unauthorized = sent.is_err_and(|refused| refused.0.starts_with("unauthorized"));
-            assert_eq!(unauthorized, allowed != "*" && allowed != role, "{role}: {msg:?}");
+            assert_eq!(unauthorized, !allowed.is_empty() && !allowed.contains(&role), "{role}: {msg:?}");
         }
     }
 }
 
 #[test]
 fn finding_p5_messages_without_a_price_take_no_coins() {
-    let mut f = fixture();
-    let (owner, alice, registry) = (f.world.owner.clone(), f.alice.clone(), f.world.node_registry.clone());
+    let (mut f, hot) = with_hot();
+    let registry = f.world.node_registry.clone();
+    let senders = roles(&mut f, hot);
     for (msg, allowed, takes_coins) in table(&f) {
         if takes_coins {
             continue;
         }
-        let sender = if allowed == "governance" { &owner } else { &alice };
+        let (_, sender) =
+            senders.iter().find(|(role, _)| allowed.is_empty() || allowed.contains(role)).unwrap();
         f.world.mint(sender, coin(5, "uother"));
+        f.world.mint(sender, coin(5, "uopen"));
         for funds in
             [vec![coin(1, "uopen")], vec![coin(1, "uother")], vec![coin(1, "uopen"), coin(1, "uother")]]
         {

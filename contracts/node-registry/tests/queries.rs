@@ -23,8 +23,16 @@ fn finding_p4_lists_are_bounded_and_go_on_where_they_stopped() {
 #[test]
 fn what_is_not_there_is_said_to_be_missing() {
     let f = fixture();
-    for msg in [QueryMsg::Node { node_id: 9 }, QueryMsg::NodeKey { node_id: 9, height: 1 }] {
+    for msg in [
+        QueryMsg::Node { node_id: 9 },
+        QueryMsg::NodeKey { node_id: 9, height: 1 },
+        QueryMsg::Work { node_id: 9 },
+        QueryMsg::AuditWeight { node_id: 9 },
+    ] {
         let refused = f.ask::<serde::de::IgnoredAny>(&msg).unwrap_err();
         assert!(refused.is(&ContractError::NodeNotFound { node_id: 9 }), "{refused}");
     }
+    let refused = f.ask::<serde::de::IgnoredAny>(&QueryMsg::Cut { cut_id: 9 }).unwrap_err();
+    assert!(refused.is(&ContractError::CutNotFound { cut_id: 9 }), "{refused}");
+    assert!(f.ask::<serde::de::IgnoredAny>(&QueryMsg::Rewards { address: "x".into() }).is_err());
 }

@@ -11,17 +11,19 @@ fn rule_s2_keys_are_remembered_by_height() {
     let (alice, node_id) = (f.alice.clone(), f.node_id);
     let registered = f.world.height();
     let key = |name: &str| Key::named(name).public();
-    let rotate = |name: &str| ExecuteMsg::RotateKey { node_id, node_key: key(name) };
     f.world.advance(5);
     let rotated = f.world.height();
-    f.send(&alice, &rotate("second")).unwrap();
+    let msg = f.rotate(&alice, "second");
+    f.send(&alice, &msg).unwrap();
     assert_eq!(f.world.node(node_id).unwrap().node_key, key("first"), "in force from the next block on");
     f.world.advance(1);
     assert_eq!(f.world.node(node_id).unwrap().node_key, key("second"));
     f.world.advance(4);
     // Two in one block: the later one wins, the other never signed.
-    f.send(&alice, &rotate("unused")).unwrap();
-    f.send(&alice, &rotate("third")).unwrap();
+    let msg = f.rotate(&alice, "unused");
+    f.send(&alice, &msg).unwrap();
+    let msg = f.rotate(&alice, "third");
+    f.send(&alice, &msg).unwrap();
     f.world.advance(100);
 
     assert_eq!(f.key_at(registered - 1), None);
@@ -42,12 +44,17 @@ fn rule_s2_keys_are_remembered_by_height() {
 fn rule_s2_a_key_that_was_ever_used_is_refused() {
     let mut f = fixture();
     let (alice, node_id) = (f.alice.clone(), f.node_id);
-    let rotate = |name: &str| ExecuteMsg::RotateKey { node_id, node_key: Key::named(name).public() };
-    f.send(&alice, &rotate("second")).unwrap();
+    let msg = f.rotate(&alice, "second");
+    f.send(&alice, &msg).unwrap();
     for name in ["first", "second"] {
-        assert!(f.send(&alice, &rotate(name)).unwrap_err().is(&ContractError::KeyTaken { node_id }));
+        let msg = f.rotate(&alice, name);
+        assert!(f.send(&alice, &msg).unwrap_err().is(&ContractError::KeyTaken { node_id }));
     }
-    let msg = ExecuteMsg::RotateKey { node_id, node_key: HexBinary::from([5u8; 33]) };
+    let msg = ExecuteMsg::RotateKey {
+        node_id,
+        node_key: HexBinary::from([5u8; 33]),
+        key_proof: HexBinary::from([5u8; 64]),
+    };
     assert!(f.send(&alice, &msg).unwrap_err().0.starts_with("node_key"));
 }
 
@@ -55,10 +62,11 @@ fn rule_s2_a_key_that_was_ever_used_is_refused() {
 fn a_node_that_is_leaving_may_still_replace_a_stolen_key() {
     let mut f = fixture();
     let (alice, node_id) = (f.alice.clone(), f.node_id);
-    let rotate = |name: &str| ExecuteMsg::RotateKey { node_id, node_key: Key::named(name).public() };
     f.send(&alice, &ExecuteMsg::Unbond { node_id }).unwrap();
-    f.send(&alice, &rotate("second")).unwrap();
+    let msg = f.rotate(&alice, "second");
+    f.send(&alice, &msg).unwrap();
     f.world.advance(f.world.profile.node_registry.unbonding_blocks);
     f.send(&alice, &ExecuteMsg::WithdrawBond { node_id }).unwrap();
-    assert!(f.send(&alice, &rotate("third")).unwrap_err().is(&ContractError::HasLeft { node_id }));
+    let msg = f.rotate(&alice, "third");
+    assert!(f.send(&alice, &msg).unwrap_err().is(&ContractError::HasLeft { node_id }));
 }

@@ -1,5 +1,5 @@
 use openledger_node_registry::ContractError;
-use openledger_types::msg::node_registry::ExecuteMsg;
+use openledger_types::msg::node_registry::{ExecuteMsg, Role};
 
 use crate::common::fixture;
 
@@ -9,6 +9,8 @@ fn update(node_id: u64, endpoint: Option<&str>, moniker: Option<&str>, hot: Opti
         endpoint: endpoint.map(Into::into),
         moniker: moniker.map(Into::into),
         hot_addr: hot.map(Into::into),
+        age_recipient: None,
+        roles: None,
     }
 }
 
@@ -23,6 +25,31 @@ fn what_is_given_changes_and_the_rest_stays() {
     assert_eq!((after.endpoint.as_str(), after.moniker.as_str()), ("https://new.example", "new"));
     assert_eq!(after.hot_addr, Some(bob.to_string()));
     assert_eq!((after.node_key, after.bond, after.roles), (before.node_key, before.bond, before.roles));
+}
+
+#[test]
+fn roles_and_the_recipient_of_datanet_keys_change_too() {
+    let mut f = fixture();
+    let (alice, id) = (f.alice.clone(), f.node_id);
+    let change = |age_recipient: Option<String>, roles: Option<Vec<Role>>| ExecuteMsg::UpdateNode {
+        node_id: id,
+        endpoint: None,
+        moniker: None,
+        hot_addr: None,
+        age_recipient,
+        roles,
+    };
+    let (recipient, roles) = (openledger_testing::age_recipient("new"), vec![Role::Inference, Role::Storage]);
+    f.send(&alice, &change(Some(recipient.clone()), Some(roles.clone()))).unwrap();
+    assert_eq!((f.node().age_recipient, f.node().roles), (recipient, roles));
+    for wrong in [
+        change(Some("age1".into()), None),
+        change(None, Some(vec![])),
+        change(None, Some(vec![Role::Storage, Role::Inference])),
+        change(None, Some(vec![Role::Storage, Role::Storage])),
+    ] {
+        assert!(f.send(&alice, &wrong).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

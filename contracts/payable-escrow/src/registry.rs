@@ -151,13 +151,13 @@ pub fn contribution(deps: Deps, contribution_id: u64) -> ContractResult<Source> 
     Ok(answer.facts)
 }
 
-/// All audit weight that counts now; none where no referee is connected.
-pub fn audit_weight(deps: Deps) -> ContractResult<Uint128> {
+/// All audit weight that may attest a node's roots now; none where no referee is connected.
+pub fn audit_weight(deps: Deps, node_id: u64) -> ContractResult<Uint128> {
     let Some(Connected { referee, .. }) = CONNECTED.may_load(deps.storage)? else {
         return Ok(Uint128::zero());
     };
     let answer: EligibleWeightResponse =
-        deps.querier.query_wasm_smart(referee, &RefereeQuery::EligibleWeight {})?;
+        deps.querier.query_wasm_smart(referee, &RefereeQuery::EligibleWeightFor { node_id })?;
     Ok(answer.weight)
 }
 

@@ -52,6 +52,11 @@ pub fn load(
     Ok(Epoch { commit: old.commit, posted_at: old.posted_at, final_at: old.final_at })
 }
 
+/// Whether the first release posted it: its receipts are in another order, which is no fault.
+pub fn is_old(storage: &dyn Storage, (node_id, denom, epoch): (u64, &str, u64)) -> bool {
+    !EPOCHS.has(storage, (node_id, denom, epoch)) && OLD_EPOCHS.has(storage, (node_id, denom, epoch))
+}
+
 fn unpack(bytes: &[u8], env: &Env, node_id: u64, denom: &str, epoch: u64) -> Option<Epoch> {
     let mut rest = bytes;
     let previous = sum_root(&mut rest)?;

@@ -21,17 +21,10 @@ mod tests {
 
     #[test]
     fn an_operator_has_the_bytes_of_its_account() {
-        // The example of the Cosmos SDK's documentation.
+        // The same 20 bytes under both prefixes, encoded by BIP 173's reference code.
         let account = "cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0eh";
-        let operator = "cosmosvaloper1fl48vsnmsdzcv85q5d2q4z5ajdha8yu3h6cprl";
-        let bytes = |address: &str| -> Vec<u8> {
-            CheckedHrpstring::new::<Bech32>(address).unwrap().byte_iter().collect()
-        };
-        let made = operator_address(account).unwrap();
-        assert!(made.starts_with("cosmosvaloper1"));
-        assert_eq!(bytes(&made), bytes(account));
-        assert_eq!(operator_address(&account.to_uppercase()), Some(made.clone()));
-        let _ = operator;
+        let operator = "cosmosvaloper1fl48vsnmsdzcv85q5d2q4z5ajdha8yu3s0a64y";
+        assert_eq!(operator_address(account).as_deref(), Some(operator));
         for wrong in ["", "cosmos1", "cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0ef"] {
             assert_eq!(operator_address(wrong), None, "{wrong}");
         }

@@ -1,6 +1,6 @@
 //! Validators of the simulated chain.
 
-use cosmwasm_std::{coin, Addr, Decimal, Order, Record, StakingMsg, Storage, Validator};
+use cosmwasm_std::{coin, Addr, Decimal, StakingMsg, Validator};
 use cw_multi_test::Executor;
 use cw_storage_plus::Deque;
 use openledger_contract::validator::operator_address;
@@ -10,7 +10,10 @@ use crate::World;
 /// What a new validator's operator delegates to it, in base units.
 pub const SELF_DELEGATION: u128 = 1_000_000_000_000;
 
-/// cw-multi-test's list of the bonded set, in the storage of its staking module.
+/// Where cw-multi-test's staking module keeps its storage.
+const STAKING: &[u8] = b"staking";
+
+/// Its list of the bonded set.
 const BONDED: Deque<Validator> = Deque::new("validators");
 
 impl World {
@@ -18,8 +21,7 @@ impl World {
     /// [`SELF_DELEGATION`] to it.
     pub fn add_validator(&mut self, name: &str) -> Addr {
         let operator = self.account(name);
-        let (commission, block) = (Decimal::percent(10), self.app.block_info());
-        let validator = Validator::create(valoper(&operator), commission, Decimal::one(), Decimal::one());
+        let (validator, block) = (bonded(valoper(&operator)), self.app.block_info());
         self.app
             .init_modules(|router, api, storage| {
                 router.staking.add_validator(api, storage, &block, validator)
@@ -48,53 +50,28 @@ impl World {
     /// little stake; delegations stay.
     pub fn drop_validator(&mut self, operator: &Addr) {
         let gone = valoper(operator);
-        self.app.init_modules(|_, _, storage| {
-            let mut staking = Module { storage };
-            for _ in 0..BONDED.len(&staking).expect("the list has a length") {
-                let validator = BONDED.pop_front(&mut staking).expect("the list can be read");
-                if let Some(other) = validator.filter(|validator| validator.address != gone) {
-                    BONDED.push_back(&mut staking, &other).expect("the list can be written");
-                }
+        let mut staking = self.app.prefixed_storage_mut(STAKING);
+        for _ in 0..BONDED.len(&*staking).expect("the list has a length") {
+            let validator = BONDED.pop_front(&mut *staking).expect("the list can be read");
+            if let Some(other) = validator.filter(|validator| validator.address != gone) {
+                BONDED.push_back(&mut *staking, &other).expect("the list can be written");
             }
-        });
+        }
     }
+
+    /// Puts a validator that was dropped back into the bonded set.
+    pub fn restore_validator(&mut self, operator: &Addr) {
+        let validator = bonded(valoper(operator));
+        let mut staking = self.app.prefixed_storage_mut(STAKING);
+        BONDED.push_back(&mut *staking, &validator).expect("the list can be written");
+    }
+}
+
+/// A validator with this operator address.
+fn bonded(address: String) -> Validator {
+    Validator::create(address, Decimal::percent(10), Decimal::one(), Decimal::one())
 }
 
 fn valoper(operator: &Addr) -> String {
     operator_address(operator.as_str()).expect("accounts of this world are bech32")
-}
-
-/// The staking module's part of the chain's storage.
-struct Module<'a> {
-    storage: &'a mut dyn Storage,
-}
-
-impl Module<'_> {
-    fn key(key: &[u8]) -> Vec<u8> {
-        [&[0, 7], &b"staking"[..], key].concat()
-    }
-}
-
-impl Storage for Module<'_> {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.storage.get(&Self::key(key))
-    }
-
-    fn set(&mut self, key: &[u8], value: &[u8]) {
-        self.storage.set(&Self::key(key), value);
-    }
-
-    fn remove(&mut self, key: &[u8]) {
-        self.storage.remove(&Self::key(key));
-    }
-
-    /// A list is read by position: nothing here walks over keys.
-    fn range<'a>(
-        &'a self,
-        _start: Option<&[u8]>,
-        _end: Option<&[u8]>,
-        _order: Order,
-    ) -> Box<dyn Iterator<Item = Record> + 'a> {
-        Box::new(std::iter::empty())
-    }
 }

@@ -55,7 +55,7 @@ fn check_due(deps: Deps, env: &Env, node_id: u64, pending: &Pending) -> Contract
     if pending.holds > 0 {
         return Err(ContractError::RootDemanded { open: pending.holds });
     }
-    if !pending.attested && !registry::audit_weight(deps)?.is_zero() {
+    if !pending.attested && !registry::audit_weight(deps, node_id)?.is_zero() {
         return Err(ContractError::NotAttested {});
     }
     if pending.attested && env.block.height < pending.final_at && !is_covered(deps, node_id, pending) {

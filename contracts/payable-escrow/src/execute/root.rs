@@ -115,6 +115,9 @@ pub fn convict(
         if hash.as_slice() != commit.hash() {
             return differs("commitment");
         }
+        if roots::is_old(deps.storage, (node_id, &denom, epoch)) {
+            return differs("release: roots of the first one are in another order");
+        }
         let reason: String = fault.chars().take(MAX_REASON / 4).collect();
         let event = void_if_waiting(deps.storage, &env, (node_id, &denom, epoch), &reason)?;
         response = response.add_events(event);

@@ -2,6 +2,7 @@
 //! they are told.
 
 use cosmwasm_schema::cw_serde;
+use cosmwasm_schema::serde::Deserialize;
 use cosmwasm_std::{
     to_json_binary, Binary, Deps, DepsMut, Empty, Env, HexBinary, MessageInfo, Response, StdError, StdResult,
     Uint128,
@@ -66,8 +67,8 @@ fn instantiate(deps: DepsMut, _: Env, _: MessageInfo, _: Empty) -> StdResult<Res
 }
 
 /// Everything that a test or a contract may tell a stand-in.
-#[cw_serde]
-#[serde(untagged)]
+#[derive(Deserialize)]
+#[serde(crate = "cosmwasm_schema::serde", untagged)]
 pub enum Tell {
     Set(Set),
     Node(NodeMsg),
@@ -124,8 +125,8 @@ fn query_model(deps: Deps, _: Env, msg: ModelQuery) -> StdResult<Binary> {
 }
 
 /// A question of the escrow or of a test.
-#[cw_serde]
-#[serde(untagged)]
+#[derive(Deserialize)]
+#[serde(crate = "cosmwasm_schema::serde", untagged)]
 pub enum Question<T> {
     Ask(Ask),
     Real(T),
@@ -167,7 +168,7 @@ fn query_referee(deps: Deps, _: Env, msg: RefereeQuery) -> StdResult<Binary> {
         return Err(StdError::msg("broken"));
     }
     match msg {
-        RefereeQuery::EligibleWeight {} => {
+        RefereeQuery::EligibleWeightFor { .. } => {
             to_json_binary(&EligibleWeightResponse { weight: WEIGHT.load(deps.storage)? })
         }
         _ => Err(StdError::msg("not asked by the escrow")),

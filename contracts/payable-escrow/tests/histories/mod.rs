@@ -354,7 +354,8 @@ impl World {
             for term in ["escrowed", "pending", "accrued", "ledgers"] {
                 assert_eq!(self.suite.term(denom, term), 0, "{term} of {denom}");
             }
-            let kept = self.suite.term(denom, "commons") + self.suite.term(denom, "treasury");
+            let kept: u128 =
+                ["commons", "treasury", "audits"].iter().map(|name| self.suite.term(denom, name)).sum();
             assert_eq!(self.suite.wallet(&self.suite.escrow, denom), kept);
         }
     }

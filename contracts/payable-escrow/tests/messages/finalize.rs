@@ -38,7 +38,8 @@ fn rule_l5_all_parts_wait_until_the_root_is_final() {
     suite.finalize(1).unwrap();
     assert_eq!(suite.balance(&operator, OPEN), 1_750);
     assert_eq!(suite.balance(&developer, OPEN), 750);
-    assert_eq!(suite.term(OPEN, "treasury"), OPEN_FEE + 500);
+    assert_eq!(suite.term(OPEN, "treasury"), OPEN_FEE + 300);
+    assert_eq!(suite.term(OPEN, "audits"), 200);
     assert_eq!(suite.term(OPEN, "pending"), 0);
     assert_eq!(suite.ledger(1, OPEN).funded.u128(), 2_000);
     assert_eq!(suite.ledger(1, OPEN).ledger, suite.nodes[&1].books[OPEN].root);

@@ -79,7 +79,7 @@ fn check_citation(
     for version in datanets {
         let found = contracts.contribution_in(querier, version.datanet_id, *contribution_id)?;
         let Some(found) = found else { continue };
-        if !found.position.is_some_and(|position| position < version.size) {
+        if found.position.is_none_or(|position| position >= version.size) {
             continue;
         }
         let over = match found.withdrawn_at {

@@ -435,6 +435,9 @@ pub struct Citation {
     pub height: u64,
 }
 
+/// Verifies a canonical signature: digest, signature, key.
+pub type Verify<'a> = dyn Fn(&Hash, &[u8], &[u8]) -> bool + 'a;
+
 /// Where a proof is judged.
 pub struct Court<'a> {
     /// Chain id.
@@ -442,7 +445,7 @@ pub struct Court<'a> {
     /// Address of the escrow.
     pub escrow: &'a str,
     /// Verifies a canonical signature: digest, signature (64 bytes), key (33 bytes).
-    pub verify: &'a dyn Fn(&Hash, &[u8], &[u8]) -> bool,
+    pub verify: &'a Verify<'a>,
 }
 
 /// A fault of a root that is being judged.

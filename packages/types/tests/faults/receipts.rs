@@ -98,7 +98,8 @@ fn rule_s2_only_the_pinned_key_convicts() {
 #[test]
 fn rule_s2_a_receipt_of_another_place_convicts_nobody_here() {
     let story = Story::new(0);
-    let bends: [(&str, fn(&mut Receipt)); 4] = [
+    type Bend = fn(&mut Receipt);
+    let bends: [(&str, Bend); 4] = [
         ("chain", |r| r.chain_id = "openledger-2".into()),
         ("contract", |r| r.contract = "openledger1other".into()),
         ("session", |r| r.session_id = 7),

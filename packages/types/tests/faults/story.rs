@@ -179,7 +179,7 @@ impl Story {
             denom: DENOM.into(),
             model_id: 5,
             model_version: 1,
-            datanets_hash: HexBinary::from(&datanets_hash(&[self.version.clone()])),
+            datanets_hash: HexBinary::from(&datanets_hash(std::slice::from_ref(&self.version))),
             price_in: Uint128::new(53),
             price_out: Uint128::new(101),
             min_fee: Uint128::new(10_000),
