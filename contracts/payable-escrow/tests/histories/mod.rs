@@ -24,7 +24,7 @@ const CASES: u32 = 100;
 const STEPS: usize = 100;
 
 /// What happens, by how often it is drawn.
-const KINDS: [&str; 36] = [
+const KINDS: [&str; 40] = [
     "open",
     "open",
     "ask",
@@ -36,6 +36,9 @@ const KINDS: [&str; 36] = [
     "post",
     "post",
     "finalize",
+    "finalize",
+    "finalize",
+    "claim",
     "claim",
     "claim",
     "withdraw",
@@ -60,6 +63,7 @@ const KINDS: [&str; 36] = [
     "share out",
     "sweep",
     "demand",
+    "pay audit",
     "pay audit",
 ];
 
@@ -243,7 +247,8 @@ impl World {
     fn hold(&mut self, a: u32, b: u32) {
         let Some(root) = self.node_with(a, RootStatus::Pending) else { return };
         let draft = self.suite.nodes[&root.commit.node_id].draft.clone().unwrap();
-        let first = b as usize % draft.receipts.len();
+        // A verdict can leave a root without receipts.
+        let Some(first) = (b as usize).checked_rem(draft.receipts.len()) else { return };
         let which: Vec<usize> = (first..draft.receipts.len()).take(a as usize % 3 + 1).collect();
         self.cases += 1;
         match self.suite.hold(self.cases, &draft, &which) {
@@ -340,10 +345,9 @@ impl World {
 
     fn pay_audit(&mut self, a: u32, b: u32) {
         let node_id = u64::from(a) % NODES + 1;
-        let epoch = self.suite.ledger(node_id, OPEN).epoch;
-        if epoch == 0 {
-            return;
-        }
+        let posted = self.suite.ledger(node_id, OPEN).epoch;
+        let Some(before) = u64::from(a / 7).checked_rem(posted) else { return };
+        let epoch = before + 1;
         let record = self.suite.epoch(node_id, OPEN, epoch);
         let left = (record.audit - record.audit_paid).u128();
         let amount = u128::from(b % 50) + 1;
@@ -480,7 +484,9 @@ impl World {
             .suite
             .nodes
             .values()
-            .flat_map(|node| node.books.keys().map(|denom| (node.id, denom.clone())))
+            .flat_map(|node| node.books.iter().map(|(denom, book)| (node.id, denom, book)))
+            .filter(|(_, _, book)| !book.entries.is_empty())
+            .map(|(node_id, denom, _)| (node_id, denom.clone()))
             .collect();
         let Some(index) = (a as usize).checked_rem(books.len()) else { return };
         let (node_id, denom) = &books[index];
@@ -557,7 +563,8 @@ impl World {
         let node_id = u64::from(a) % NODES + 1;
         let stranger = self.suite.stranger.clone();
         let hot = self.suite.nodes[&node_id].hot.clone();
-        if let Some(book) = self.suite.nodes[&node_id].books.get(OPEN) {
+        let book = self.suite.nodes[&node_id].books.get(OPEN);
+        if let Some(book) = book.filter(|book| !book.entries.is_empty()) {
             let index = b as usize % book.entries.len();
             let mut inflated = book.claim(node_id, OPEN, index);
             inflated.leaf.cumulative += Uint128::new(u128::from(b) + 1);

@@ -126,7 +126,7 @@ fn finding_p11_the_state_of_0_1_0_migrates_and_goes_on() {
     second.receive(1, &asked);
     suite.answer(&mut second, 1, &Answer::plain(100, 100));
     suite.settle(1, OPEN);
-    assert_eq!(suite.facts(1, 1).settled_epoch, 3);
+    assert_eq!(suite.facts(1, 1).settled_epoch, 4);
     suite.settle(2, ATOM);
     suite.advance(GRACE);
     suite.call(&b, &ExecuteMsg::Refund { session_id: fourth.session_id }).unwrap();
