@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use cosmwasm_std::{Addr, Uint128};
 use cw_multi_test::AppResponse;
+use openledger_types::faults::SessionFacts;
+use openledger_types::formats::SignedReceipt;
 use openledger_types::msg::escrow::{
-    BalanceResponse, ClaimItem, ExecuteMsg, LedgerResponse, NodeCap, PendingResponse, QueryMsg,
-    SessionResponse,
+    BalanceResponse, ClaimItem, EpochResponse, ExecuteMsg, LedgerResponse, NodeCap, PendingResponse,
+    QueryMsg, SessionResponse,
 };
 
 use crate::datanets::number;
@@ -81,6 +83,45 @@ impl World {
     pub fn refund(&mut self, sender: &Addr, session_id: u64) -> Result<AppResponse> {
         let escrow = self.escrow.clone();
         self.execute(sender, &escrow, &ExecuteMsg::Refund { session_id }, &[])
+    }
+
+    /// Sends a message to the escrow, without coins.
+    pub fn tell_escrow(&mut self, sender: &Addr, msg: &ExecuteMsg) -> Result<AppResponse> {
+        let escrow = self.escrow.clone();
+        self.execute(sender, &escrow, msg, &[])
+    }
+
+    /// Closes the ledger of a node that did not replace its void root in time.
+    pub fn close_abandoned(&mut self, sender: &Addr, node_id: u64) -> Result<AppResponse> {
+        self.tell_escrow(sender, &ExecuteMsg::CloseAbandoned { node_id })
+    }
+
+    /// Shows a receipt that a node left unsettled.
+    pub fn prove_unsettled(&mut self, sender: &Addr, receipt: SignedReceipt) -> Result<AppResponse> {
+        self.tell_escrow(sender, &ExecuteMsg::ProveUnsettled { receipt })
+    }
+
+    /// Empties the commons.
+    pub fn sweep_commons(&mut self, sender: &Addr) -> Result<AppResponse> {
+        let denom = self.denom.clone();
+        self.tell_escrow(sender, &ExecuteMsg::SweepCommons { denom })
+    }
+
+    /// The root of a node that waits.
+    pub fn pending_root(&self, node_id: u64) -> Result<Option<EpochResponse>> {
+        let pending: PendingResponse = self.query(&self.escrow, &QueryMsg::Pending { node_id })?;
+        Ok(pending.epoch)
+    }
+
+    /// An epoch of a node.
+    pub fn epoch(&self, node_id: u64, epoch: u64) -> Result<EpochResponse> {
+        let denom = self.denom.clone();
+        self.query(&self.escrow, &QueryMsg::Epoch { node_id, denom, epoch })
+    }
+
+    /// What a one-step proof must state of a session and a node.
+    pub fn session_facts(&self, session_id: u64, node_id: u64) -> Result<SessionFacts> {
+        self.query(&self.escrow, &QueryMsg::Facts { session_id, node_id })
     }
 
     /// A session.

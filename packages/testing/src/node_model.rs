@@ -9,7 +9,10 @@ use openledger_types::formats::{
     Outcome, Receipt, ReceiptsBlob, Share, SignedReceipt, SignedVoucher, SumRoot, SumStep, BPS,
 };
 use openledger_types::money::{answer_fee, divide_answer, split_fees};
-use openledger_types::msg::escrow::{ClaimItem, ExecuteMsg, PendingReceipt, SessionResponse, Settlement};
+use openledger_types::msg::escrow::{
+    ClaimItem, DetailItem, ExecuteMsg, HeldReceipt, LedgerResponse, PendingReceipt, QueryMsg,
+    SessionResponse, Settlement,
+};
 
 use crate::{Key, Result, World};
 
@@ -55,6 +58,8 @@ pub struct NodeModel {
     ledger: BTreeMap<Account, (u128, u64)>,
     previous: SumRoot,
     books: BTreeMap<u64, Book>,
+    /// Ledger before the newest posting: a void root is replaced from it.
+    before: (BTreeMap<Account, (u128, u64)>, SumRoot),
 }
 
 /// What passed in one session.
@@ -98,6 +103,47 @@ impl Posting {
         self.ledger.leaves.iter().enumerate().map(claim).collect()
     }
 
+    /// A receipt with its place in the receipts tree, as cases hold it.
+    pub fn held(&self, index: usize) -> HeldReceipt {
+        let tree = sum_tree(self.receipts.receipts.iter().map(|signed| signed.receipt.leaf()));
+        let receipt = &self.receipts.receipts[index].receipt;
+        HeldReceipt {
+            receipt_id: HexBinary::from(&receipt.digest()),
+            session_id: receipt.session_id,
+            sequence: receipt.sequence,
+            fee: receipt.fee,
+            index: index as u64,
+            path: steps(&tree.prove(index as u64).expect("the receipt exists")),
+        }
+    }
+
+    /// The message that proves this epoch's uses of a contribution; none when it was not used.
+    pub fn uses(&self, contribution_id: u64) -> Option<ExecuteMsg> {
+        let uses = |entry: &LedgerEntry| {
+            entry.details.iter().any(|detail| detail.contribution_id == contribution_id)
+        };
+        let position = self.ledger.leaves.iter().position(uses)?;
+        let details = &self.ledger.leaves[position].details;
+        let tree = sum_tree(details.iter().map(Detail::leaf));
+        let item = |(index, detail): (usize, &Detail)| DetailItem {
+            detail: detail.clone(),
+            index: index as u64,
+            path: steps(&tree.prove(index as u64).expect("the detail exists")),
+        };
+        let details = details.iter().enumerate().filter(|(_, of)| of.contribution_id == contribution_id);
+        let claim = self.claims().swap_remove(position);
+        Some(ExecuteMsg::ProveUses {
+            node_id: self.commit.node_id,
+            denom: self.commit.denom.clone(),
+            epoch: self.commit.epoch,
+            contribution_id,
+            leaf: claim.leaf,
+            index: claim.index,
+            path: claim.path,
+            details: details.map(item).collect(),
+        })
+    }
+
     /// Claims of the leaves that grew in this epoch.
     pub fn grown_claims(&self) -> Vec<ClaimItem> {
         self.claims().into_iter().filter(|claim| !claim.leaf.detail.sum.is_zero()).collect()
@@ -118,12 +164,14 @@ impl NodeModel {
             ledger: BTreeMap::new(),
             previous: SumRoot::empty(),
             books: BTreeMap::new(),
+            before: (BTreeMap::new(), SumRoot::empty()),
         })
     }
 
     /// Answers a voucher's request and signs the receipt.
     pub fn answer(&mut self, world: &World, voucher: &SignedVoucher, answer: Answer) -> SignedReceipt {
         let session = world.session(voucher.voucher.session_id).expect("the session exists");
+        let own = session.nodes.iter().find(|node| node.node_id == self.node_id).expect("the node is named");
         let model = (session.model_id, session.model_version);
         let datanets = world.model_version(model).expect("the model exists").datanets;
         let asked = &voucher.voucher;
@@ -131,8 +179,8 @@ impl NodeModel {
         let fee = answer_fee(
             answer.tokens_in,
             answer.tokens_out,
-            session.price_in.u128(),
-            session.price_out.u128(),
+            own.price_in.u128(),
+            own.price_out.u128(),
             session.min_fee.u128(),
         );
         let zero = HexBinary::from(&ZERO_HASH);
@@ -194,21 +242,71 @@ impl NodeModel {
         sessions.dedup();
         let mut settlements = vec![];
         let mut receipts = vec![];
-        let mut data = 0;
-        let mut growth = Growth::default();
         for session_id in sessions {
             let book = self.books.get(&session_id).expect("the session was served");
-            let terms = world.session(session_id).expect("the session exists");
-            let new = &book.receipts[book.settled as usize..];
-            let fees: u128 = new.iter().map(|signed| signed.receipt.fee.u128()).sum();
-            data += split_fees(fees, &terms.split).expect("splits are whole").data;
-            for signed in new {
-                growth.add(world, &signed.receipt, &terms);
-            }
-            receipts.extend_from_slice(new);
+            receipts.extend_from_slice(&book.receipts[book.settled as usize..]);
             settlements.push(book.settlement(session_id));
         }
-        growth.dust(data);
+        self.commit(world, settlements, receipts, self.epoch + 1)
+    }
+
+    /// The root in place of a void one, without these receipts. The number of its epoch is asked of
+    /// the escrow.
+    pub fn replacement(&self, world: &World, void: &Posting, without: &[SignedReceipt]) -> Posting {
+        let mut receipts = void.receipts.receipts.clone();
+        receipts.retain(|receipt| !without.contains(receipt));
+        let msg = QueryMsg::Ledger { node_id: self.node_id, denom: self.denom.clone() };
+        let ledger: LedgerResponse = world.query(&world.escrow, &msg).expect("the escrow answers");
+        let books = NodeModel {
+            node_id: self.node_id,
+            operator: self.operator.clone(),
+            key: self.key.clone(),
+            denom: self.denom.clone(),
+            epoch: ledger.epoch,
+            ledger: self.before.0.clone(),
+            previous: self.before.1.clone(),
+            books: BTreeMap::new(),
+            before: self.before.clone(),
+        };
+        books.commit(world, vec![], receipts, ledger.epoch + 1)
+    }
+
+    /// Replaces a void root by one without these receipts.
+    pub fn replace_epoch(
+        &mut self,
+        world: &mut World,
+        void: &Posting,
+        without: &[SignedReceipt],
+    ) -> Result<Posting> {
+        let posting = self.replacement(world, void, without);
+        let (escrow, msg) =
+            (world.escrow.clone(), ExecuteMsg::ReplaceEpoch { commit: posting.commit.clone() });
+        world.execute(&self.operator, &escrow, &msg, &[])?;
+        (self.ledger, self.previous) = self.before.clone();
+        self.posted(&posting);
+        Ok(posting)
+    }
+
+    /// Receipts sorted, divided and committed.
+    fn commit(
+        &self,
+        world: &World,
+        settlements: Vec<Settlement>,
+        mut receipts: Vec<SignedReceipt>,
+        epoch: u64,
+    ) -> Posting {
+        let mut fees: BTreeMap<u64, u128> = BTreeMap::new();
+        let mut growth = Growth::default();
+        for SignedReceipt { receipt, .. } in &receipts {
+            let terms = world.session(receipt.session_id).expect("the session exists");
+            *fees.entry(receipt.session_id).or_default() += receipt.fee.u128();
+            growth.add(world, receipt, &terms);
+        }
+        let data = fees.into_iter().map(|(session_id, fees)| {
+            let terms = world.session(session_id).expect("the session exists");
+            split_fees(fees, &terms.split).expect("splits are whole").data
+        });
+        growth.dust(data.sum());
         receipts.sort_by_cached_key(|signed: &SignedReceipt| signed.receipt.digest());
         let ledger = self.leaves(growth);
         let receipts = ReceiptsBlob { receipts };
@@ -219,7 +317,7 @@ impl NodeModel {
             contract: world.escrow.to_string(),
             node_id: self.node_id,
             denom: self.denom.clone(),
-            epoch: self.epoch + 1,
+            epoch,
             previous: self.previous.clone(),
             receipts: SumRoot::new(paid.root(), paid.len()),
             ledger: SumRoot::new(tree.root(), tree.len()),
@@ -240,6 +338,7 @@ impl NodeModel {
 
     /// Moves the books on after a posting was taken.
     pub fn posted(&mut self, posting: &Posting) {
+        self.before = (self.ledger.clone(), self.previous.clone());
         self.epoch = posting.commit.epoch;
         self.previous = posting.commit.ledger.clone();
         for entry in &posting.ledger.leaves {

@@ -153,7 +153,11 @@ impl World {
                 )
                 .with_migrate(openledger_node_registry::contract::migrate),
             ),
-            &node_registry::InstantiateMsg { owner: owner.clone(), params: profile.node_registry, connect: None },
+            &node_registry::InstantiateMsg {
+                owner: owner.clone(),
+                params: profile.node_registry,
+                connect: None,
+            },
         );
         self.escrow = self.instantiate(
             "payable-escrow",
@@ -163,6 +167,7 @@ impl World {
                     openledger_payable_escrow::contract::instantiate,
                     openledger_payable_escrow::contract::query,
                 )
+                .with_reply(openledger_payable_escrow::contract::reply)
                 .with_migrate(openledger_payable_escrow::contract::migrate),
             ),
             &escrow::InstantiateMsg {

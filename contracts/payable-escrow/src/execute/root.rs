@@ -210,7 +210,11 @@ pub fn connect(
 
 /// Writes down which contracts are believed; also at instantiation, when the node registry is there
 /// already: the bonds' denom is asked once, here.
-pub(crate) fn believe(deps: DepsMut, datanet: &str, referee: &str) -> ContractResult<crate::state::Connected> {
+pub(crate) fn believe(
+    deps: DepsMut,
+    datanet: &str,
+    referee: &str,
+) -> ContractResult<crate::state::Connected> {
     let connected = crate::state::Connected {
         datanet: deps.api.addr_validate(datanet)?,
         referee: deps.api.addr_validate(referee)?,

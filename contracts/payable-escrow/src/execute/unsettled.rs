@@ -57,7 +57,8 @@ pub fn prove(deps: DepsMut, env: Env, info: MessageInfo, signed: SignedReceipt) 
 fn could_settle(storage: &dyn Storage, node_id: u64, asked: u64, end: u64) -> ContractResult<bool> {
     let book = NODES.may_load(storage, node_id)?.unwrap_or_default();
     let posted_now = PENDING.may_load(storage, node_id)?.map(|root| root.posted_at);
-    let free_since = book.freed < end && posted_now.is_none_or(|posted| posted >= asked);
-    let posted_in_it = (asked..end).contains(&book.posted);
+    // A root of the very block of the request may have come before it.
+    let free_since = book.freed < end && posted_now.is_none_or(|posted| posted > asked);
+    let posted_in_it = book.posted > asked && book.posted < end;
     Ok(free_since || posted_in_it)
 }

@@ -10,7 +10,7 @@ use openledger_types::formats::{request_hash, SignedReceipt, SignedVoucher, SumR
 use super::Key;
 
 /// One session's client.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client {
     pub chain_id: String,
     pub contract: String,
@@ -21,7 +21,7 @@ pub struct Client {
 }
 
 /// What runs per node.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lane {
     pub sequence: u64,
     pub promised: u128,

@@ -6,7 +6,7 @@ use k256::ecdsa::{Signature, SigningKey};
 use openledger_merkle::{leaf_hash, Hash};
 
 /// A key.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Key(SigningKey);
 
 impl Key {

@@ -10,7 +10,7 @@ use openledger_types::formats::{
     SignedVoucher, SumRoot, VersionRef,
 };
 use openledger_types::money::answer_fee;
-use openledger_types::msg::escrow::{ExecuteMsg, PendingReceipt, SessionResponse, Settlement};
+use openledger_types::msg::escrow::{ExecuteMsg, HeldReceipt, PendingReceipt, SessionResponse, Settlement};
 
 use super::book::{Book, Settled};
 use super::Key;
@@ -57,8 +57,10 @@ pub struct TestNode {
     pub epochs: BTreeMap<String, u64>,
     /// The ledger that waits.
     pub waiting: Option<(String, Book)>,
-    /// What its receipts say that the model rests on.
+    /// What its receipts say that a model rests on; model 2 rests on nothing.
     pub datanets: Vec<VersionRef>,
+    /// What it posted last.
+    pub draft: Option<Draft>,
 }
 
 /// An epoch that is ready to be posted.
@@ -74,6 +76,20 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// A receipt with its place in the receipts tree.
+    pub fn held(&self, index: usize) -> HeldReceipt {
+        let tree = Tree::new(self.receipts.iter().map(|r| r.receipt.leaf()).collect()).unwrap();
+        let receipt = &self.receipts[index].receipt;
+        HeldReceipt {
+            receipt_id: HexBinary::from(&receipt.digest()),
+            session_id: receipt.session_id,
+            sequence: receipt.sequence,
+            fee: receipt.fee,
+            index: index as u64,
+            path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+        }
+    }
+
     /// The message.
     pub fn msg(&self) -> ExecuteMsg {
         ExecuteMsg::PostEpoch { commit: self.commit.clone(), settlements: self.settlements.clone() }
@@ -148,7 +164,7 @@ impl TestNode {
             answer_len: 0,
             model_id: terms.model_id,
             model_version: terms.model_version,
-            datanets: self.datanets.clone(),
+            datanets: if terms.model_id == 2 { Vec::new() } else { self.datanets.clone() },
             tokens_in: answer.tokens_in,
             tokens_out: answer.tokens_out,
             fee: Uint128::new(fee),
@@ -252,6 +268,31 @@ impl TestNode {
         Some(Draft { commit, settlements, book, settled, receipts })
     }
 
+    /// What was posted last, without these receipts.
+    pub fn replacement(&self, without: &[SignedReceipt], owner_of: &dyn Fn(u64) -> String) -> Draft {
+        let mut draft = self.draft.clone().unwrap();
+        draft.settlements.clear();
+        draft.receipts.retain(|receipt| !without.contains(receipt));
+        let mut sessions: BTreeMap<u64, Vec<SignedReceipt>> = BTreeMap::new();
+        for receipt in &draft.receipts {
+            sessions.entry(receipt.receipt.session_id).or_default().push(receipt.clone());
+        }
+        let groups: Vec<Settled> = sessions
+            .iter()
+            .map(|(id, receipts)| Settled { receipts, split: self.sessions[id].terms.split })
+            .collect();
+        let previous = self.books.get(&draft.commit.denom).cloned().unwrap_or_else(Book::empty);
+        draft.book = previous.next(&groups, owner_of);
+        let tree = Tree::new(draft.receipts.iter().map(|r| r.receipt.leaf()).collect()).unwrap();
+        draft.commit.previous = previous.root;
+        draft.commit.receipts = SumRoot::new(tree.root(), tree.len());
+        draft.commit.ledger = draft.book.root.clone();
+        draft.commit.leaves_blob = draft.book.blob();
+        let blob = ReceiptsBlob { receipts: draft.receipts.clone() };
+        draft.commit.receipts_blob = BlobRef::of(&to_json_vec(&blob).unwrap());
+        draft
+    }
+
     /// The chain took an epoch.
     pub fn posted(&mut self, draft: &Draft) {
         for (id, total) in &draft.settled {
@@ -259,6 +300,7 @@ impl TestNode {
         }
         self.epochs.insert(draft.commit.denom.clone(), draft.commit.epoch);
         self.waiting = Some((draft.commit.denom.clone(), draft.book.clone()));
+        self.draft = Some(draft.clone());
     }
 
     /// The chain made the waiting root final.

@@ -7,6 +7,7 @@ use openledger_types::msg::escrow::ExecuteMsg;
 
 use crate::common::suite::params;
 use crate::common::{refused, Answer, Key, Suite, OPEN};
+use crate::messages::permissions::{by_anyone, by_referee};
 
 #[test]
 fn convention_c6_messages_that_take_no_coins_refuse_every_coin() {
@@ -15,24 +16,33 @@ fn convention_c6_messages_that_take_no_coins_refuse_every_coin() {
     let mut client = suite.open(&user, 1, &[(1, 50_000)]);
     suite.answer(&mut client, 1, &Answer::plain(100, 100));
     let owner = suite.owner.clone();
-    let messages = [
-        suite.draft(1, OPEN, &[]).unwrap().msg(),
-        ExecuteMsg::Finalize { node_id: 1 },
-        ExecuteMsg::Claim { claims: vec![] },
-        ExecuteMsg::Withdraw { denoms: vec![OPEN.into()] },
+    let draft = suite.draft(1, OPEN, &[]).unwrap();
+    let mut messages = vec![
+        draft.msg(),
+        ExecuteMsg::ReplaceEpoch { commit: draft.commit },
         ExecuteMsg::RequestClose { session_id: 1 },
-        ExecuteMsg::Refund { session_id: 1 },
         ExecuteMsg::SpendTreasury {
             to: owner.to_string(),
             amount: Amount { denom: OPEN.into(), amount: Uint128::one() },
         },
         ExecuteMsg::UpdateParams { params: params() },
         ExecuteMsg::SetPaused { paused: true },
+        suite.connect(),
         ExecuteMsg::UpdateOwnership(OwnershipAction::Cancel {}),
     ];
+    messages.extend(by_anyone(&suite));
+    messages.extend(by_referee());
+    // With those that take coins: every message there is.
+    assert_eq!(messages.len(), 26);
+    let referee = suite.referee.clone();
+    suite.app.init_modules(|router, _, storage| {
+        router.bank.init_balance(storage, &referee, vec![coin(9, OPEN), coin(9, "ujunk")]).unwrap();
+    });
     for msg in messages {
         for funds in [vec![coin(1, OPEN)], vec![coin(1, "ujunk")], vec![coin(1, "ujunk"), coin(1, OPEN)]] {
-            refused(suite.send(&owner, &msg, &funds), &CommonError::NonPayable {}.into());
+            let from_referee = by_referee().contains(&msg);
+            let sender = if from_referee { referee.clone() } else { owner.clone() };
+            refused(suite.send(&sender, &msg, &funds), &CommonError::NonPayable {}.into());
         }
     }
     suite.assert_conserved();

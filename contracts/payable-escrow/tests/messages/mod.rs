@@ -1,14 +1,21 @@
 //! One module a message.
 
+mod abandoned;
 mod admin;
+mod cases;
 mod claim;
 mod close;
+mod commons;
+mod connect;
 mod finalize;
 mod funds;
 mod migrate;
 mod open_session;
-mod permissions;
+pub mod permissions;
 mod post_epoch;
 mod queries;
+mod roots;
 mod top_up;
+mod unsettled;
+mod uses;
 mod withdraw;

@@ -1,14 +1,16 @@
 //! `OpenSession`.
 
-use cosmwasm_std::{coin, Uint128};
+use cosmwasm_std::{coin, Addr, HexBinary, Uint128};
 use openledger_contract::CommonError;
 use openledger_payable_escrow::ContractError;
-use openledger_types::formats::SumRoot;
+use openledger_types::formats::{SumRoot, VersionRef};
+use openledger_types::money::Royalty;
 use openledger_types::msg::escrow::ExecuteMsg;
-use openledger_types::msg::node_registry::{NodeStatus, Role};
+use openledger_types::msg::node_registry::{NodeStatus, Offer, Role};
 
-use crate::common::suite::{GRACE, K, LIFE, MIN_DEPOSIT, MIN_FEE, OPEN_FEE};
-use crate::common::{refused, Key, Suite, OPEN};
+use crate::common::registry::Set;
+use crate::common::suite::{refused_in, GRACE, K, LIFE, MIN_DEPOSIT, MIN_FEE, OPEN_FEE};
+use crate::common::{refused, Answer, Key, Suite, OPEN};
 
 #[test]
 fn everything_is_pinned_and_every_coin_has_a_place() {
@@ -193,4 +195,104 @@ fn rule_a1_a_pause_stops_new_sessions() {
     refused(suite.open_with(&user, 1, &[(1, 10_000)], 10_000).map(|_| ()), &CommonError::Paused {}.into());
     suite.call(&owner, &ExecuteMsg::SetPaused { paused: false }).unwrap();
     suite.open(&user, 1, &[(1, 10_000)]);
+}
+
+#[test]
+fn rule_s3_the_nodes_own_price_is_pinned_and_its_receipts_cost_it() {
+    let mut suite = Suite::new();
+    let registry = suite.registry.clone();
+    let offer = |price_in: Option<u128>, price_out: Option<u128>| Set::Offer {
+        node_id: 1,
+        offer: Offer {
+            model_id: 1,
+            version: 1,
+            price_in: price_in.map(Uint128::new),
+            price_out: price_out.map(Uint128::new),
+        },
+    };
+    suite.set(&registry, &offer(Some(5), Some(11)));
+    let user = suite.user(0);
+    let mut client = suite.open(&user, 1, &[(1, 50_000), (2, 50_000)]);
+    // A later offer changes nothing.
+    suite.set(&registry, &offer(None, Some(100)));
+    let session = suite.session(1);
+    let prices: Vec<_> =
+        session.nodes.iter().map(|node| (node.price_in.u128(), node.price_out.u128())).collect();
+    assert_eq!(prices, [(5, 11), (3, 7)]);
+    assert_eq!(suite.facts(1, 1).price_out.u128(), 11);
+    suite.ask(&mut client, 1, &Answer { tokens_in: 100, tokens_out: 100, shares: vec![] });
+    suite.ask(&mut client, 2, &Answer { tokens_in: 100, tokens_out: 100, shares: vec![] });
+    // The client promised the model's price only: the node must have declined.
+    assert!(suite.post_draft(&suite.draft(1, OPEN, &[]).unwrap()).is_err());
+    suite.post(2, OPEN);
+    // Below the model's price counts as the model's.
+    suite.set(&registry, &offer(Some(1), None));
+    suite.advance(1);
+    let cheap = suite.open(&user, 1, &[(1, 50_000)]);
+    let node = &suite.session(cheap.session_id).nodes[0];
+    assert_eq!((node.price_in.u128(), node.price_out.u128()), (3, 7));
+}
+
+#[test]
+fn nodes_in_jail_or_with_an_expired_key_are_refused() {
+    let mut suite = Suite::new();
+    let user = suite.user(0);
+    let mut entry = suite.node_entry(1);
+    entry.jailed_until = Some(suite.height() + 1);
+    suite.set_node(entry);
+    let refusal = |reason| ContractError::NodeUnsuitable { node_id: 1, reason };
+    refused(suite.open_with(&user, 1, &[(1, 20_000)], 20_000), &refusal("it is in jail"));
+    let mut entry = suite.node_entry(1);
+    entry.key_expires = suite.height() - 1;
+    suite.set_node(entry.clone());
+    refused(suite.open_with(&user, 1, &[(1, 20_000)], 20_000), &refusal("its key has expired"));
+    entry.key_expires = suite.height();
+    suite.set_node(entry);
+    suite.open_with(&user, 1, &[(1, 20_000)], 20_000).unwrap();
+}
+
+#[test]
+fn rule_l11_royalties_are_pinned_and_paid_out_of_the_developers_part() {
+    let mut suite = Suite::new();
+    let (parent, base) = (suite.address("parent"), suite.address("base"));
+    let royalty = |who: &Addr, bps| Royalty { recipient: who.to_string(), bps };
+    let mut model = suite.model(1, OPEN);
+    model.royalties = vec![royalty(&parent, 500), royalty(&base, 1_001)];
+    suite.set_model(model.clone());
+    let user = suite.user(0);
+    let reason = "its royalties exceed the developer's part";
+    refused(suite.open_with(&user, 1, &[(1, 20_000)], 20_000), &ContractError::ModelUnsuitable { reason });
+    model.royalties = vec![royalty(&parent, 500), royalty(&base, 300)];
+    suite.set_model(model.clone());
+    let mut client = suite.open(&user, 1, &[(1, 50_000)]);
+    assert_eq!(suite.session(1).royalties, model.royalties);
+    model.royalties.clear();
+    suite.set_model(model);
+    suite.answer(&mut client, 1, &Answer::plain(1_000, 1_001));
+    suite.settle(1, OPEN);
+    // Of 10,007: floor(1,501.05) for the developer, of it floor(500.35) and floor(300.21).
+    assert_eq!(suite.balance(&parent, OPEN), 500);
+    assert_eq!(suite.balance(&base, OPEN), 300);
+    assert_eq!(suite.balance(&suite.developer, OPEN), 701);
+    assert_eq!(suite.term(OPEN, "accrued"), 500 + 300 + 701 + 3_502);
+}
+
+#[test]
+fn rule_s3_receipts_must_name_the_datanets_that_the_session_pinned() {
+    let mut suite = Suite::new();
+    let mut model = suite.model(1, OPEN);
+    let version = VersionRef { datanet_id: 7, version: 1, root: HexBinary::from(&[1; 32]), size: 3 };
+    model.datanets = vec![version.clone()];
+    suite.set_model(model);
+    let user = suite.user(0);
+    let mut client = suite.open(&user, 1, &[(1, 50_000)]);
+    suite.ask(&mut client, 1, &Answer::plain(10, 20));
+    let draft = suite.draft(1, OPEN, &[]).unwrap();
+    let refusal = ContractError::WrongDomain { document: "receipt", field: "datanets" };
+    refused_in(1, suite.post_draft(&draft), refusal);
+    suite.nodes.get_mut(&1).unwrap().datanets = vec![version];
+    suite.nodes.get_mut(&1).unwrap().sessions.clear();
+    client.lanes.clear();
+    suite.ask(&mut client, 1, &Answer::plain(10, 20));
+    suite.post(1, OPEN);
 }
