@@ -215,7 +215,8 @@ async fn run(cli: &Cli) -> Result<()> {
             let chain = Chain::connect(config.chain.clone()).await.map_err(chain_fault)?;
             let key = keyfile::load(&home.node_key(), None).map_err(chain_fault)?;
             let signer = chain.signer(key).map_err(chain_fault)?;
-            let done = signer.execute(&config.contracts.node_registry, &msg, &[]).await.map_err(chain_fault)?;
+            let done =
+                signer.execute(&config.contracts.node_registry, &msg, &[]).await.map_err(chain_fault)?;
             match cli.json {
                 true => println!("{}", json!({"node_id": node_id, "tx": done.hash})),
                 false => println!("model {model}: done (transaction {})", done.hash),

@@ -198,7 +198,8 @@ fn a_contribution_without_owner_stops_the_ledger() {
 #[test]
 fn uses_of_a_contribution_are_proved_from_the_ledger() {
     let split = Split { protocol: 0, developer: 0, node: 0, data: 10_000 };
-    let shares = |id: u64| vec![Share { contribution_id: id, bps: 4_000 }, Share { contribution_id: id + 5, bps: 1 }];
+    let shares =
+        |id: u64| vec![Share { contribution_id: id, bps: 4_000 }, Share { contribution_id: id + 5, bps: 1 }];
     // Contributions 1, 6 and 11 have one owner; 40 answers cite 1, and 2 is cited for nothing.
     let mut receipts: Vec<SignedReceipt> =
         (1..=40).map(|n| receipt(1, n, 1_000 + u128::from(n), shares(1))).collect();

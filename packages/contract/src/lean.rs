@@ -8,11 +8,11 @@
 
 use core::marker::PhantomData;
 
+use core::fmt;
 use cosmwasm_schema::serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess,
     Visitor,
 };
-use core::fmt;
 
 /// A message of an entry point.
 pub struct Lean<T>(
