@@ -247,7 +247,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         },
     )
     .await?;
-    let mut parties = parties(&ctx, &chain, &faucet, docs).await?;
+    let mut parties = parties(&ctx, &chain, &faucet, docs, profile.datanet.commit_bond.u128()).await?;
     let texts = contribute_all(&mut parties, created.datanet_id, &node.url).await?;
     println!("    {} contributions, {:.1} MB of content text", texts.0, texts.1 as f64 / 1e6);
 
@@ -356,7 +356,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         println!("    epoch {} of node {} is {:?}, {word}", root.epoch, root.node_id, root.status);
     }
 
-    steps.next("claim", "every contributor claims");
+    steps.next("claim", "every contributor takes its bonds back and claims");
     let payouts = claim_all(&ctx, &reader, node.node_id, &parties).await?;
 
     steps.next("verify", "each answer, from its receipt alone, in a fresh process");

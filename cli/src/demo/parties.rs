@@ -15,7 +15,7 @@ use super::report::Paid;
 use super::summary::{Contributor, Payout};
 use crate::context::{Context, DENOM};
 use crate::contribute::{self, Document};
-use crate::{earnings, keys};
+use crate::{data_rights, earnings, keys};
 
 /// Contributors that act at the same time.
 const PARALLEL: usize = 4;
@@ -26,6 +26,8 @@ pub(super) struct Party {
     pub(super) signer: Signer,
     pub(super) ctx: Context,
     pub(super) docs: Vec<SourceDoc>,
+    /// Commits whose bonds are at stake.
+    pub(super) commits: Vec<u64>,
 }
 
 /// Imports the devnet's public keys into the demo's home.
@@ -56,6 +58,7 @@ pub(super) async fn parties(
     chain: &Chain,
     faucet: &Signer,
     docs: Vec<SourceDoc>,
+    commit_bond: u128,
 ) -> Result<Vec<Party>> {
     let mut by_name: BTreeMap<String, Vec<SourceDoc>> = BTreeMap::new();
     docs.into_iter().for_each(|doc| by_name.entry(doc.contributor.clone()).or_default().push(doc));
@@ -64,9 +67,9 @@ pub(super) async fn parties(
         let key_name = format!("contributor-{}", number + 1);
         let address = keys::add(ctx, &key_name)?.address;
         let signer = chain.signer(ctx.key(Some(&key_name))?)?;
-        let coins = 5_000_000 + 3_000 * docs.len() as u128;
+        let coins = 5_000_000 + (commit_bond + 3_000) * docs.len() as u128;
         sends.push((address.clone(), vec![Coin::new(coins, DENOM)]));
-        parties.push(Party { who: Contributor { name, address }, signer, ctx: ctx.clone(), docs });
+        parties.push(Party { who: Contributor { name, address }, signer, ctx: ctx.clone(), docs, commits: vec![] });
     }
     for part in sends.chunks(50) {
         faucet.bank_multi_send(part).await?;
@@ -85,7 +88,11 @@ pub(super) async fn contribute_all(parties: &mut [Party], datanet_id: u64, node:
             uses: None,
         });
         let (ctx, signer) = (Context { progress: false, ..party.ctx.clone() }, party.signer.clone());
-        async move { contribute::contribute(&ctx, &signer, datanet_id, documents, node).await }
+        async move {
+            let done = contribute::contribute(&ctx, &signer, datanet_id, documents, node).await?;
+            party.commits = done.bonds.iter().map(|(commit_id, _)| *commit_id).collect();
+            Ok::<_, anyhow::Error>(done)
+        }
     }))
     .buffer_unordered(PARALLEL);
     while let Some(done) = runs.try_next().await? {
@@ -143,6 +150,10 @@ pub(super) async fn claim_all(
         let leaf = leaf_of(&party.who.address);
         async move {
             let chain = reader.chain();
+            // Their acceptance windows were over when the version was sealed.
+            for commit_id in &party.commits {
+                data_rights::release(ctx, &party.signer, *commit_id).await?;
+            }
             let before = chain.balance(&party.who.address, DENOM).await?;
             let (mut amount, mut uses, mut tx) = (0, 0, None);
             if let Some(leaf) = leaf.filter(|leaf| !leaf.cumulative.is_zero()) {
