@@ -29,13 +29,14 @@ const KINDS: [&str; 40] = [
     "open",
     "ask",
     "ask",
-    "ask",
+    "answer",
     "answer",
     "answer",
     "answer",
     "post",
     "post",
-    "finalize",
+    "post",
+    "post",
     "finalize",
     "finalize",
     "claim",
@@ -47,14 +48,14 @@ const KINDS: [&str; 40] = [
     "top up",
     "spend",
     "cheat",
-    "cheat",
-    "wait",
     "wait",
     "wait",
     "attest",
     "void",
+    "void",
     "replace",
     "replace",
+    "hold",
     "hold",
     "hold",
     "decide",
@@ -63,7 +64,6 @@ const KINDS: [&str; 40] = [
     "share out",
     "sweep",
     "demand",
-    "pay audit",
     "pay audit",
 ];
 
@@ -156,10 +156,18 @@ impl World {
             "ask" => self.ask(a, b, false),
             "answer" => self.ask(a, b, true),
             "post" => {
-                // A node that serves somebody.
-                if let Some(session) = self.pick(a) {
-                    let node = session.nodes[b as usize % session.nodes.len()].node_id as u32 - 1;
-                    self.post(node, u32::from(session.denom == ATOM) + 2 * (b % 5), false);
+                // A node that has something to settle.
+                let due: Vec<(u64, bool)> = self
+                    .suite
+                    .nodes
+                    .values()
+                    .flat_map(|node| node.sessions.values().map(|served| (node.id, served)))
+                    .filter(|(_, served)| served.log.len() > served.settled)
+                    .map(|(id, served)| (id, served.terms.denom == ATOM))
+                    .collect();
+                if let Some(index) = (a as usize).checked_rem(due.len()) {
+                    let (node_id, atom) = due[index];
+                    self.post(node_id as u32 - 1, u32::from(atom) + 2 * (b % 5), false);
                 }
             }
             "finalize" => {
