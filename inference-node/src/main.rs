@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use age::secrecy::ExposeSecret;
 use clap::{Parser, Subcommand};
-use cosmwasm_std::HexBinary;
+use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::contracts::Contracts;
 use openledger_client::{keyfile, Chain, Coin, Key};
 use openledger_node::audit::{Auditor, Responder};
@@ -87,6 +87,20 @@ enum Command {
         /// File with the passphrase of that key, if it has one.
         #[arg(long)]
         passphrase_file: Option<PathBuf>,
+    },
+    /// Offer a model version at the node's own price, or change that price for sessions opened from now on.
+    Offer {
+        /// Model, as MODEL:VERSION.
+        model: String,
+        /// Price of a prompt token, in base units; the model's when absent, never below it.
+        #[arg(long)]
+        price_in: Option<u128>,
+        /// Price of an answer token, in base units; the model's when absent, never below it.
+        #[arg(long)]
+        price_out: Option<u128>,
+        /// Stop offering it instead; open sessions go on.
+        #[arg(long, conflicts_with_all = ["price_in", "price_out"])]
+        stop: bool,
     },
     /// Serve until SIGTERM or Ctrl-C.
     Serve {
@@ -183,6 +197,31 @@ async fn run(cli: &Cli) -> Result<()> {
             let passphrase = passphrase_file.as_deref().map(read_line).transpose()?;
             let operator = keyfile::load(operator_key, passphrase.as_deref()).map_err(chain_fault)?;
             rotate_key(cli, &home, operator).await
+        }
+        Command::Offer { model, price_in, price_out, stop } => {
+            let config = registered(&home)?;
+            let (node_id, (model_id, version)) = (config.node_id, model_of(model)?);
+            let own = |price: &Option<u128>| price.map(Uint128::new);
+            let msg = match stop {
+                true => ExecuteMsg::StopOffer { node_id, model_id, version },
+                false => ExecuteMsg::Offer {
+                    node_id,
+                    model_id,
+                    version,
+                    price_in: own(price_in),
+                    price_out: own(price_out),
+                },
+            };
+            let chain = Chain::connect(config.chain.clone()).await.map_err(chain_fault)?;
+            let key = keyfile::load(&home.node_key(), None).map_err(chain_fault)?;
+            let signer = chain.signer(key).map_err(chain_fault)?;
+            let done =
+                signer.execute(&config.contracts.node_registry, &msg, &[]).await.map_err(chain_fault)?;
+            match cli.json {
+                true => println!("{}", json!({"node_id": node_id, "tx": done.hash})),
+                false => println!("model {model}: done (transaction {})", done.hash),
+            }
+            Ok(())
         }
         Command::Serve { listen, rpc, models } => {
             let mut config = Config::load(&home.config())?;

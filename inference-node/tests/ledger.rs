@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cosmwasm_std::{HexBinary, Uint128};
-use openledger_node::ledger::{claims, grow, ledger_root, parse_ledger, SessionPart};
+use openledger_node::ledger::{claims, grow, ledger_root, parse_ledger, use_proof, SessionPart};
 use openledger_types::formats::*;
 use openledger_types::merkle::{verify_inclusion, ZERO_HASH};
 use openledger_types::money::{bps_floor, split_fees, Split};
@@ -193,4 +193,35 @@ fn a_contribution_without_owner_stops_the_ledger() {
     assert_eq!(grow(&none, std::slice::from_ref(&part), &|_| None).unwrap_err().code, "E-LEDGER-001");
     let broken = SessionPart { split: Split { data: 9_999, ..split }, ..part };
     assert_eq!(grow(&none, &[broken], &owner).unwrap_err().code, "E-LEDGER-001");
+}
+
+#[test]
+fn uses_of_a_contribution_are_proved_from_the_ledger() {
+    let split = Split { protocol: 0, developer: 0, node: 0, data: 10_000 };
+    let shares =
+        |id: u64| vec![Share { contribution_id: id, bps: 4_000 }, Share { contribution_id: id + 5, bps: 1 }];
+    // Contributions 1, 6 and 11 have one owner; 40 answers cite 1, and 2 is cited for nothing.
+    let mut receipts: Vec<SignedReceipt> =
+        (1..=40).map(|n| receipt(1, n, 1_000 + u128::from(n), shares(1))).collect();
+    receipts.push(receipt(1, 41, 1, vec![Share { contribution_id: 2, bps: 1 }]));
+    let part = SessionPart { session_id: 1, split, receipts };
+    let ledger = grow(&LedgerBlob { leaves: vec![] }, &[part], &owner).unwrap();
+    let root = ledger_root(&ledger).unwrap();
+    let account = Account::Contributor(owner(1).unwrap());
+    let proof = use_proof(&ledger, &account, 1).unwrap().unwrap();
+    // No more than one message takes, the largest, in rising order.
+    assert_eq!(proof.details.len(), 32);
+    assert!(proof.details.windows(2).all(|w| w[0].index < w[1].index));
+    assert!(proof.details.iter().all(|item| item.detail.contribution_id == 1));
+    let path = sum_path(&proof.path).unwrap();
+    assert!(verify_inclusion(&proof.leaf.leaf(), proof.index, root.count, &path, &root.node().unwrap()));
+    let detail = &proof.leaf.detail;
+    for item in &proof.details {
+        let path = sum_path(&item.path).unwrap();
+        let node = detail.node().unwrap();
+        assert!(verify_inclusion(&item.detail.leaf(), item.index, detail.count, &path, &node));
+    }
+    // Nothing was paid for 2, nobody else owns 1.
+    assert!(use_proof(&ledger, &Account::Contributor(owner(2).unwrap()), 2).unwrap().is_none());
+    assert!(use_proof(&ledger, &Account::Contributor(owner(2).unwrap()), 1).unwrap().is_none());
 }

@@ -596,4 +596,23 @@ mod tests {
         }
         assert!(version_ref("3").is_err());
     }
+
+    #[test]
+    fn parents_and_uses_are_read() {
+        let kinds = [
+            ("3:2", ParentKind::Base),
+            ("3:2:adapter", ParentKind::Adapter),
+            ("3:2:teacher", ParentKind::Teacher),
+        ];
+        for (text, kind) in kinds {
+            assert_eq!(parent(text), Ok(Parent { model_id: 3, version: 2, kind }), "{text}");
+        }
+        for bad in ["3", "3:2:friend", ":base", "3:base"] {
+            assert!(parent(bad).is_err(), "{bad}");
+        }
+        let uses =
+            |no_train, no_answer, no_commercial| UsesArgs { no_train, no_answer, no_commercial }.uses();
+        assert_eq!(uses(false, false, false), None);
+        assert_eq!(uses(true, false, true), Some(Uses { train: false, answer: true, commercial: false }));
+    }
 }

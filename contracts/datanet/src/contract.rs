@@ -43,7 +43,6 @@ pub fn instantiate(
 }
 
 /// Carries out a message.
-#[cfg_attr(not(feature = "library"), entry_point)]
 pub fn execute(
     deps: DepsMut,
     env: Env,
@@ -156,7 +155,6 @@ pub fn execute(
 }
 
 /// Answers a question.
-#[cfg_attr(not(feature = "library"), entry_point)]
 pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
     query::answer(deps, env, msg)
 }

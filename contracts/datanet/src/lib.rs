@@ -24,3 +24,10 @@ pub mod records;
 pub mod state;
 
 pub use error::ContractError;
+
+openledger_contract::entry_points!(
+    contract,
+    openledger_types::msg::datanet::ExecuteMsg,
+    openledger_types::msg::datanet::QueryMsg,
+    crate::ContractError
+);

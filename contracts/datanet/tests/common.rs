@@ -3,7 +3,7 @@
 use cosmwasm_std::Addr;
 use cw_multi_test::AppResponse;
 use openledger_testing::{Document, Refused, World};
-use openledger_types::msg::datanet::{ExecuteMsg, QueryMsg};
+use openledger_types::msg::datanet::{BondsResponse, ExecuteMsg, LeavesResponse, QueryMsg};
 
 /// Bond of a leaf.
 pub const BOND: u128 = 10_000;
@@ -51,6 +51,38 @@ impl Fixture {
     pub fn seal_later(&mut self, up_to: Option<u64>, limit: Option<u32>) -> Result<AppResponse, Refused> {
         self.world.advance(WINDOW);
         self.seal(up_to, limit)
+    }
+
+    /// Sends a message with coins of the bonds' denom.
+    pub fn pay(&mut self, sender: &Addr, msg: &ExecuteMsg, amount: u128) -> Result<AppResponse, Refused> {
+        let (datanet, funds) = (self.world.datanet.clone(), self.world.coins(amount));
+        self.world.execute(sender, &datanet, msg, &funds)
+    }
+
+    /// Opens or closes a challenge as the referee.
+    pub fn hold(&mut self, contribution_id: u64, open: bool) -> Result<AppResponse, Refused> {
+        let referee = self.world.referee.clone();
+        self.send(&referee, &ExecuteMsg::HoldContribution { contribution_id, open })
+    }
+
+    /// Carries out a verdict as the referee, found by Carol.
+    pub fn convict(&mut self, contribution_id: u64, copied_of: Option<u64>) -> Result<AppResponse, Refused> {
+        let (referee, finder) = (self.world.referee.clone(), self.world.account("carol").to_string());
+        let reason = "copied".to_string();
+        self.send(&referee, &ExecuteMsg::ConvictContribution { contribution_id, copied_of, reason, finder })
+    }
+
+    /// What an address can withdraw.
+    pub fn withdrawable(&self, address: &Addr) -> u128 {
+        let msg = QueryMsg::Bonds { address: address.to_string() };
+        self.ask::<BondsResponse>(&msg).unwrap().withdrawable.u128()
+    }
+
+    /// Numbers of the leaves of the version tree.
+    pub fn leaves(&self, datanet_id: u64) -> Vec<u64> {
+        let msg = QueryMsg::Leaves { datanet_id, start: 0, limit: Some(100) };
+        let leaves = self.ask::<LeavesResponse>(&msg).unwrap().leaves;
+        leaves.iter().map(|facts| facts.contribution_id).collect()
     }
 
     /// Asks the contract.

@@ -2,6 +2,7 @@ use cosmwasm_std::HexBinary;
 use openledger_contract::CommonError;
 use openledger_datanet::ContractError;
 use openledger_testing::{Batch, Document};
+use openledger_types::formats::Uses;
 use openledger_types::msg::datanet::{ContributionStatus, ExecuteMsg, MatchResponse, QueryMsg, RevealItem};
 
 use crate::common::{fixture, text, Fixture, BOND, REVEAL};
@@ -228,4 +229,130 @@ fn rule_a1_pause_does_not_stop_reveals() {
     f.world.advance(1);
     f.world.release_bonds(&bob, commit_id).unwrap();
     f.send(&bob, &ExecuteMsg::WithdrawBonds {}).unwrap();
+}
+
+#[test]
+fn a_whole_block_opens_under_one_path() {
+    for count in [1, 2, 3, 63, 64, 65, 66, 130] {
+        let mut f = fixture();
+        let bob = f.bob.clone();
+        let (commit_id, batch) = committed(&mut f, Document::generate(1, count));
+        for block in batch.blocks() {
+            f.world.reveal(&bob, commit_id, block).unwrap();
+        }
+        assert_eq!(f.world.commit_of(commit_id).unwrap().revealed as usize, count);
+    }
+}
+
+#[test]
+fn a_block_with_a_gap_a_swap_or_a_wrong_path_is_refused() {
+    let mut f = fixture();
+    let bob = f.bob.clone();
+    let (commit_id, batch) = committed(&mut f, Document::generate(1, 130));
+    let block = batch.blocks()[1].clone();
+    type Change = fn(&mut Vec<RevealItem>);
+    let changes: [Change; 7] = [
+        |items| items.swap(3, 4),
+        |items| drop(items.remove(5)),
+        |items| drop(items.remove(0)),
+        |items| items.iter_mut().for_each(|item| item.index -= 64),
+        |items| items[0].path.clear(),
+        |items| items[7].salt = items[8].salt.clone(),
+        |items| items[0].index = u32::MAX - 63,
+    ];
+    for change in changes {
+        let mut items = block.clone();
+        change(&mut items);
+        let refused = f.world.reveal(&bob, commit_id, items).unwrap_err();
+        assert!(refused.0.contains("is not in commit"), "{refused}");
+    }
+    f.world.reveal(&bob, commit_id, block).unwrap();
+}
+
+#[test]
+fn everything_said_of_a_leaf_is_kept_whatever_its_neighbours_say() {
+    let mut f = fixture();
+    let (alice, bob) = (f.alice.clone(), f.bob.clone());
+    let original = f.world.contribute(&alice, f.datanet_id, text("the first words")).unwrap()[0];
+    f.world.advance(1);
+    let (commit_id, batch) = committed(&mut f, Document::generate(1, 20));
+    let mut items = batch.items();
+    for (at, item) in items.iter_mut().enumerate() {
+        let bit = |bit: usize| at >> bit & 1 == 1;
+        item.uses = bit(0).then_some(Uses { train: bit(1), answer: bit(2), commercial: bit(3) });
+        item.license = bit(1).then(|| "MIT".to_string());
+        item.media = if bit(2) { "image/png".into() } else { "text/plain".into() };
+        item.near_duplicate_of = bit(3).then_some(original);
+        item.title = "t".repeat(at * 6);
+    }
+    f.world.reveal(&bob, commit_id, items[..13].to_vec()).unwrap();
+    f.world.advance(REVEAL + 1);
+    f.world.reveal(&bob, commit_id, items[13..].to_vec()).unwrap();
+    for (at, item) in items.iter().enumerate() {
+        let id = original + 1 + at as u64;
+        let kept = f.world.contribution(id).unwrap();
+        assert_eq!(kept.facts.contribution_id, id);
+        assert_eq!(kept.facts.content_root, item.content_root);
+        assert_eq!(kept.facts.match_root, item.match_root);
+        assert_eq!(kept.facts.match_hash, item.match_hash);
+        assert_eq!(kept.facts.blob, item.blob);
+        assert_eq!((kept.facts.content_len, kept.facts.match_len), (item.content_len, item.match_len));
+        assert_eq!((&kept.facts.media, &kept.title), (&item.media, &item.title));
+        assert_eq!(kept.facts.uses, item.uses.unwrap_or(Uses::ALL));
+        assert_eq!(kept.facts.license, item.license.as_deref().unwrap_or("CC-BY-4.0"));
+        assert_eq!(kept.facts.contributor, bob.to_string());
+        assert_eq!(kept.cluster, item.near_duplicate_of.unwrap_or(id));
+        let commit = f.world.commit_of(commit_id).unwrap();
+        assert_eq!(kept.facts.priority == commit.priority, at < 13, "late leaves have their own place");
+    }
+}
+
+#[test]
+fn rule_d2_a_claimed_cluster_is_that_of_an_earlier_commit_and_never_chains() {
+    let mut f = fixture();
+    let (alice, bob, datanet_id) = (f.alice.clone(), f.bob.clone(), f.datanet_id);
+    let other = f.world.create_datanet(&alice).unwrap();
+    let first = f.world.contribute(&alice, other, text("one")).unwrap()[0];
+    f.world.advance(1);
+    let mut given = vec![first];
+    for (words, of) in [("two", 0), ("three", 1)] {
+        let (commit_id, batch) = committed(&mut f, text(words));
+        let mut item = batch.item(0);
+        item.near_duplicate_of = Some(given[of]);
+        given.push(f.world.reveal(&bob, commit_id, vec![item]).unwrap()[0]);
+        f.world.advance(1);
+    }
+    for id in &given {
+        assert_eq!(f.world.contribution(*id).unwrap().cluster, first, "the first of all, on any datanet");
+    }
+    // An earlier commit, revealed later, can name nothing that was committed after it; nor a neighbour.
+    let early = Batch::new(&alice, [text("four"), text("five")].concat());
+    let early_id = f.world.commit(&alice, datanet_id, &early).unwrap();
+    f.world.advance(1);
+    let later = f.world.contribute(&bob, datanet_id, text("six")).unwrap()[0];
+    for of in [later, later + 1, later + 2] {
+        let mut items = early.items();
+        items[1].near_duplicate_of = Some(of);
+        let refused = f.world.reveal(&alice, early_id, items).unwrap_err();
+        assert!(refused.is(&ContractError::NotEarlier { index: 1, contribution_id: of }), "{refused}");
+    }
+}
+
+#[test]
+fn a_leaf_of_a_batch_costs_little_more_than_one_write() {
+    let mut f = fixture();
+    let bob = f.bob.clone();
+    let (commit_id, batch) = committed(&mut f, Document::generate(1, 64));
+    let before = f.world.app.dump_wasm_raw(&f.world.datanet.clone()).len();
+    f.world.reveal(&bob, commit_id, batch.items()).unwrap();
+    let after = f.world.app.dump_wasm_raw(&f.world.datanet.clone());
+    // A match text each, a group for eight, a run, a place in the queue, the datanet's sums, and the
+    // open commit less.
+    assert_eq!(after.len() - before, 64 + 8 + 1 + 1 + 1 - 1);
+    let groups: Vec<usize> = after
+        .iter()
+        .filter(|(key, _)| key[2..].starts_with(b"records"))
+        .map(|(_, value)| value.len())
+        .collect();
+    assert!(groups.iter().sum::<usize>() / 64 < 180, "{groups:?}");
 }

@@ -187,3 +187,37 @@ fn rule_d5_a_version_pins_what_its_datanet_asks() {
     assert_eq!((version.min_data_bps, version.floor_per_token.u128()), (3_000, 50));
     assert_eq!(version.sealed_at, f.world.height());
 }
+
+#[test]
+fn a_seal_waits_for_what_can_still_be_challenged_or_stops_before_it() {
+    let mut f = fixture();
+    let (bob, datanet_id) = (f.bob.clone(), f.datanet_id);
+    let old = f.world.contribute(&bob, datanet_id, Document::generate(1, 2)).unwrap();
+    f.world.advance(WINDOW / 2);
+    let before = f.world.height();
+    let young = f.world.contribute(&bob, datanet_id, Document::generate(2, 2)).unwrap();
+    let accepted_at = before + WINDOW;
+    f.world.advance(WINDOW / 2);
+    let refused = f.seal(None, None).unwrap_err();
+    let waits = ContractError::NotAccepted { contribution_id: young[0], accepted_at, before };
+    assert!(refused.is(&waits), "{refused}");
+    f.seal(Some(before - 1), None).unwrap();
+    assert_eq!(f.leaves(datanet_id), old);
+    f.world.advance_to(accepted_at - 1);
+    assert!(f.seal(None, None).is_err());
+    f.world.advance(1);
+    f.seal(None, None).unwrap();
+    assert_eq!(f.leaves(datanet_id), [old, young].concat());
+}
+
+#[test]
+fn a_seal_in_progress_waits_for_what_came_back_into_the_queue() {
+    let mut f = fixture();
+    let (bob, datanet_id) = (f.bob.clone(), f.datanet_id);
+    let given = f.world.contribute(&bob, datanet_id, Document::generate(1, 4)).unwrap();
+    f.hold(given[0], true).unwrap();
+    f.seal_later(None, Some(2)).unwrap();
+    f.hold(given[0], false).unwrap();
+    f.seal(None, None).unwrap();
+    assert_eq!(f.leaves(datanet_id), [given[1], given[2], given[0], given[3]]);
+}

@@ -14,3 +14,10 @@ pub mod query;
 pub mod state;
 
 pub use error::ContractError;
+
+openledger_contract::entry_points!(
+    contract,
+    openledger_types::msg::model_registry::ExecuteMsg,
+    openledger_types::msg::model_registry::QueryMsg,
+    crate::ContractError
+);

@@ -17,3 +17,10 @@ pub mod query;
 pub mod state;
 
 pub use error::ContractError;
+
+openledger_contract::entry_points!(
+    contract,
+    openledger_types::msg::node_registry::ExecuteMsg,
+    openledger_types::msg::node_registry::QueryMsg,
+    crate::ContractError
+);

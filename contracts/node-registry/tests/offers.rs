@@ -149,8 +149,13 @@ fn finding_p15_prices_come_from_the_connected_registry_only() {
     let alice: Addr = deps.api.addr_make("alice");
     let params = openledger_types::profile::Profile::devnet("uopen").node_registry;
     let (info, bond) = (message_info(&owner, &[]), cosmwasm_std::coins(params.min_bond.u128(), "uopen"));
-    instantiate(deps.as_mut(), mock_env(), info, InstantiateMsg { connect: None, owner: owner.to_string(), params })
-        .unwrap();
+    instantiate(
+        deps.as_mut(),
+        mock_env(),
+        info,
+        InstantiateMsg { connect: None, owner: owner.to_string(), params },
+    )
+    .unwrap();
     let (key, env) = (Key::named("key"), mock_env());
     let digest = openledger_types::formats::node_key_digest(
         &env.block.chain_id,

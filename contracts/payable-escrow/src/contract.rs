@@ -47,7 +47,6 @@ pub fn instantiate(
 }
 
 /// Changes state.
-#[cfg_attr(not(feature = "library"), entry_point)]
 pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> ContractResult<Response> {
     match msg {
         ExecuteMsg::OpenSession { model_id, model_version, session_key, nodes, blocks } => {
@@ -100,7 +99,6 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
 }
 
 /// Answers questions.
-#[cfg_attr(not(feature = "library"), entry_point)]
 pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
     query::answer(deps, env, msg)
 }

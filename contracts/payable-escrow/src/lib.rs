@@ -23,3 +23,10 @@ mod settle;
 pub mod state;
 
 pub use error::ContractError;
+
+openledger_contract::entry_points!(
+    contract,
+    openledger_types::msg::escrow::ExecuteMsg,
+    openledger_types::msg::escrow::QueryMsg,
+    crate::ContractError
+);

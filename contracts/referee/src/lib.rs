@@ -15,3 +15,10 @@ pub mod state;
 pub mod weight;
 
 pub use error::ContractError;
+
+openledger_contract::entry_points!(
+    contract,
+    openledger_types::msg::referee::ExecuteMsg,
+    openledger_types::msg::referee::QueryMsg,
+    crate::ContractError
+);

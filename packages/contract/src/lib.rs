@@ -2,6 +2,7 @@
 
 mod error;
 pub mod invariants;
+pub mod lean;
 pub mod migration;
 pub mod ownership;
 pub mod paging;

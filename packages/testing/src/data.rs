@@ -141,6 +141,18 @@ impl Batch {
         }
     }
 
+    /// All leaves, opened in whole blocks of at most 64 with one path each: one message a block.
+    pub fn blocks(&self) -> Vec<Vec<RevealItem>> {
+        let mut items = self.items();
+        for block in items.chunks_mut(64) {
+            let inside = block.len().next_power_of_two().trailing_zeros() as usize;
+            for (at, item) in block.iter_mut().enumerate() {
+                item.path = if at == 0 { item.path.split_off(inside) } else { vec![] };
+            }
+        }
+        items.chunks(64).map(<[RevealItem]>::to_vec).collect()
+    }
+
     /// All leaves, opened.
     pub fn items(&self) -> Vec<RevealItem> {
         (0..self.count()).map(|index| self.item(index)).collect()

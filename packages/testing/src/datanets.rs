@@ -82,6 +82,21 @@ impl World {
         Ok(given)
     }
 
+    /// Takes contributions back.
+    pub fn withdraw_contributions(&mut self, sender: &Addr, ids: &[u64]) -> Result<AppResponse> {
+        let datanet = self.datanet.clone();
+        self.execute(sender, &datanet, &ExecuteMsg::Withdraw { contribution_ids: ids.to_vec() }, &[])
+    }
+
+    /// Buys the right to train on a datanet, with the developer's bond.
+    pub fn buy_access(&mut self, developer: &Addr, datanet_id: u64) -> Result<AppResponse> {
+        let price = self.datanet_of(datanet_id)?.training_price.u128();
+        let funds = self.coins(price + self.profile.datanet.developer_bond.u128());
+        let datanet = self.datanet.clone();
+        let msg = ExecuteMsg::BuyAccess { datanet_id, recipient: RECIPIENT.into() };
+        self.execute(developer, &datanet, &msg, &funds)
+    }
+
     /// Ends a commit.
     pub fn expire_commit(&mut self, sender: &Addr, commit_id: u64) -> Result<AppResponse> {
         let datanet = self.datanet.clone();

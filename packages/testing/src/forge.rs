@@ -124,7 +124,7 @@ impl<'a> Auditor<'a> {
             previous: before.map_or(&nothing, |before| &before.ledger),
         };
         let chain_id = self.world.chain_id();
-        audit_epoch(&self.court(&chain_id), &epoch, &Knowledge { auditor: self, posting })
+        audit_epoch(&self.court(&chain_id), &epoch, &Knowledge(self))
     }
 
     /// Judges a proof as the referee does.
@@ -216,31 +216,24 @@ impl<'a> Auditor<'a> {
 }
 
 /// What an auditor knows while it looks at one posting.
-struct Knowledge<'a> {
-    auditor: &'a Auditor<'a>,
-    posting: &'a Posting,
-}
+struct Knowledge<'a>(&'a Auditor<'a>);
 
 impl Known for Knowledge<'_> {
     fn session(&self, session_id: u64) -> Option<SessionFacts> {
         let known = |posting: &Posting| posting.settlements.iter().any(|s| s.session_id == session_id);
-        self.auditor.postings.iter().any(known).then(|| self.auditor.facts(session_id))
-    }
-
-    fn settled(&self) -> Vec<u64> {
-        self.posting.settlements.iter().map(|settlement| settlement.session_id).collect()
+        self.0.postings.iter().any(known).then(|| self.0.facts(session_id))
     }
 
     fn log(&self, session_id: u64) -> Vec<Receipt> {
-        self.auditor.log(session_id, u64::MAX)
+        self.0.log(session_id, u64::MAX)
     }
 
     fn commitment(&self, epoch: u64) -> Option<EpochCommit> {
-        let known = self.auditor.postings.iter().find(|posting| posting.commit.epoch == epoch);
+        let known = self.0.postings.iter().find(|posting| posting.commit.epoch == epoch);
         known.map(|posting| posting.commit.clone())
     }
 
     fn source(&self, receipt: &Receipt, contribution_id: u64) -> Option<ContributionAt> {
-        self.auditor.source(receipt, contribution_id)
+        self.0.source(receipt, contribution_id)
     }
 }

@@ -1,7 +1,7 @@
 //! Training access (PROTOCOL D6): a developer pays the price and a bond, the datanet's owner hands
 //! the key over, and the bond stays until misuse would have been seen.
 
-use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{Addr, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::{ownership, pause, payment, text};
 
 use crate::execute::{keys, plus, slash};
@@ -175,11 +175,7 @@ pub fn slash_access(
 }
 
 /// Loads a developer's access.
-fn load(
-    storage: &dyn Storage,
-    datanet_id: u64,
-    developer: &cosmwasm_std::Addr,
-) -> Result<Access, ContractError> {
+fn load(storage: &dyn Storage, datanet_id: u64, developer: &Addr) -> Result<Access, ContractError> {
     ACCESSES
         .may_load(storage, (datanet_id, developer))?
         .ok_or_else(|| ContractError::AccessNotFound { datanet_id, developer: developer.to_string() })

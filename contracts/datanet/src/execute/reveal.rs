@@ -7,6 +7,7 @@ use openledger_types::formats::{commit_leaf, hash32, hash_path, Priority};
 use openledger_types::msg::datanet::{ContributionStatus, Policy, RevealItem};
 
 use crate::execute::create::next;
+use crate::execute::edit::check_title;
 use crate::execute::{plus, priority_now};
 use crate::queue::{self, Run};
 use crate::records::{self, Contribution, Record};
@@ -278,6 +279,6 @@ fn check_item(item: &RevealItem) -> Result<(), ContractError> {
     if let Some(license) = &item.license {
         text::license(license)?;
     }
-    text::line("title", &item.title, 0, 128, "a line of at most 128 bytes")?;
+    check_title(&item.title)?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! What becomes of a slashed bond (PROTOCOL F5): a part is burned, a part goes to the finder, the rest
 //! to the treasury. The parts are rounded down, so that the treasury gets the remainder.
 
-use cosmwasm_std::Addr;
-use cosmwasm_std::{coin, BankMsg, Storage, Uint128};
+use cosmwasm_std::{coin, Addr, BankMsg, Storage, Uint128};
 use openledger_types::money::bps_floor;
 use openledger_types::msg::datanet::Params;
 

@@ -42,8 +42,8 @@ pub struct SessionFacts {
     pub log: SumRoot,
     /// Receipts that were settled before the newest settlement.
     pub settled_from: u64,
-    /// Epoch of the newest settlement, of this node in the session's denom; 0 before the first. It
-    /// stays when that epoch's root is void and another one replaces it.
+    /// Epoch whose root holds the newest settlement, of this node in the session's denom; 0 before the
+    /// first. When that root was void and replaced, the one that replaced it.
     pub settled_epoch: u64,
 }
 

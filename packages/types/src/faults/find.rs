@@ -32,9 +32,6 @@ pub trait Known {
     /// What the escrow states of a session and this node.
     fn session(&self, session_id: u64) -> Option<SessionFacts>;
 
-    /// Sessions that the epoch settled.
-    fn settled(&self) -> Vec<u64>;
-
     /// Receipts of a session with this node from the first on, as many as are known.
     fn log(&self, session_id: u64) -> Vec<Receipt>;
 
@@ -88,7 +85,6 @@ pub fn audit_epoch(court: &Court, epoch: &Epoch, known: &dyn Known) -> Findings 
     audit.roots();
     audit.order();
     audit.receipts();
-    audit.missing_receipts();
     audit.leaves();
     audit.details();
     audit.shares();
@@ -290,23 +286,6 @@ impl Audit<'_> {
         let known = self.known;
         let log = self.logs.entry(session_id).or_insert_with(|| ReceiptTree::new(&known.log(session_id)));
         log.as_ref()
-    }
-
-    /// Settled receipts that the tree lacks.
-    fn missing_receipts(&mut self) {
-        let listed: BTreeSet<Vec<u8>> =
-            self.epoch.receipts.receipts.iter().map(|r| r.receipt.digest().to_vec()).collect();
-        for session_id in self.known.settled() {
-            let Some(facts) = self.session(session_id) else { continue };
-            for index in facts.settled_from..facts.log.count {
-                let Some(logged) = self.log(session_id).and_then(|log| log.at(index)) else { break };
-                if listed.contains(logged.receipt_id.as_slice()) {
-                    continue;
-                }
-                let place = self.receipts.place(&logged.receipt_id);
-                self.propose(Fault::ReceiptMissing { logged, place }, Some(facts.clone()));
-            }
-        }
     }
 
     /// Leaves that shrank, vanished, or grew by something else than their details.

@@ -24,7 +24,6 @@ impl Fault {
             Fault::Equivocation { .. } => "equivocation",
             Fault::ReceiptOrder { .. } => "receipt_order",
             Fault::ForeignReceipt { .. } => "foreign_receipt",
-            Fault::ReceiptMissing { .. } => "receipt_missing",
             Fault::LedgerOrder { .. } => "ledger_order",
             Fault::LeafShrank { .. } => "leaf_shrank",
             Fault::LeafGrowth { .. } => "leaf_growth",
@@ -116,7 +115,6 @@ impl Fault {
             Fault::ForeignReceipt { receipt, logged } => {
                 roots::foreign_receipt(&mut case, receipt, logged.as_ref())
             }
-            Fault::ReceiptMissing { logged, place } => roots::receipt_missing(&mut case, logged, place),
             Fault::LedgerOrder { first, second } => roots::ledger_order(&case, first, second),
             Fault::LeafShrank { before, after } => roots::leaf_shrank(&case, before, after),
             Fault::LeafGrowth { before, after } => roots::leaf_growth(&case, before, after),

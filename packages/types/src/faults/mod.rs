@@ -17,8 +17,8 @@
 //! one a commitment for all faults of a root. See [`receipt_guilt`], [`sequence_guilt`], [`root_guilt`].
 //!
 //! # Why an epoch without such a fault pays right
-//! Receipts and leaves are sorted without repeats, and every settled receipt stands in the tree, which
-//! holds no more than were settled. Every detail names one of them, is its share and stands under its
+//! Receipts and leaves are sorted without repeats, every receipt of the tree was settled in it, and the
+//! escrow counts that it holds as many as were. Every detail names one of them, is its share and stands under its
 //! owner; every share has its detail. Every leaf is its predecessor grown by its details, and none
 //! vanished. The escrow binds the ledger's growth to the settled data part, so the dust is what is
 //! left: it needs no proof of its own.
@@ -30,10 +30,11 @@
 //! - Evidence that is withheld, or whose header nobody can open: a voted fault.
 //! - A receipt that only the payer has seen and that the payer keeps: what node and payer settle
 //!   between themselves is theirs.
-//! - In a root that replaced a void one: a settled receipt that is missing, since verdicts may have
-//!   taken it out; and in any root, the newest receipts of a session that was settled in an earlier
-//!   epoch, since that root may be its replacement. What such a receipt displaces is missing, which is
-//!   provable ([`Fault::ReceiptMissing`]).
+//! - A receipt of a session that does not exist or does not name the node: the escrow cannot state it.
+//!   The receipt that it displaces is missing, which is no proof either, for a verdict may have taken a
+//!   receipt out of the root that replaces a void one.
+//! - The newest receipts of a session in an older root than the one that holds them: it may be the void
+//!   root that was replaced.
 //! - Datanets of a session of the first release, which pinned none. Roots of the first release are
 //!   sorted by (session, sequence): the escrow must not confirm them.
 //! - The upper bound of a receipt's height, once the settlement is past.
@@ -284,14 +285,6 @@ pub enum Fault {
         /// What the session's log holds at its sequence, needed when the sequence was settled in this
         /// epoch.
         logged: Option<ReceiptAt>,
-    },
-    /// A receipt that the session settled in this epoch, and that the tree does not hold or holds
-    /// with another session, sequence or fee. States: commit, session.
-    ReceiptMissing {
-        /// The receipt in the session's log.
-        logged: ReceiptAt,
-        /// Where it would stand in the tree.
-        place: Place<ReceiptAt>,
     },
     /// Two neighbouring leaves of the ledger that are not in rising order of accounts. States: commit.
     LedgerOrder {

@@ -30,11 +30,10 @@ pub(super) fn foreign_receipt(case: &mut RootCase, at: &ReceiptAt, logged: Optio
         return Err(FaultError::WrongDomain { document: "receipt", field: "session" });
     }
     let never = facts.denom != commit.denom || at.sequence == 0 || at.sequence > facts.log.count;
-    // The root that replaces a void one has a later number and the same receipts, so a later number
-    // alone says nothing of the newest receipts.
+    // An older root may be the void one that was replaced: it held the same receipts.
     let before = at.sequence <= facts.settled_from && commit.epoch >= facts.settled_epoch;
-    let after = at.sequence > facts.settled_from && commit.epoch < facts.settled_epoch;
-    if never || before || after {
+    let later = commit.epoch > facts.settled_epoch;
+    if never || before || later {
         return Ok(());
     }
     let logged = logged.ok_or(FaultError::NoFault("the session settled this sequence; show its log"))?;
@@ -42,28 +41,6 @@ pub(super) fn foreign_receipt(case: &mut RootCase, at: &ReceiptAt, logged: Optio
     stands(logged, &facts.log)?;
     if logged.receipt_id == at.receipt_id && logged.fee == at.fee {
         return Err(FaultError::NoFault("the session's log holds this receipt"));
-    }
-    Ok(())
-}
-
-/// A receipt that its session settled in this epoch and that the tree does not hold as the log does.
-pub(super) fn receipt_missing(case: &mut RootCase, logged: &ReceiptAt, place: &Place<ReceiptAt>) -> Verdict {
-    let (commit, facts) = (case.commit, case.session()?);
-    if facts.denom != commit.denom || facts.settled_epoch != commit.epoch {
-        return Err(FaultError::WrongDomain { document: "session", field: "epoch" });
-    }
-    let sequence = logged.sequence;
-    if sequence <= facts.settled_from || sequence > facts.log.count {
-        return Err(FaultError::NoFault("the epoch did not settle this sequence"));
-    }
-    check_logged(logged, sequence)?;
-    stands(logged, &facts.log)?;
-    let found = find(place, &logged.receipt_id.to_vec(), &commit.receipts)?;
-    let same = |at: &ReceiptAt| {
-        (at.session_id, at.sequence, at.fee) == (logged.session_id, logged.sequence, logged.fee)
-    };
-    if found.is_some_and(same) {
-        return Err(FaultError::NoFault("the receipt stands in the tree"));
     }
     Ok(())
 }

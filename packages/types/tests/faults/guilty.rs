@@ -57,8 +57,8 @@ fn rule_l2_leaves_out_of_order_or_twice() {
 }
 
 #[test]
-fn rule_f1_a_receipt_of_an_older_epoch_and_the_one_that_it_displaced() {
-    for name in ["foreign_receipt", "receipt_missing", "detail_without_receipt"] {
+fn rule_f1_a_receipt_of_an_older_epoch() {
+    for name in ["foreign_receipt", "detail_without_receipt"] {
         found(1, name, |story| {
             let old = story.logs[&7][0].signed.clone();
             let made = &mut story.epochs[1];
@@ -71,20 +71,36 @@ fn rule_f1_a_receipt_of_an_older_epoch_and_the_one_that_it_displaced() {
 
 #[test]
 fn rule_f1_a_receipt_that_the_log_does_not_hold() {
-    for name in ["foreign_receipt", "receipt_missing"] {
-        found(1, name, |story| {
-            let mut other = story.logs[&9][1].signed.receipt.clone();
-            other.answer_len += 1;
-            let other = story.sign(other);
-            let made = &mut story.epochs[1];
-            let place = |r: &&mut openledger_types::formats::SignedReceipt| {
-                (r.receipt.session_id, r.receipt.sequence) == (9, 2)
-            };
-            *made.receipts.receipts.iter_mut().find(place).unwrap() = other;
-            made.receipts.receipts.sort_by_key(|signed| signed.receipt.digest());
-            made.reroot();
-        });
-    }
+    found(1, "foreign_receipt", |story| {
+        let mut other = story.logs[&9][1].signed.receipt.clone();
+        other.answer_len += 1;
+        let other = story.sign(other);
+        let made = &mut story.epochs[1];
+        let place = |r: &&mut openledger_types::formats::SignedReceipt| {
+            (r.receipt.session_id, r.receipt.sequence) == (9, 2)
+        };
+        *made.receipts.receipts.iter_mut().find(place).unwrap() = other;
+        made.receipts.receipts.sort_by_key(|signed| signed.receipt.digest());
+        made.reroot();
+    });
+}
+
+#[test]
+fn rule_f1_a_receipt_of_a_session_that_the_epoch_did_not_settle() {
+    // The first epoch's newest receipt of session 7, in a root after the one that holds it.
+    let mut story = Story::new(1);
+    let facts = story.epochs[0].facts[&7].clone();
+    story.epochs[1].facts.insert(7, facts);
+    let findings = story.audit(1, 1);
+    assert!(findings.faults.iter().any(|found| found.fault.name() == "foreign_receipt"));
+    let old = story.logs[&7][2].signed.clone();
+    let made = &mut story.epochs[1];
+    made.receipts.receipts.retain(|signed| signed.receipt.session_id == 9);
+    made.receipts.receipts.push(old);
+    made.receipts.receipts.sort_by_key(|signed| signed.receipt.digest());
+    made.reroot();
+    let findings = story.audit(1, 1);
+    assert!(findings.faults.iter().any(|found| found.fault.name() == "foreign_receipt"));
 }
 
 #[test]

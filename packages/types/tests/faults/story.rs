@@ -28,7 +28,6 @@ pub struct Made {
     pub commit: EpochCommit,
     pub ledger: LedgerBlob,
     pub receipts: ReceiptsBlob,
-    pub settled: Vec<u64>,
     /// What the escrow states of the sessions after it.
     pub facts: BTreeMap<u64, SessionFacts>,
 }
@@ -164,7 +163,6 @@ impl Story {
             },
             ledger,
             receipts: ReceiptsBlob { receipts: new },
-            settled: plan.iter().map(|(session_id, _)| *session_id).collect(),
             facts,
         };
         made.reroot();
@@ -319,23 +317,18 @@ impl Story {
         let previous = epoch.checked_sub(1).map_or(&nothing, |before| &self.epochs[before].ledger);
         let documents =
             Epoch { commit: &made.commit, ledger: &made.ledger, receipts: &made.receipts, previous };
-        audit_epoch(&court(), &documents, &Auditor { story: self, epoch, now })
+        audit_epoch(&court(), &documents, &Auditor { story: self, now })
     }
 }
 
 struct Auditor<'a> {
     story: &'a Story,
-    epoch: usize,
     now: usize,
 }
 
 impl Known for Auditor<'_> {
     fn session(&self, session_id: u64) -> Option<SessionFacts> {
         self.story.epochs[self.now].facts.get(&session_id).cloned()
-    }
-
-    fn settled(&self) -> Vec<u64> {
-        self.story.epochs[self.epoch].settled.clone()
     }
 
     fn log(&self, session_id: u64) -> Vec<Receipt> {
