@@ -234,8 +234,11 @@ pub fn cluster(storage: &dyn Storage, contribution_id: u64) -> Result<u64, Contr
     Ok(id)
 }
 
-/// The group that may hold a contribution: (first, last, records).
-fn group(storage: &dyn Storage, id: u64) -> Result<Option<(u64, u64, Vec<Vec<u8>>)>, ContractError> {
+/// Records under one key: (first, last, records).
+type Group = (u64, u64, Vec<Vec<u8>>);
+
+/// The group that may hold a contribution.
+fn group(storage: &dyn Storage, id: u64) -> Result<Option<Group>, ContractError> {
     let start = RECORDS.key(id).to_vec();
     let end = RECORDS.key(u64::MAX).to_vec();
     let Some((key, bytes)) = storage.range(Some(&start), Some(&end), Order::Ascending).next() else {

@@ -401,9 +401,11 @@ pub const ACCESSES: Map<(u64, &Addr), Access> = Map::new("accesses");
 /// Training pots. Key: (datanet, (model, version of the model)).
 pub const TRAINING: Map<(u64, (u64, u32)), Pot> = Map::new("training");
 
-/// Contributions whose part of a training pot was claimed. Key: (datanet, ((model, version of the
-/// model), contribution)).
-pub const CLAIMED: Map<(u64, ((u64, u32), u64)), ()> = Map::new("claimed");
+/// (datanet, ((model, version of the model), contribution)).
+pub type Claim = (u64, ((u64, u32), u64));
+
+/// Contributions whose part of a training pot was claimed. Key: [`Claim`].
+pub const CLAIMED: Map<Claim, ()> = Map::new("claimed");
 
 /// Bounties so far; absent before the first.
 pub const BOUNTY_COUNT: Item<u64> = Item::new("bounty_count");

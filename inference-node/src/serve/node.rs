@@ -102,8 +102,11 @@ pub struct Node {
     sessions: Mutex<HashMap<u64, (Instant, Arc<SessionResponse>)>>,
     height: Mutex<Option<(Instant, u64)>>,
     config: Mutex<Option<(Instant, Arc<ConfigResponse>)>>,
-    offers: Mutex<HashMap<(u64, u32), (Instant, Option<Offer>)>>,
+    offers: Mutex<Offers>,
 }
+
+/// What the node offers by (model, version), and when the chain said so.
+type Offers = HashMap<(u64, u32), (Instant, Option<Offer>)>;
 
 /// A lock whose holder panicked still guards a plain value.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

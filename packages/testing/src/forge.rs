@@ -154,7 +154,7 @@ impl<'a> Auditor<'a> {
             version.expect("the version is sealed").floor_per_token
         });
         let settles = |posting: &&Posting| posting.settlements.iter().any(|s| s.session_id == session_id);
-        let newest = self.postings.iter().filter(settles).last();
+        let newest = self.postings.iter().rev().find(settles);
         let log = self.log(session_id, u64::MAX);
         SessionFacts {
             session_id,
