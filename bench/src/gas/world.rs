@@ -156,10 +156,13 @@ impl World {
         funds: u128,
     ) -> Result<TxResult> {
         let funds: Vec<Coin> = (funds > 0).then(|| Coin::new(funds, DENOM)).into_iter().collect();
-        sender.execute(contract, msg, &funds).await.with_context(|| {
-            let text = serde_json::to_string(msg).unwrap_or_default();
-            text.chars().take(120).collect::<String>()
-        })
+        let text = serde_json::to_string(msg)?;
+        let shown: String = text.chars().take(120).collect();
+        let done = sender.execute(contract, msg, &funds).await.with_context(|| shown.clone())?;
+        if std::env::var_os("OPENLEDGER_DEBUG").is_some_and(|value| !value.is_empty()) {
+            eprintln!("debug: {} gas, message of {} bytes: {shown}", done.gas_used, text.len());
+        }
+        Ok(done)
     }
 
     /// Sends messages in one transaction, each with so many base units.
