@@ -181,8 +181,8 @@ fn rule_l6_an_attested_root_within_the_bond_needs_one_window_only() {
     let mut town = Town::new(1).unwrap();
     town.talk(2);
     town.post().unwrap();
-    town.attest_all(1).unwrap();
     let posted = town.epoch(1);
+    town.attest_all(1).unwrap();
     let early = posted.posted_at + town.world.profile.escrow.challenge_blocks;
     assert!(early < posted.final_at);
     let (anyone, node_id) = (town.user.clone(), town.node.node_id);

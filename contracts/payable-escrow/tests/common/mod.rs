@@ -4,6 +4,8 @@ pub mod book;
 pub mod client;
 pub mod keys;
 pub mod node;
+mod recount;
+mod referee;
 pub mod registry;
 pub mod suite;
 

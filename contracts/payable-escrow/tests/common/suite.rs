@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use cosmwasm_std::{coin, Addr, Coin, Empty, HexBinary, StdResult, Uint128, Uint256};
+use cosmwasm_std::{coin, Addr, Coin, Empty, HexBinary, StdResult, Uint128};
 use cw_multi_test::{App, AppResponse, ContractWrapper, Executor};
 use openledger_merkle::ZERO_HASH;
 use openledger_payable_escrow::{contract, ContractError};
-use openledger_types::faults::SessionFacts;
 use openledger_types::formats::{Account, BlobRef, NumericClass, SignedReceipt};
 use openledger_types::money::Split;
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::escrow::{
-    BalanceResponse, ClaimItem, ClaimedResponse, DenomParams, EpochResponse, ExecuteMsg, HeldResponse,
-    InstantiateMsg, LedgerResponse, MigrateMsg, NodeCap, Params, PendingResponse, QueryMsg, RootStatus,
-    SessionResponse, SessionsResponse,
+    BalanceResponse, ClaimItem, ClaimedResponse, DenomParams, EpochResponse, ExecuteMsg, InstantiateMsg,
+    LedgerResponse, MigrateMsg, NodeCap, Params, PendingResponse, QueryMsg, SessionResponse,
+    SessionsResponse,
 };
 use openledger_types::msg::model_registry::ModelVersionResponse;
 use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, Role};
@@ -414,85 +413,6 @@ impl Suite {
         self.post_draft(&draft).unwrap()
     }
 
-    /// The root in place of a node's void one, without these receipts.
-    pub fn replacement(&self, node_id: u64, without: &[SignedReceipt]) -> Draft {
-        let node = &self.nodes[&node_id];
-        let void = node.draft.as_ref().unwrap();
-        let owner_of = |contribution: u64| self.contributor(contribution).to_string();
-        let mut draft = node.replacement(without, &owner_of);
-        draft.commit.epoch = self.ledger(node_id, &void.commit.denom).epoch + 1;
-        draft
-    }
-
-    /// Posts a replacement as the node's hot address.
-    pub fn post_replacement(&mut self, draft: &Draft) -> StdResult<AppResponse> {
-        let node_id = draft.commit.node_id;
-        let hot = self.nodes[&node_id].hot.clone();
-        let response = self.call(&hot, &ExecuteMsg::ReplaceEpoch { commit: draft.commit.clone() })?;
-        self.nodes.get_mut(&node_id).unwrap().posted(draft);
-        Ok(response)
-    }
-
-    /// Replaces a node's void root by one without these receipts.
-    pub fn replace(&mut self, node_id: u64, without: &[SignedReceipt]) {
-        let draft = self.replacement(node_id, without);
-        self.post_replacement(&draft).unwrap();
-    }
-
-    /// The referee's message that holds receipts of a draft.
-    pub fn holding(&self, case_id: u64, draft: &Draft, which: &[usize]) -> ExecuteMsg {
-        ExecuteMsg::HoldReceipts {
-            case_id,
-            node_id: draft.commit.node_id,
-            denom: draft.commit.denom.clone(),
-            epoch: draft.commit.epoch,
-            receipts: which.iter().map(|index| draft.held(*index)).collect(),
-        }
-    }
-
-    /// Holds receipts of a draft.
-    pub fn hold(&mut self, case_id: u64, draft: &Draft, which: &[usize]) -> StdResult<AppResponse> {
-        let response = self.judge(&self.holding(case_id, draft, which))?;
-        let commit = &draft.commit;
-        self.cases.insert(case_id, (commit.node_id, commit.denom.clone(), commit.epoch));
-        Ok(response)
-    }
-
-    /// Whether the root of an epoch, or the one that replaced it, is final.
-    pub fn is_final(&self, node_id: u64, denom: &str, epoch: u64) -> bool {
-        let Some(root) = self.pending(node_id).filter(|root| root.commit.denom == denom) else { return true };
-        let last = root.commit.epoch;
-        last < epoch || (epoch..last).any(|e| self.epoch(node_id, denom, e).status != RootStatus::Replaced)
-    }
-
-    /// Decides about a case.
-    pub fn decide(&mut self, case_id: u64, guilty: bool) {
-        self.judge(&ExecuteMsg::DecideReceipts { case_id, guilty }).unwrap();
-    }
-
-    /// Voids the root that waits.
-    pub fn void(&mut self, node_id: u64) {
-        let commit = self.pending(node_id).unwrap().commit;
-        let (denom, epoch) = (commit.denom, commit.epoch);
-        self.judge(&ExecuteMsg::VoidRoot { node_id, denom, epoch, reason: "withheld".into() }).unwrap();
-    }
-
-    /// Attests the root that waits.
-    pub fn attest(&mut self, node_id: u64) {
-        let commit = self.pending(node_id).unwrap().commit;
-        self.judge(&ExecuteMsg::Attest { node_id, denom: commit.denom, epoch: commit.epoch }).unwrap();
-    }
-
-    /// What the escrow states of a session and a node.
-    pub fn facts(&self, session_id: u64, node_id: u64) -> SessionFacts {
-        self.query(&QueryMsg::Facts { session_id, node_id })
-    }
-
-    /// What a case holds.
-    pub fn held(&self, case_id: u64) -> HeldResponse {
-        self.query(&QueryMsg::Held { case_id })
-    }
-
     /// Makes a node's root final.
     pub fn finalize(&mut self, node_id: u64) -> StdResult<AppResponse> {
         let anyone = self.stranger.clone();
@@ -585,61 +505,6 @@ impl Suite {
     /// The escrow's own answer.
     pub fn invariants(&self) -> InvariantsResponse {
         self.query(&QueryMsg::Invariants {})
-    }
-
-    /// Asserts conservation, and recounts every counter from what other queries show.
-    pub fn assert_conserved(&self) {
-        let all = self.invariants();
-        assert!(all.holds, "{:?}", all.broken);
-        let sessions = self.sessions();
-        for of in &all.denoms {
-            let sum: Uint256 = of.terms.iter().map(|t| t.amount).sum();
-            assert_eq!(of.balance, sum + of.surplus);
-            assert!(of.surplus.is_zero(), "coins that no counter knows");
-            let term = |name: &str| {
-                let amount = of.terms.iter().find(|t| t.name == name).unwrap().amount;
-                Uint128::try_from(amount).unwrap().u128()
-            };
-            let mut escrowed = 0;
-            for s in sessions.iter().filter(|s| s.denom == of.denom) {
-                let spent = s.protocol + s.developer_part + s.node_part + s.data_part;
-                let settled: u128 = s.nodes.iter().map(|n| n.settled.u128()).sum();
-                // A verdict before finality returns fees of receipts that stay in the log.
-                let returned = self.returned.get(&s.session_id).copied().unwrap_or(0);
-                assert_eq!(spent.u128() + returned, settled, "parts of session {}", s.session_id);
-                escrowed += (s.deposit - spent - s.refunded).u128();
-                if s.closed {
-                    assert_eq!(s.deposit, spent + s.refunded);
-                }
-            }
-            assert_eq!(escrowed, term("escrowed"), "escrowed {}", of.denom);
-            let (mut covered, mut ledgers, mut audits) = (0, 0, 0);
-            for id in self.nodes.keys() {
-                let ledger = self.ledger(*id, &of.denom);
-                let paid = ledger.claimed + ledger.refunded;
-                assert!(paid <= ledger.funded, "L1 of node {id}");
-                ledgers += (ledger.funded - paid).u128();
-                covered +=
-                    self.pending(*id).filter(|e| e.commit.denom == of.denom).map_or(0, |e| e.fees.u128());
-                for epoch in 1..=ledger.epoch {
-                    let epoch = self.epoch(*id, &of.denom, epoch);
-                    audits += (epoch.audit - epoch.audit_paid).u128();
-                }
-            }
-            // A root covers what waits and what cases hold of it; of final roots only cases hold.
-            let late: u128 = self
-                .cases
-                .iter()
-                .filter(|(_, (_, denom, _))| *denom == of.denom)
-                .filter(|(_, (node_id, denom, epoch))| self.is_final(*node_id, denom, *epoch))
-                .map(|(case_id, _)| self.held(*case_id).fees.u128())
-                .sum();
-            assert_eq!(covered + late, term("pending") + term("held"), "pending and held {}", of.denom);
-            assert_eq!(ledgers, term("ledgers"), "ledgers {}", of.denom);
-            assert_eq!(audits, term("audits"), "audits {}", of.denom);
-            let accrued: u128 = self.everyone().iter().map(|a| self.balance(a, &of.denom)).sum();
-            assert_eq!(accrued, term("accrued"), "accrued {}", of.denom);
-        }
     }
 
     /// Everyone who can have a balance.

@@ -1,5 +1,7 @@
 //! A2: conservation over random histories of many actors, honest and not.
 
+mod roots;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -9,13 +11,12 @@ use openledger_payable_escrow::ContractError;
 use openledger_types::formats::{training_leaf, EpochCommit, SignedReceipt, SumRoot, VersionRef};
 use openledger_types::money::Royalty;
 use openledger_types::msg::common::Amount;
-use openledger_types::msg::datanet::TrainingItem;
-use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg, RootStatus};
+use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::common::registry::Set;
-use crate::common::suite::{ABANDONED, FINAL, GRACE, K, MIN_FEE, NODES, USERS, WINDOW};
+use crate::common::suite::{FINAL, GRACE, K, MIN_FEE, NODES, USERS};
 use crate::common::{Answer, Client, Suite, ATOM, OPEN};
 
 /// Histories; 10,000 when `OPENLEDGER_LONG` is set, as many as `PROPTEST_CASES` says otherwise.
@@ -29,13 +30,14 @@ const KINDS: [&str; 40] = [
     "open",
     "ask",
     "ask",
-    "ask",
+    "answer",
     "answer",
     "answer",
     "answer",
     "post",
     "post",
-    "finalize",
+    "post",
+    "post",
     "finalize",
     "finalize",
     "claim",
@@ -47,14 +49,14 @@ const KINDS: [&str; 40] = [
     "top up",
     "spend",
     "cheat",
-    "cheat",
-    "wait",
     "wait",
     "wait",
     "attest",
     "void",
+    "void",
     "replace",
     "replace",
+    "hold",
     "hold",
     "hold",
     "decide",
@@ -63,7 +65,6 @@ const KINDS: [&str; 40] = [
     "share out",
     "sweep",
     "demand",
-    "pay audit",
     "pay audit",
 ];
 
@@ -156,10 +157,18 @@ impl World {
             "ask" => self.ask(a, b, false),
             "answer" => self.ask(a, b, true),
             "post" => {
-                // A node that serves somebody.
-                if let Some(session) = self.pick(a) {
-                    let node = session.nodes[b as usize % session.nodes.len()].node_id as u32 - 1;
-                    self.post(node, u32::from(session.denom == ATOM) + 2 * (b % 5), false);
+                // A node that has something to settle.
+                let due: Vec<(u64, bool)> = self
+                    .suite
+                    .nodes
+                    .values()
+                    .flat_map(|node| node.sessions.values().map(|served| (node.id, served)))
+                    .filter(|(_, served)| served.log.len() > served.settled)
+                    .map(|(id, served)| (id, served.terms.denom == ATOM))
+                    .collect();
+                if let Some(index) = (a as usize).checked_rem(due.len()) {
+                    let (node_id, atom) = due[index];
+                    self.post(node_id as u32 - 1, u32::from(atom) + 2 * (b % 5), false);
                 }
             }
             "finalize" => {
@@ -188,173 +197,6 @@ impl World {
             "wait" => self.suite.advance(u64::from(a % 20) + 1),
             other => panic!("{other} is not drawn"),
         }
-    }
-
-    /// A node with a root that waits, void or not.
-    fn node_with(&self, a: u32, status: RootStatus) -> Option<EpochResponse> {
-        let all: Vec<EpochResponse> = (1..=NODES)
-            .filter_map(|id| self.suite.pending(id))
-            .filter(|root| root.status == status)
-            .collect();
-        let index = (a as usize).checked_rem(all.len())?;
-        Some(all[index].clone())
-    }
-
-    /// Whether a node's root is final when somebody asks.
-    fn is_due(&self, node_id: u64) -> bool {
-        self.suite.pending(node_id).is_some_and(|root| {
-            let windows = if root.attested && root.commit.denom == OPEN { WINDOW } else { FINAL };
-            let over = self.suite.height() >= root.posted_at + windows;
-            root.status == RootStatus::Pending && root.holds == 0 && over
-        })
-    }
-
-    fn attest(&mut self, a: u32) {
-        if let Some(root) = self.node_with(a, RootStatus::Pending) {
-            self.suite.attest(root.commit.node_id);
-            self.count("attest", true);
-        }
-    }
-
-    fn demand(&mut self, a: u32, b: u32) {
-        let Some(root) = self.node_with(a, RootStatus::Pending) else { return };
-        let EpochCommit { node_id, denom, epoch, .. } = root.commit;
-        let open = b % 3 == 0;
-        self.suite.judge(&ExecuteMsg::HoldRoot { node_id, denom, epoch, open }).unwrap();
-        self.count("demand", true);
-    }
-
-    fn void(&mut self, a: u32) {
-        if let Some(root) = self.node_with(a, RootStatus::Pending) {
-            self.suite.void(root.commit.node_id);
-            self.count("void", true);
-        }
-    }
-
-    /// An honest replacement is taken, one that keeps what a verdict took out is not.
-    fn replace(&mut self, a: u32, b: u32) {
-        let Some(root) = self.node_with(a, RootStatus::Void) else { return };
-        let node_id = root.commit.node_id;
-        let struck = self.struck.remove(&node_id).unwrap_or_default();
-        if !struck.is_empty() && b % 2 == 0 {
-            let greedy = self.suite.replacement(node_id, &[]);
-            assert!(self.suite.post_replacement(&greedy).is_err());
-        }
-        self.suite.replace(node_id, &struck);
-        self.count("replace", true);
-    }
-
-    fn hold(&mut self, a: u32, b: u32) {
-        let Some(root) = self.node_with(a, RootStatus::Pending) else { return };
-        let draft = self.suite.nodes[&root.commit.node_id].draft.clone().unwrap();
-        // A verdict can leave a root without receipts.
-        let Some(first) = (b as usize).checked_rem(draft.receipts.len()) else { return };
-        let which: Vec<usize> = (first..draft.receipts.len()).take(a as usize % 3 + 1).collect();
-        self.cases += 1;
-        match self.suite.hold(self.cases, &draft, &which) {
-            Ok(_) => {
-                let receipts = which.iter().map(|index| draft.receipts[*index].clone()).collect();
-                self.open_cases.insert(self.cases, receipts);
-                self.count("hold", true);
-            }
-            Err(error) => assert!(error.to_string().contains("a case has held it"), "{error}"),
-        }
-    }
-
-    fn decide(&mut self, a: u32, guilty: bool) {
-        let Some(index) = (a as usize).checked_rem(self.open_cases.len()) else { return };
-        let case_id = *self.open_cases.keys().nth(index).unwrap();
-        let receipts = self.open_cases.remove(&case_id).unwrap();
-        let (node_id, denom, epoch) = self.suite.cases[&case_id].clone();
-        if guilty && !self.suite.is_final(node_id, &denom, epoch) {
-            for receipt in &receipts {
-                *self.suite.returned.entry(receipt.receipt.session_id).or_default() +=
-                    receipt.receipt.fee.u128();
-            }
-            self.struck.entry(node_id).or_default().extend(receipts);
-            self.count("struck", true);
-        }
-        self.suite.decide(case_id, guilty);
-        self.count("decide", true);
-    }
-
-    fn abandon(&mut self, a: u32, b: u32) {
-        let Some(root) = self.node_with(a, RootStatus::Void) else { return };
-        if b % 2 == 0 {
-            self.suite.advance(ABANDONED);
-        }
-        let node_id = root.commit.node_id;
-        let anyone = self.suite.stranger.clone();
-        match self.suite.call(&anyone, &ExecuteMsg::CloseAbandoned { node_id }) {
-            Ok(_) => {
-                self.suite.nodes.get_mut(&node_id).unwrap().waiting = None;
-                self.struck.remove(&node_id);
-                self.count("abandon", true);
-            }
-            Err(error) => {
-                let text = error.to_string();
-                assert!(text.contains("may replace its root") || text.contains("cases hold"), "{text}");
-            }
-        }
-    }
-
-    /// Everybody takes what an abandoned root left for them.
-    fn share_out(&mut self, node_id: u64) {
-        let anyone = self.suite.stranger.clone();
-        for (denom, model_id) in [(OPEN, 1), (ATOM, 2)] {
-            let ledger = self.suite.ledger(node_id, denom);
-            if !ledger.closed {
-                continue;
-            }
-            let tree =
-                Tree::new(TRAINED.iter().map(|(id, times)| training_leaf(*id, *times)).collect()).unwrap();
-            let items =
-                TRAINED.iter().enumerate().map(|(index, (contribution_id, times_seen))| TrainingItem {
-                    contribution_id: *contribution_id,
-                    times_seen: *times_seen,
-                    index: index as u64,
-                    path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
-                });
-            let items = if model_id == 1 { items.collect() } else { vec![] };
-            let claim = ExecuteMsg::ClaimAbandoned {
-                node_id,
-                denom: denom.into(),
-                epoch: ledger.epoch,
-                model_id,
-                model_version: 1,
-                datanet_id: 7,
-                items,
-            };
-            let done = self.suite.call(&anyone, &claim).is_ok();
-            self.count("share out", done);
-            for session_id in 1..=self.clients.len() as u64 {
-                let refund = ExecuteMsg::RefundAbandoned { session_id, node_id };
-                let done = self.suite.call(&anyone, &refund).is_ok();
-                self.count("return", done);
-            }
-        }
-    }
-
-    fn sweep(&mut self) {
-        let before = self.all_coins()[0];
-        let anyone = self.suite.stranger.clone();
-        let done = self.suite.call(&anyone, &ExecuteMsg::SweepCommons { denom: OPEN.into() }).is_ok();
-        self.burned += before - self.all_coins()[0];
-        self.count("sweep", done);
-    }
-
-    fn pay_audit(&mut self, a: u32, b: u32) {
-        let node_id = u64::from(a) % NODES + 1;
-        let posted = self.suite.ledger(node_id, OPEN).epoch;
-        let Some(before) = u64::from(a / 7).checked_rem(posted) else { return };
-        let epoch = before + 1;
-        let record = self.suite.epoch(node_id, OPEN, epoch);
-        let left = (record.audit - record.audit_paid).u128();
-        let amount = u128::from(b % 50) + 1;
-        let to = self.suite.user(u64::from(b) % USERS).to_string();
-        let msg = ExecuteMsg::PayAudit { node_id, denom: OPEN.into(), epoch, to, amount: amount.into() };
-        let done = self.suite.judge(&msg).is_ok();
-        assert_eq!(self.count("pay audit", done), record.finalized && amount <= left);
     }
 
     fn open(&mut self, a: u32, b: u32) {

@@ -1,7 +1,7 @@
 //! `migrate`.
 
 use cosmwasm_std::testing::{mock_dependencies, mock_env};
-use cosmwasm_std::{from_json, Addr, HexBinary, MigrateInfo, Storage};
+use cosmwasm_std::{from_json, Addr, HexBinary, MigrateInfo};
 use openledger_payable_escrow::contract::{migrate, CONTRACT_NAME, CONTRACT_VERSION};
 use openledger_types::msg::escrow::{ConfigResponse, ExecuteMsg, MigrateMsg, QueryMsg};
 use openledger_types::profile::Profile;

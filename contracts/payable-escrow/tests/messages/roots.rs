@@ -141,7 +141,8 @@ fn rule_f5_a_denom_other_than_the_bonds_cannot_be_compared_and_waits() {
     suite.answer(&mut client, 1, &Answer::plain(20, 20));
     suite.post(1, ATOM);
     suite.attest(1);
-    assert!(BOND > 1_000_000);
+    // A bond of a thousand millions of the other denom says nothing about 200 of this one.
+    assert_eq!(suite.node_entry(1).bond.u128(), BOND);
     suite.advance(WINDOW);
     let final_at = suite.pending(1).unwrap().posted_at + FINAL;
     refused(suite.finalize(1), &ContractError::Exposed { final_at });
@@ -238,7 +239,8 @@ fn rule_f1_a_conviction_must_state_the_contracts_own_state_to_the_bit() {
         fault: "arithmetic".into(),
     };
     let zero = HexBinary::from(&[0; 32]);
-    let changes: [(&str, Box<dyn Fn(&mut Conviction)>); 7] = [
+    type Change = Box<dyn Fn(&mut Conviction)>;
+    let changes: [(&str, Change); 7] = [
         ("differs from the commitment", Box::new(|c| c.root = Some((1, HexBinary::from(&[0; 32]))))),
         ("has posted no epoch 2", Box::new(|c| c.root.as_mut().unwrap().0 = 2)),
         ("differs from the session's facts", Box::new(move |c| c.session = Some((1, zero.clone())))),
