@@ -41,10 +41,6 @@ impl Known for Evidence {
         self.facts.get(&session_id).cloned()
     }
 
-    fn settled(&self) -> Vec<u64> {
-        self.facts.keys().copied().collect()
-    }
-
     fn log(&self, session_id: u64) -> Vec<Receipt> {
         let log = self.logs.get(&session_id).map(Vec::as_slice).unwrap_or_default();
         log.iter().map(|signed| signed.receipt.clone()).collect()

@@ -64,6 +64,9 @@ impl Default for Settings {
     }
 }
 
+/// Offers of this node by (model, version), with when each was read.
+type Offers = HashMap<(u64, u32), (Instant, Option<Offer>)>;
+
 /// A node at work.
 pub struct Node {
     /// The chain.
@@ -102,7 +105,7 @@ pub struct Node {
     sessions: Mutex<HashMap<u64, (Instant, Arc<SessionResponse>)>>,
     height: Mutex<Option<(Instant, u64)>>,
     config: Mutex<Option<(Instant, Arc<ConfigResponse>)>>,
-    offers: Mutex<HashMap<(u64, u32), (Instant, Option<Offer>)>>,
+    offers: Mutex<Offers>,
 }
 
 /// A lock whose holder panicked still guards a plain value.
