@@ -230,8 +230,9 @@ async fn prove_training(
             let info = reader.model_version(model.model_id, version).await?;
             let Some(root) = training_root_of(&info, source) else { continue };
             let item = match training_item(ctx, reader, &info, source).await {
-                Ok(Some(item)) => item,
-                Ok(None) => continue,
+                Ok(Some(item)) if item.times_seen > 0 => item,
+                // In the version, but training drew none of its tokens.
+                Ok(_) => continue,
                 Err(error) => {
                     problems.push(format!("model {}:{version}: {}", model.model_id, error.message));
                     continue;

@@ -33,7 +33,7 @@ pub struct Data {
 impl Data {
     /// The match text of a contribution.
     pub fn text(&self, facts: &ContributionFacts) -> Result<&str> {
-        let hash = |text: &&String| HexBinary::from(&Sha256::digest(text.as_bytes())[..]) == facts.match_hash;
+        let hash = |text: &&String| Sha256::digest(text.as_bytes())[..] == *facts.match_hash;
         Ok(self.texts.iter().find(hash).context("a contribution that was not ours")?)
     }
 }

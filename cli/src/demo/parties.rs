@@ -69,7 +69,13 @@ pub(super) async fn parties(
         let signer = chain.signer(ctx.key(Some(&key_name))?)?;
         let coins = 5_000_000 + (commit_bond + 3_000) * docs.len() as u128;
         sends.push((address.clone(), vec![Coin::new(coins, DENOM)]));
-        parties.push(Party { who: Contributor { name, address }, signer, ctx: ctx.clone(), docs, commits: vec![] });
+        parties.push(Party {
+            who: Contributor { name, address },
+            signer,
+            ctx: ctx.clone(),
+            docs,
+            commits: vec![],
+        });
     }
     for part in sends.chunks(50) {
         faucet.bank_multi_send(part).await?;

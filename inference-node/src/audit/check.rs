@@ -95,8 +95,8 @@ fn logged(books: &Books, signed: &SignedReceipt) -> Result<(), String> {
     let r = &signed.receipt;
     let facts = books.facts.get(&r.session_id).ok_or("there is no such session")?;
     let log = books.logs.get(&r.session_id).map(Vec::as_slice).unwrap_or_default();
-    if r.sequence <= facts.settled_from {
-        return Err("it was settled in an earlier epoch".into());
+    if facts.settled_epoch != books.commit.epoch || r.sequence <= facts.settled_from {
+        return Err("it was settled in another epoch".into());
     }
     let at = usize::try_from(r.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
     match log.get(at) {

@@ -64,6 +64,9 @@ impl Default for Settings {
     }
 }
 
+/// Offers of this node by (model, version), with when each was read.
+type Offers = HashMap<(u64, u32), (Instant, Option<Offer>)>;
+
 /// A node at work.
 pub struct Node {
     /// The chain.

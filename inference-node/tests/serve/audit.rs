@@ -179,7 +179,7 @@ impl RefereeView for FakeReferee {
                 opened_at: session.opened_at,
                 log: node.log.clone(),
                 settled_from: 0,
-                settled_epoch: 1,
+                settled_epoch: state.waiting.unwrap_or_default(),
             }))
         })
     }

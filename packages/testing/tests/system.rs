@@ -266,17 +266,12 @@ fn attack_an_honest_root_cannot_be_convicted() {
         openledger_types::faults::Stated { commit: Some(honest.commit.clone()), ..found.stated.clone() };
     let proof = RefereeMsg::ProveFault { stated, fault: found.fault };
     assert!(town.world.tell_referee(&attacker, &proof).is_err());
-    // Nor does one with another session's facts.
-    let mut stated = found.stated;
-    if let Some(facts) = stated.session.as_mut() {
-        facts.price_out = facts.price_out + Uint128::one();
-    }
+    // Nor does one that states other terms than the session's.
+    let mut facts = Auditor::new(&town.world, &known).facts(town.client.session_id);
+    facts.price_out = Uint128::new(1);
     let signed = honest.receipts.receipts[0].clone();
-    stated.commit = Some(honest.commit.clone());
-    stated.session.get_or_insert_with(|| Auditor::new(&town.world, &known).facts(town.client.session_id));
-    if let Some(facts) = stated.session.as_mut() {
-        facts.price_out = Uint128::new(1);
-    }
+    let stated =
+        openledger_types::faults::Stated { commit: Some(honest.commit.clone()), session: Some(facts) };
     let fault = openledger_types::faults::Fault::Arithmetic { receipt: signed };
     assert!(town.world.tell_referee(&attacker, &RefereeMsg::ProveFault { stated, fault }).is_err());
     assert_eq!((town.bond(), town.status(1)), (bond, RootStatus::Pending));
