@@ -54,7 +54,7 @@ fn config(deps: Deps) -> ContractResult<ConfigResponse> {
     Ok(ConfigResponse {
         model_registry: registries.model.into(),
         node_registry: registries.node.into(),
-        params: PARAMS.load(deps.storage)?,
+        params: PARAMS.load(deps.storage)?.0,
         paused: pause::is_paused(deps.storage)?,
     })
 }

@@ -1,8 +1,10 @@
 //! What the escrow reads of other contracts' answers. Fields that it does not need are skipped, so that
 //! a contract may answer more after its next release and sessions can still be opened.
 
-use cosmwasm_schema::serde::Deserialize;
-use cosmwasm_std::{Deps, HexBinary, Uint128};
+use cosmwasm_schema::serde::de::DeserializeOwned;
+use cosmwasm_schema::serde::{Deserialize, Serialize};
+use cosmwasm_std::{Addr, Deps, HexBinary, Uint128};
+use openledger_contract::lean::Lean;
 use openledger_types::formats::{SumRoot, VersionRef};
 use openledger_types::money::{Royalty, Split};
 use openledger_types::msg::datanet::QueryMsg as DatanetQuery;
@@ -117,37 +119,43 @@ pub struct Source {
     pub contributor: String,
 }
 
+/// Asks a contract.
+fn ask<T: DeserializeOwned>(deps: Deps, contract: Addr, question: &impl Serialize) -> ContractResult<T> {
+    let Lean(answer) = deps.querier.query_wasm_smart::<Lean<T>>(contract, question)?;
+    Ok(answer)
+}
+
 /// A model version.
 pub fn model(deps: Deps, model_id: u64, version: u32) -> ContractResult<ModelTerms> {
     let registry = REGISTRIES.load(deps.storage)?.model;
-    Ok(deps.querier.query_wasm_smart(registry, &ModelQuery::Version { model_id, version })?)
+    ask(deps, registry, &ModelQuery::Version { model_id, version })
 }
 
 /// A node.
 pub fn node(deps: Deps, node_id: u64) -> ContractResult<NodeFacts> {
     let registry = REGISTRIES.load(deps.storage)?.node;
-    Ok(deps.querier.query_wasm_smart(registry, &NodeQuery::Node { node_id })?)
+    ask(deps, registry, &NodeQuery::Node { node_id })
 }
 
 /// What a node asks for a model version; none when it does not offer it.
 pub fn offer(deps: Deps, node_id: u64, model_id: u64, version: u32) -> ContractResult<Option<OfferTerms>> {
     let registry = REGISTRIES.load(deps.storage)?.node;
     let question = NodeQuery::Offer { node_id, model_id, version };
-    let answer: OfferAnswer = deps.querier.query_wasm_smart(registry, &question)?;
+    let answer: OfferAnswer = ask(deps, registry, &question)?;
     Ok(answer.offer)
 }
 
 /// Denom of nodes' bonds.
 pub fn bond_denom(deps: Deps) -> ContractResult<String> {
     let registry = REGISTRIES.load(deps.storage)?.node;
-    let answer: BondConfig = deps.querier.query_wasm_smart(registry, &NodeQuery::Config {})?;
+    let answer: BondConfig = ask(deps, registry, &NodeQuery::Config {})?;
     Ok(answer.params.denom)
 }
 
 /// Whose a contribution is.
 pub fn contribution(deps: Deps, contribution_id: u64) -> ContractResult<Source> {
     let question = DatanetQuery::Contribution { contribution_id };
-    let answer: ContributionAnswer = deps.querier.query_wasm_smart(connected(deps)?.datanet, &question)?;
+    let answer: ContributionAnswer = ask(deps, connected(deps)?.datanet, &question)?;
     Ok(answer.facts)
 }
 
@@ -156,8 +164,7 @@ pub fn audit_weight(deps: Deps, node_id: u64) -> ContractResult<Uint128> {
     let Some(Connected { referee, .. }) = CONNECTED.may_load(deps.storage)? else {
         return Ok(Uint128::zero());
     };
-    let answer: EligibleWeightResponse =
-        deps.querier.query_wasm_smart(referee, &RefereeQuery::EligibleWeightFor { node_id })?;
+    let answer: EligibleWeightResponse = ask(deps, referee, &RefereeQuery::EligibleWeightFor { node_id })?;
     Ok(answer.weight)
 }
 

@@ -108,9 +108,6 @@ pub struct Node {
     offers: Mutex<Offers>,
 }
 
-/// What the node offers by (model, version), and when the chain said so.
-type Offers = HashMap<(u64, u32), (Instant, Option<Offer>)>;
-
 /// A lock whose holder panicked still guards a plain value.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

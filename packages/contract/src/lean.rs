@@ -13,6 +13,7 @@ use cosmwasm_schema::serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess,
     Visitor,
 };
+use cosmwasm_schema::serde::{Serialize, Serializer};
 
 /// A message of an entry point.
 pub struct Lean<T>(
@@ -26,8 +27,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lean<T> {
     }
 }
 
+impl<T: Serialize> Serialize for Lean<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
 /// A reader that reads structs as objects.
-struct Objects<D>(D);
+pub struct Objects<D>(
+    /// The reader underneath.
+    pub D,
+);
 
 /// Forwards calls that read one value, with a visitor that reads what is inside in the same way.
 macro_rules! forward {
@@ -296,6 +306,33 @@ macro_rules! entry_points {
             }
         }
     };
+}
+
+/// Declares structs that are stored, and reads them as objects only, as [`Lean`] does with messages.
+/// They have what `cw_serde` gives, but no schema.
+#[macro_export]
+macro_rules! stored {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* })*) => {$(
+        $(#[$meta])*
+        #[derive(
+            ::cosmwasm_schema::serde::Serialize, ::cosmwasm_schema::serde::Deserialize, Clone, Debug, PartialEq,
+        )]
+        #[serde(crate = "::cosmwasm_schema::serde", deny_unknown_fields, remote = "Self")]
+        pub struct $name { $($body)* }
+
+        impl<'de> ::cosmwasm_schema::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::cosmwasm_schema::serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+                // The derived function, which goes before this one.
+                <$name>::deserialize($crate::lean::Objects(reader))
+            }
+        }
+
+        impl ::cosmwasm_schema::serde::Serialize for $name {
+            fn serialize<S: ::cosmwasm_schema::serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+                <$name>::serialize(self, writer)
+            }
+        }
+    )*};
 }
 
 #[cfg(test)]

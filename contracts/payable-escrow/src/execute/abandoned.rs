@@ -4,6 +4,7 @@
 use cosmwasm_std::{
     to_json_binary, Addr, DepsMut, Env, MessageInfo, Response, Storage, SubMsg, Uint128, WasmMsg,
 };
+use openledger_contract::lean::Lean;
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{sum_path, training_leaf};
@@ -29,7 +30,7 @@ pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Contra
     let Some(void) = &pending.void else {
         return Err(ContractError::RootPending { final_at: pending.final_at });
     };
-    let params = PARAMS.load(deps.storage)?;
+    let Lean(params) = PARAMS.load(deps.storage)?;
     let from = params.epoch_blocks.saturating_mul(u64::from(params.abandoned_epochs)).saturating_add(void.at);
     if env.block.height < from && pending.voids <= params.abandoned_epochs {
         return Err(ContractError::NotAbandoned { from });
@@ -89,7 +90,7 @@ pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Contra
 
 /// The message that cuts a node's bond, with a finder's part for `finder`.
 pub fn slash(storage: &dyn Storage, node_id: u64, finder: Addr, reason: &str) -> ContractResult<WasmMsg> {
-    let bps = PARAMS.load(storage)?.abandoned_cut_bps;
+    let bps = PARAMS.load(storage)?.0.abandoned_cut_bps;
     let msg = NodeMsg::Slash { node_id, bps, finder: Some(finder.into()), reason: reason.to_string() };
     let contract_addr = REGISTRIES.load(storage)?.node.into();
     Ok(WasmMsg::Execute { contract_addr, msg: to_json_binary(&msg)?, funds: vec![] })

@@ -1,6 +1,7 @@
 //! What only the owner does.
 
 use cosmwasm_std::{Addr, BankMsg, Coin, DepsMut, MessageInfo, Order, Response, Storage};
+use openledger_contract::lean::Lean;
 use openledger_contract::{ownership, pause, payment, CommonError};
 use openledger_types::msg::common::{Amount, OwnershipAction};
 use openledger_types::msg::escrow::{Params, MAX_DENOMS};
@@ -89,7 +90,7 @@ pub fn save_params(storage: &mut dyn Storage, params: &Params) -> ContractResult
         }
         COUNTERS.save(storage, &entry.denom, &Counters::default())?;
     }
-    Ok(PARAMS.save(storage, params)?)
+    Ok(PARAMS.save(storage, &Lean(params.clone()))?)
 }
 
 fn bad(name: &'static str, rule: &'static str) -> ContractError {

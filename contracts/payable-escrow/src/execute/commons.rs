@@ -21,7 +21,7 @@ pub fn sweep(deps: DepsMut, env: Env, info: MessageInfo, denom: String) -> Contr
     let mut sweep = SWEEPS.may_load(deps.storage, &denom)?.unwrap_or_default();
     let mut burned = Uint128::zero();
     if sweep.waiting.is_zero() {
-        let epoch = PARAMS.load(deps.storage)?.epoch_blocks;
+        let epoch = PARAMS.load(deps.storage)?.0.epoch_blocks;
         let from = sweep.at.saturating_add(epoch);
         if sweep.at > 0 && env.block.height < from {
             return Err(ContractError::SweptAlready { from });

@@ -1,6 +1,7 @@
 //! Posting epochs, and replacing roots that are void (L2, L7).
 
 use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Uint128};
+use openledger_contract::lean::Lean;
 use openledger_contract::{payment, CommonError};
 use openledger_types::formats::{hash32, BlobRef, EpochCommit};
 use openledger_types::msg::escrow::{RootStatus, Settlement, MAX_SETTLEMENTS};
@@ -137,7 +138,7 @@ fn save(
     mut ledger: Ledger,
     mut pending: Pending,
 ) -> ContractResult<u64> {
-    let params = PARAMS.load(deps.storage)?;
+    let Lean(params) = PARAMS.load(deps.storage)?;
     let after = |windows: u32| {
         let blocks = params.challenge_blocks.checked_mul(u64::from(windows));
         blocks.and_then(|blocks| env.block.height.checked_add(blocks)).ok_or(CommonError::AmountTooLarge {})

@@ -1,6 +1,7 @@
 //! Opening, topping up and ending sessions (S1, S3).
 
 use cosmwasm_std::{Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Storage, Uint128};
+use openledger_contract::lean::Lean;
 use openledger_contract::{pause, payment, CommonError};
 use openledger_types::faults::datanets_hash;
 use openledger_types::formats::SumRoot;
@@ -32,7 +33,7 @@ pub struct Order {
 pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> ContractResult<Response> {
     let (denom, paid) = payment::one_coin(&info)?;
     pause::assert_running(deps.storage)?;
-    let params = PARAMS.load(deps.storage)?;
+    let Lean(params) = PARAMS.load(deps.storage)?;
     let Some(terms) = params.denoms.iter().find(|entry| entry.denom == denom) else {
         return Err(ContractError::DenomNotAllowed { denom });
     };

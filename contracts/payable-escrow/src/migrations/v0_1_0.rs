@@ -3,6 +3,7 @@
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::Storage;
 use cw_storage_plus::Item;
+use openledger_contract::lean::Lean;
 use openledger_types::msg::escrow::{DenomParams, Params};
 
 use crate::error::ContractResult;
@@ -23,11 +24,11 @@ struct OldParams {
 }
 
 /// Under the key of the present ones.
-const OLD_PARAMS: Item<OldParams> = Item::new("params");
+const OLD_PARAMS: Item<Lean<OldParams>> = Item::new("params");
 
 /// Fills the new parameters in with the protocol's defaults; the owner changes them after.
 pub fn convert(storage: &mut dyn Storage) -> ContractResult<()> {
-    let old = OLD_PARAMS.load(storage)?;
+    let Lean(old) = OLD_PARAMS.load(storage)?;
     let params = Params {
         denoms: old.denoms,
         grace_blocks: old.grace_blocks,

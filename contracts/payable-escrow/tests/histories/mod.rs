@@ -25,7 +25,7 @@ const CASES: u32 = 100;
 const STEPS: usize = 100;
 
 /// What happens, by how often it is drawn.
-const KINDS: [&str; 40] = [
+const KINDS: [&str; 42] = [
     "open",
     "open",
     "ask",
@@ -65,6 +65,8 @@ const KINDS: [&str; 40] = [
     "share out",
     "sweep",
     "demand",
+    "pay audit",
+    "pay audit",
     "pay audit",
 ];
 

@@ -164,10 +164,13 @@ impl World {
     }
 
     pub(super) fn pay_audit(&mut self, a: u32, b: u32) {
-        let node_id = u64::from(a) % NODES + 1;
-        let posted = self.suite.ledger(node_id, OPEN).epoch;
-        let Some(before) = u64::from(a / 7).checked_rem(posted) else { return };
-        let epoch = before + 1;
+        let posted: Vec<(u64, u64)> = (1..=NODES)
+            .flat_map(|node_id| {
+                (1..=self.suite.ledger(node_id, OPEN).epoch).map(move |epoch| (node_id, epoch))
+            })
+            .collect();
+        let Some(index) = (a as usize).checked_rem(posted.len()) else { return };
+        let (node_id, epoch) = posted[index];
         let record = self.suite.epoch(node_id, OPEN, epoch);
         let left = (record.audit - record.audit_paid).u128();
         let amount = u128::from(b % 50) + 1;

@@ -317,7 +317,7 @@ fn versions_of_the_first_release_hold_their_leaves_in_the_first_form() {
     let mut story = Story::new(0);
     let (fault, _) = span(&story, 0, |pieces| pieces[0].source_start += 1);
     let Fault::FalseSpan { receipt, piece, .. } = &fault else { panic!("another fault") };
-    let tree = Tree::new(story.contributions.iter().map(ContributionFacts::leaf_1).collect()).unwrap();
+    let tree = Tree::new(story.contributions.iter().map(ContributionFacts::legacy_leaf).collect()).unwrap();
     story.version.root = HexBinary::from(&tree.root());
     let mut receipt = receipt.receipt.clone();
     receipt.datanets = vec![story.version.clone()];
