@@ -17,6 +17,7 @@ use crate::state::{
 use crate::{book, money, roots};
 
 /// `HoldReceipts`.
+#[inline(never)]
 pub fn hold(
     deps: DepsMut,
     env: Env,

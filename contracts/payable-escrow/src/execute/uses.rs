@@ -11,6 +11,7 @@ use crate::roots;
 use crate::state::{USES, USES_UNTIL};
 
 /// `ProveUses`.
+#[inline(never)]
 pub fn prove(
     deps: DepsMut,
     env: Env,
