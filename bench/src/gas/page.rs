@@ -13,7 +13,9 @@ pub fn render(report: &Report, size: &Size) -> String {
          from the code, not from the machine.\n\n",
         report.runs
     );
-    text.push_str("| figure | what | ours | at most | | spread |\n| --- | --- | ---: | ---: | --- | --- |\n");
+    text.push_str(
+        "| figure | what | ours | at most | verdict | spread |\n| --- | --- | ---: | ---: | --- | --- |\n",
+    );
     for target in TARGETS.iter().filter(|target| target.most.is_some()) {
         text.push_str(&line(report, target));
     }
@@ -23,7 +25,7 @@ pub fn render(report: &Report, size: &Size) -> String {
     if !missed.is_empty() {
         text.push_str("\n## Not reached\n\n");
         for target in missed {
-            let reason = if target.reason.is_empty() { "No reason is known yet." } else { target.reason };
+            let reason = target.reason();
             text.push_str(&format!("- `{}`: {reason}\n", target.metric));
         }
     }
@@ -74,9 +76,10 @@ fn beside(report: &Report) -> String {
         }
     }
     text.push_str(&format!(
-        "\nAsked: at least {LEAST_RATIO} times less per answer at {ANSWERS} answers a session. One transaction per \
+        "\nAsked: at least {LEAST_RATIO} times less per answer at {} answers a session. One transaction per \
          answer is our own escrow's settlement of a session with one answer. The plain transfer has no \
-         escrow, no receipt and no proof: nothing that pays four parties on chain costs less.\n"
+         escrow, no receipt and no proof.\n",
+        number(ANSWERS as f64)
     ));
     text
 }
@@ -85,14 +88,16 @@ fn method(report: &Report, size: &Size) -> String {
     let host = &report.host;
     format!(
         "\n## How it is measured\n\n\
-         - A receipt costs {} tokens' worth and cites 8 contributions; vouchers, receipts, logs and ledgers are \
+         - An answer has 20 tokens of prompt and 100 of its own, its receipt cites 8 contributions; vouchers, receipts, logs and ledgers are \
            made and signed as client and node make them.\n\
          - `settle_next_session` is the slope of the least squares over 1, 2, 4, … {} sessions in one message.\n\
          - Sessions are settled for the first time and the node's previous root is final, unless the line says \
-           otherwise. Leaves are claimed for the first time.\n\
+           otherwise. Leaves of the large ledger are claimed for the first time.\n\
          - Windows are two blocks. They decide when something happens, not what it costs.\n\
+         - No auditor is registered, so making a root final asks the referee for audit weight; of an attested \
+           root nobody is asked.\n\
          - Machine of this run: {} cores of {}; load {} before, {} after.\n",
-        "120", size.sessions, host.cores, host.cpu, host.load_before, host.load_after
+        size.sessions, host.cores, host.cpu, host.load_before, host.load_after
     )
 }
 
