@@ -38,6 +38,8 @@ struct Domain<'a> {
 }
 
 /// Checks a settlement and books it to the session; the caller moves the counters.
+// Else it is inlined into `post`, which then has more locals than the chain allows (100).
+#[inline(never)]
 pub fn settle(
     deps: &mut DepsMut,
     env: &Env,

@@ -14,6 +14,8 @@ use crate::state::{Ledger, Outcome, Pending, LEDGERS, OUTCOMES, PARAMS, PENDING,
 use crate::{book, money, registry};
 
 /// `PostEpoch`.
+// As a function of its own: inlined into `execute` it passes the 100 locals that the chain allows.
+#[inline(never)]
 pub fn post(
     mut deps: DepsMut,
     env: Env,
