@@ -182,7 +182,9 @@ pub async fn seal(
         }
         let blocks = from.saturating_sub(reader.chain().latest_height().await?);
         tracing::info!(blocks, from, count, "waiting until contributions are past their challenge window");
-        reader.chain().wait_for_height(from, Duration::from_secs(60 + 20 * blocks)).await?;
+        // A block is known a moment before its state can be asked; the next one is past that moment.
+        let next = from.saturating_add(1);
+        reader.chain().wait_for_height(next, Duration::from_secs(60 + 20 * blocks)).await?;
     }
     let bar = progress::bar(ctx, before.contributions.saturating_sub(before.leaves), "sealing");
     let mut txs = Vec::new();

@@ -344,7 +344,10 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         let grace = reader.escrow_config().await?.params.grace_blocks;
         let open_until = session.close_requested_at.unwrap_or_default().saturating_add(grace);
         let blocks = open_until.saturating_sub(reader.chain().latest_height().await?);
-        reader.chain().wait_for_height(open_until, Duration::from_secs(60 + 20 * blocks)).await?;
+        reader
+            .chain()
+            .wait_for_height(open_until.saturating_add(1), Duration::from_secs(60 + 20 * blocks))
+            .await?;
         let result = signer.execute(&escrow, &ExecuteMsg::Refund { session_id }, &[]).await?;
         txs.push(result.hash);
         session = reader.session(session_id).await?;

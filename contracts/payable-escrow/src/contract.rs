@@ -46,8 +46,7 @@ pub fn instantiate(
     Ok(Response::new().add_attribute("action", "instantiate"))
 }
 
-/// Changes state. The larger handlers are kept out of line: in one function they would need more than
-/// the 100 local variables that the chain allows.
+/// Changes state.
 pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> ContractResult<Response> {
     match msg {
         ExecuteMsg::OpenSession { model_id, model_version, session_key, nodes, blocks } => {

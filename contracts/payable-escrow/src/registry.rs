@@ -126,14 +126,12 @@ fn ask<T: DeserializeOwned>(deps: Deps, contract: Addr, question: &impl Serializ
 }
 
 /// A model version.
-#[inline(never)]
 pub fn model(deps: Deps, model_id: u64, version: u32) -> ContractResult<ModelTerms> {
     let registry = REGISTRIES.load(deps.storage)?.model;
     ask(deps, registry, &ModelQuery::Version { model_id, version })
 }
 
 /// A node.
-#[inline(never)]
 pub fn node(deps: Deps, node_id: u64) -> ContractResult<NodeFacts> {
     let registry = REGISTRIES.load(deps.storage)?.node;
     ask(deps, registry, &NodeQuery::Node { node_id })

@@ -38,6 +38,7 @@ struct Domain<'a> {
 }
 
 /// Checks a settlement and books it to the session; the caller moves the counters.
+// Else it is inlined into `post`, which then has more locals than the chain allows (100).
 #[inline(never)]
 pub fn settle(
     deps: &mut DepsMut,
@@ -121,7 +122,6 @@ pub fn load_pin(storage: &dyn Storage, session_id: u64, node_id: u64) -> Contrac
 }
 
 /// The log that the client acknowledged, rebuilt from its peaks.
-#[inline(never)]
 fn acknowledged_log(
     api: &dyn Api,
     domain: &Domain,
@@ -145,7 +145,6 @@ fn acknowledged_log(
 }
 
 /// The log with the receipts that the client has asked for and not acknowledged, at most k.
-#[inline(never)]
 fn append_pending(
     api: &dyn Api,
     env: &Env,
@@ -184,7 +183,6 @@ fn append_pending(
 }
 
 /// A voucher is for this session and node, and its session key signed it.
-#[inline(never)]
 fn check_voucher(api: &dyn Api, domain: &Domain, signed: &SignedVoucher) -> ContractResult<()> {
     let voucher: &Voucher = &signed.voucher;
     voucher.validate()?;
@@ -201,7 +199,6 @@ fn check_voucher(api: &dyn Api, domain: &Domain, signed: &SignedVoucher) -> Cont
 
 /// A receipt is for this session and node, says what its request and the pinned terms demand, and
 /// the pinned node key signed it.
-#[inline(never)]
 fn check_receipt(
     api: &dyn Api,
     env: &Env,

@@ -120,6 +120,8 @@ impl Profile {
         ] {
             *window = (*window / 400).max(2);
         }
+        // A second is too short for an honest node on a busy machine to show a chunk.
+        referee.demand_blocks = referee.demand_blocks.max(8);
         // A dispute has two halves; neither may vanish.
         referee.dispute_blocks = referee.dispute_blocks.max(4);
         // Keys of a devnet that is left running overnight still work in the morning.

@@ -24,7 +24,6 @@ use crate::{book, money, registry};
 
 /// `CloseAbandoned`. E epochs after a root became void without another in its place, or at once when
 /// more than E roots of one origin were void.
-#[inline(never)]
 pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     let pending = PENDING.may_load(deps.storage, node_id)?.ok_or(ContractError::NoPendingRoot { node_id })?;
@@ -98,7 +97,6 @@ pub fn slash(storage: &dyn Storage, node_id: u64, finder: Addr, reason: &str) ->
 }
 
 /// `ClaimAbandoned`.
-#[inline(never)]
 pub fn claim(
     deps: DepsMut,
     info: MessageInfo,

@@ -17,7 +17,6 @@ use crate::state::{
 use crate::{book, money, roots};
 
 /// `HoldReceipts`.
-#[inline(never)]
 pub fn hold(
     deps: DepsMut,
     env: Env,

@@ -15,7 +15,6 @@ use crate::state::{account_key, parse_claimed, CLAIMED, CONTRIBUTOR_USES, FUNDS,
 
 /// `Claim`. By anyone, for anyone. Counters and balances are written once, whatever the number of
 /// ledgers.
-#[inline(never)]
 pub fn claim(
     mut deps: DepsMut,
     env: Env,

@@ -15,7 +15,6 @@ use crate::state::{COUNTERS, PARAMS, SWEEPS, WEIGHTS};
 
 /// `SweepCommons`. A sweep over more than 16 datanets goes on with the next calls, without burning
 /// again.
-#[inline(never)]
 pub fn sweep(deps: DepsMut, env: Env, info: MessageInfo, denom: String) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     let datanet = registry::connected(deps.as_ref())?.datanet;

@@ -14,6 +14,7 @@ use crate::state::{Ledger, Outcome, Pending, LEDGERS, OUTCOMES, PARAMS, PENDING,
 use crate::{book, money, registry};
 
 /// `PostEpoch`.
+// As a function of its own: inlined into `execute` it passes the 100 locals that the chain allows.
 #[inline(never)]
 pub fn post(
     mut deps: DepsMut,
@@ -132,7 +133,6 @@ pub fn replace(deps: DepsMut, env: Env, info: MessageInfo, commit: EpochCommit) 
 }
 
 /// Stores a root with fresh windows. Coins move when it is the first of its origin.
-#[inline(never)]
 fn save(
     deps: DepsMut,
     env: &Env,
@@ -176,7 +176,6 @@ fn validate_batch(settlements: &[Settlement]) -> ContractResult<()> {
 }
 
 /// The commitment is the next one of this node in this denom on this chain.
-#[inline(never)]
 fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> ContractResult<()> {
     let refuse = |field, rule| Err(ContractError::WrongCommit { field, rule });
     if commit.chain_id != env.block.chain_id {
@@ -210,7 +209,6 @@ fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> Contract
 }
 
 /// Sum of fees = sum settled; growth of the ledger = the data's part (L2).
-#[inline(never)]
 fn validate_sums(commit: &EpochCommit, fees: Uint128, data: Uint128, receipts: u64) -> ContractResult<()> {
     let refuse = |field, rule| Err(ContractError::WrongCommit { field, rule });
     if commit.receipts.sum != fees {

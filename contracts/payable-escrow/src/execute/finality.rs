@@ -35,7 +35,6 @@ pub fn finalize(mut deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) ->
 
 /// Makes a node's root final if it is due; leaves it as it is when it is not, or when that cannot be
 /// told because another contract does not answer: claims on what is final go on.
-#[inline(never)]
 pub fn finalize_if_due(deps: &mut DepsMut, env: &Env, node_id: u64) -> ContractResult<Option<Event>> {
     let Some(pending) = PENDING.may_load(deps.storage, node_id)? else { return Ok(None) };
     if check_due(deps.as_ref(), env, node_id, &pending).is_err() {
@@ -79,7 +78,6 @@ fn is_covered(deps: Deps, node_id: u64, pending: &Pending) -> bool {
 
 /// Credits what a root settled and lets claims see its ledger. Work is bounded by the settlements of
 /// one epoch.
-#[inline(never)]
 fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> ContractResult<Event> {
     let bond_denom = CONNECTED.may_load(deps.storage)?.map(|connected| connected.bond_denom);
     let storage = &mut *deps.storage;

@@ -90,7 +90,6 @@ pub fn void_root(
 }
 
 /// `Convict`. Confirms that the statement a proof rests on is true, to the bit.
-#[inline(never)]
 pub fn convict(
     deps: DepsMut,
     env: Env,

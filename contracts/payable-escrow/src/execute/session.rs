@@ -30,7 +30,6 @@ pub struct Order {
 }
 
 /// `OpenSession`.
-#[inline(never)]
 pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> ContractResult<Response> {
     let (denom, paid) = payment::one_coin(&info)?;
     pause::assert_running(deps.storage)?;
@@ -241,7 +240,6 @@ fn overflow() -> ContractError {
 }
 
 /// 1 to 4 nodes, sorted without repeats, no cap of nothing, together at most the deposit (S1).
-#[inline(never)]
 fn validate_caps(nodes: &[NodeCap], deposit: Uint128) -> ContractResult<()> {
     let refuse = |reason| Err(ContractError::BadNodes { reason });
     if nodes.is_empty() || nodes.len() > MAX_NODES {
@@ -267,7 +265,6 @@ fn validate_caps(nodes: &[NodeCap], deposit: Uint128) -> ContractResult<()> {
 }
 
 /// The model version, checked against what a session needs of it.
-#[inline(never)]
 fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTerms> {
     let model = registry::model(deps, order.model_id, order.model_version)?;
     let refuse = |reason| Err(ContractError::ModelUnsuitable { reason });
@@ -299,7 +296,6 @@ fn query_model(deps: Deps, order: &Order, denom: &str) -> ContractResult<ModelTe
 }
 
 /// A node, checked and pinned with the price that it asks for the model.
-#[inline(never)]
 fn query_node(deps: Deps, env: &Env, node_id: u64, model: &ModelTerms) -> ContractResult<NodePin> {
     let node = registry::node(deps, node_id)?;
     let refuse = |reason| Err(ContractError::NodeUnsuitable { node_id, reason });

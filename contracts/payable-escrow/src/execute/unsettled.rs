@@ -11,7 +11,6 @@ use crate::settle::{check_signature, load_pin};
 use crate::state::{LOGS, NODES, PENDING, PURSES, UNSETTLED};
 
 /// `ProveUnsettled`.
-#[inline(never)]
 pub fn prove(deps: DepsMut, env: Env, info: MessageInfo, signed: SignedReceipt) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     let receipt = &signed.receipt;

@@ -11,7 +11,6 @@ use crate::roots;
 use crate::state::{USES, USES_UNTIL};
 
 /// `ProveUses`.
-#[inline(never)]
 pub fn prove(
     deps: DepsMut,
     env: Env,
