@@ -13,7 +13,7 @@ use openledger_types::money::Royalty;
 use openledger_types::msg::common::Amount;
 use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::common::registry::Set;
 use crate::common::suite::{FINAL, GRACE, K, MIN_FEE, NODES, USERS};
@@ -528,6 +528,8 @@ fn rule_a2_conservation_holds_after_every_message() {
         cases,
         failure_persistence: None,
         max_shrink_iters: 256,
+        // The counts below must not hang on chance: only a wider run draws other histories each time.
+        rng_seed: if long || asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) },
         ..ProptestConfig::default()
     };
     let done = RefCell::new(BTreeMap::new());
