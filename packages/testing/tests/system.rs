@@ -6,9 +6,7 @@ use openledger_testing::{
 };
 use openledger_types::faults::find::FoundFault;
 use openledger_types::formats::Account;
-use openledger_types::msg::escrow::{
-    EpochResponse, ExecuteMsg as EscrowMsg, HeldReceipt, QueryMsg as EscrowQuery, RootStatus,
-};
+use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::model_registry::TrainedOn;
 use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, NodeStatus};
 use openledger_types::msg::referee::{
@@ -98,9 +96,7 @@ impl Town {
     }
 
     fn epoch(&self, epoch: u64) -> EpochResponse {
-        let question =
-            EscrowQuery::Epoch { node_id: self.node.node_id, denom: self.world.denom.clone(), epoch };
-        self.world.query(&self.world.escrow, &question).unwrap()
+        self.world.epoch(self.node.node_id, epoch).unwrap()
     }
 
     fn status(&self, epoch: u64) -> RootStatus {
@@ -109,11 +105,6 @@ impl Town {
 
     fn bond(&self) -> u128 {
         self.world.node(self.node.node_id).unwrap().bond.u128()
-    }
-
-    fn escrow(&mut self, sender: &Addr, msg: &EscrowMsg) -> Result<()> {
-        let escrow = self.world.escrow.clone();
-        self.world.execute(sender, &escrow, msg, &[]).map(drop)
     }
 
     /// The first proof that an auditor finds in a posting.
@@ -128,7 +119,7 @@ impl Town {
         let mut commit = honest.commit.clone();
         commit.epoch = epoch + 1;
         let operator = self.node.operator.clone();
-        self.escrow(&operator, &EscrowMsg::ReplaceEpoch { commit })
+        self.world.tell_escrow(&operator, &EscrowMsg::ReplaceEpoch { commit }).map(drop)
     }
 }
 
@@ -150,17 +141,17 @@ fn rule_l6_an_attested_root_is_final_after_one_window_and_pays_its_auditors() {
     // Without attestations not even all windows are enough, because there is audit weight.
     let posted = town.epoch(1);
     town.world.advance_to(posted.final_at);
-    assert!(town.escrow(&anyone, &finalize).is_err());
+    assert!(town.world.tell_escrow(&anyone, &finalize).is_err());
     // Two of three are less than the quorum, three are enough; the window is over already.
     assert!(posted.final_at >= posted.posted_at + window);
     for number in 0..2 {
         let (operator, auditor) = town.auditors[number].clone();
         town.world.attest(&operator, auditor, node_id, 1).unwrap();
-        assert!(town.escrow(&anyone, &finalize).is_err());
+        assert!(town.world.tell_escrow(&anyone, &finalize).is_err());
     }
     let (operator, auditor) = town.auditors[2].clone();
     town.world.attest(&operator, auditor, node_id, 1).unwrap();
-    town.escrow(&anyone, &finalize).unwrap();
+    town.world.tell_escrow(&anyone, &finalize).unwrap();
     let epoch = town.epoch(1);
     assert_eq!((epoch.status, epoch.attested), (RootStatus::Final, true));
     // F4, I2: audits are paid from a part of the protocol's part, at most half of it.
@@ -187,9 +178,9 @@ fn rule_l6_an_attested_root_within_the_bond_needs_one_window_only() {
     assert!(early < posted.final_at);
     let (anyone, node_id) = (town.user.clone(), town.node.node_id);
     town.world.advance_to(early - 1);
-    assert!(town.escrow(&anyone, &EscrowMsg::Finalize { node_id }).is_err());
+    assert!(town.world.tell_escrow(&anyone, &EscrowMsg::Finalize { node_id }).is_err());
     town.world.advance_to(early);
-    town.escrow(&anyone, &EscrowMsg::Finalize { node_id }).unwrap();
+    town.world.tell_escrow(&anyone, &EscrowMsg::Finalize { node_id }).unwrap();
     assert_eq!(town.status(1), RootStatus::Final);
 }
 
@@ -287,10 +278,7 @@ fn rule_s2_two_receipts_for_one_request_cost_the_bond() {
     other.shares[0].bps = 4_000;
     other.no_evidence = 6_000;
     let second = town.node.sign(other);
-    let facts: openledger_types::faults::SessionFacts = town
-        .world
-        .query(&town.world.escrow, &EscrowQuery::Facts { session_id: town.client.session_id, node_id })
-        .unwrap();
+    let facts = town.world.session_facts(town.client.session_id, node_id).unwrap();
     let stated = openledger_types::faults::Stated { commit: None, session: Some(facts) };
     let fault = openledger_types::faults::Fault::Equivocation { first, second };
     let (bond, user) = (town.bond(), town.user.clone());
@@ -318,7 +306,7 @@ fn rule_l6_a_chunk_that_is_demanded_and_not_shown_voids_the_root() {
     assert_eq!(epoch.holds, 1);
     let until = town.world.demand(held).unwrap().until;
     town.world.advance_to(epoch.final_at.max(until + 1));
-    assert!(town.escrow(&demander, &EscrowMsg::Finalize { node_id }).is_err(), "a demand is open");
+    assert!(town.world.tell_escrow(&demander, &EscrowMsg::Finalize { node_id }).is_err(), "a demand is open");
     let bond = town.bond();
     town.world.expire_demand(&demander, held).unwrap();
     assert_eq!(town.status(1), RootStatus::Void);
@@ -330,27 +318,13 @@ fn rule_l6_a_chunk_that_is_demanded_and_not_shown_voids_the_root() {
     town.world.assert_invariants();
 }
 
-/// A receipt of a posting with its place, as a case names it.
-fn held(posting: &Posting, number: usize) -> HeldReceipt {
-    let receipt = &posting.receipts.receipts[number].receipt;
-    let at = posting.receipt_tree().at(number as u64).unwrap();
-    HeldReceipt {
-        receipt_id: at.receipt_id,
-        session_id: receipt.session_id,
-        sequence: receipt.sequence,
-        fee: receipt.fee,
-        index: at.index,
-        path: at.path,
-    }
-}
-
 fn case(town: &Town, posting: &Posting, number: usize) -> Subject {
     Subject::Receipts {
         node_id: town.node.node_id,
         denom: town.world.denom.clone(),
         epoch: posting.commit.epoch,
         kind: ReceiptFault::Output,
-        receipts: vec![held(posting, number)],
+        receipts: vec![posting.held(number)],
     }
 }
 
@@ -431,11 +405,11 @@ fn rule_l8_a_node_that_vanishes_leaves_its_data_part_to_the_contributors() {
     let proof = RefereeMsg::ProveFault { stated: found.stated, fault: found.fault };
     town.world.tell_referee(&anyone, &proof).unwrap();
     let close = EscrowMsg::CloseAbandoned { node_id };
-    assert!(town.escrow(&anyone, &close).is_err(), "the node has E epochs to replace its root");
+    assert!(town.world.tell_escrow(&anyone, &close).is_err(), "the node has E epochs to replace its root");
     let escrow = town.world.profile.escrow.clone();
     town.world.advance(escrow.epoch_blocks * u64::from(escrow.abandoned_epochs) + 1);
     let bond = town.bond();
-    town.escrow(&anyone, &close).unwrap();
+    town.world.tell_escrow(&anyone, &close).unwrap();
     assert_eq!(town.status(1), RootStatus::Abandoned);
     assert!(town.bond() < bond);
     town.world.assert_invariants();
@@ -449,8 +423,8 @@ fn rule_l8_a_node_that_vanishes_leaves_its_data_part_to_the_contributors() {
         datanet_id: town.datanet,
         items: town.tree.items(),
     };
-    town.escrow(&anyone, &claim).unwrap();
-    assert!(town.escrow(&anyone, &claim).is_err(), "a leaf is paid once");
+    town.world.tell_escrow(&anyone, &claim).unwrap();
+    assert!(town.world.tell_escrow(&anyone, &claim).is_err(), "a leaf is paid once");
     let (alice, bob, user) = (town.world.account("alice"), town.world.account("bob"), town.user.clone());
     let (to_alice, to_bob) =
         (town.world.withdrawable(&alice).unwrap(), town.world.withdrawable(&bob).unwrap());
@@ -458,9 +432,9 @@ fn rule_l8_a_node_that_vanishes_leaves_its_data_part_to_the_contributors() {
     assert!(to_alice > 0 && to_bob > to_alice, "{to_alice} {to_bob}");
     let before = town.world.withdrawable(&user).unwrap();
     let refund = EscrowMsg::RefundAbandoned { session_id: town.client.session_id, node_id };
-    town.escrow(&anyone, &refund).unwrap();
+    town.world.tell_escrow(&anyone, &refund).unwrap();
     assert!(town.world.withdrawable(&user).unwrap() > before);
-    assert!(town.escrow(&anyone, &refund).is_err(), "once a session");
+    assert!(town.world.tell_escrow(&anyone, &refund).is_err(), "once a session");
     town.world.assert_invariants();
 }
 
@@ -483,7 +457,7 @@ fn rule_i1_half_of_the_commons_burns_and_half_keeps_the_data() {
     let before = commons(&town);
     assert!(before > 1);
     town.world.advance(town.world.profile.escrow.epoch_blocks);
-    town.escrow(&anyone, &EscrowMsg::SweepCommons { denom: denom.clone() }).unwrap();
+    town.world.sweep_commons(&anyone).unwrap();
     let stored: openledger_types::msg::datanet::StorageResponse = town
         .world
         .query(
@@ -504,13 +478,13 @@ fn rule_s4_a_receipt_that_was_never_settled_costs_its_node() {
     let voucher = town.client.ask(node_id, "and?", 20_000);
     let receipt = town.node.answer(&town.world, &voucher, Answer::citing(&[(town.given[0], 5_000)]));
     let accuse = EscrowMsg::ProveUnsettled { receipt };
-    assert!(town.escrow(&user, &accuse).is_err(), "the session runs");
+    assert!(town.world.tell_escrow(&user, &accuse).is_err(), "the session runs");
     town.world.request_close(&user, session_id).unwrap();
     town.world.advance(town.world.profile.escrow.grace_blocks + 1);
     let bond = town.bond();
-    town.escrow(&user, &accuse).unwrap();
+    town.world.tell_escrow(&user, &accuse).unwrap();
     assert!(town.bond() < bond);
-    assert!(town.escrow(&user, &accuse).is_err(), "once");
+    assert!(town.world.tell_escrow(&user, &accuse).is_err(), "once");
     town.world.refund(&user, session_id).unwrap();
     town.world.assert_invariants();
 }
@@ -557,10 +531,7 @@ fn rule_d4_a_withdrawn_source_is_a_fault_after_its_grace() {
     let early = town.post().unwrap();
     town.world.finalize(node_id).unwrap();
     let accuse = |town: &mut Town, posting: &Posting| {
-        let facts = town
-            .world
-            .query(&town.world.escrow, &EscrowQuery::Facts { session_id: town.client.session_id, node_id })
-            .unwrap();
+        let facts = town.world.session_facts(town.client.session_id, node_id).unwrap();
         let stated =
             openledger_types::faults::Stated { commit: Some(posting.commit.clone()), session: Some(facts) };
         let receipt = posting.receipts.receipts[0].clone();
