@@ -4,7 +4,9 @@
 //! of 16 positions, the head's dimensions. Tiles are aligned to the absolute position, so that how a text
 //! was cut into pieces, or which of them came from a cache, changes nothing.
 
-use crate::half::f16_to_f32;
+use alloc::vec::Vec;
+
+use crate::half::{f16_to_f32, f32_to_f16};
 use crate::math::exp_f32;
 use crate::path::Path;
 use crate::simd::{self, wide};
@@ -98,6 +100,86 @@ fn mix_body(weights: &[f32], values: &[u16], count: usize, width: usize, out: &m
             for (out, v) in out.iter_mut().zip(values) {
                 *out += weight * f16_to_f32(*v);
             }
+        }
+    }
+}
+
+/// Writes the key of the position `slot` (0 to 15) of a tile.
+pub fn write_key(tile: &mut [u16], slot: usize, key: &[f32]) {
+    for (places, k) in tile.chunks_exact_mut(TILE).zip(key) {
+        if let Some(place) = places.get_mut(slot) {
+            *place = f32_to_f16(*k);
+        }
+    }
+}
+
+/// Writes the value of the position `slot` (0 to 15) of a tile.
+pub fn write_value(tile: &mut [u16], slot: usize, value: &[f32]) {
+    for (place, v) in tile.iter_mut().skip(slot * value.len()).zip(value) {
+        *place = f32_to_f16(*v);
+    }
+}
+
+/// Attention of at most 4 queries (n × width) over `tiles` of (keys, values), to `out` (n × width). Query i
+/// sees the first `lengths[i]` positions, at least one and no more than the tiles hold. `scratch` is kept
+/// between calls.
+///
+/// out = (sum over rising positions of w_p v_p) / (sum of w_p), w = [`softmax`] of [`scores`].
+#[allow(clippy::too_many_arguments)]
+pub fn attend(
+    path: Path,
+    tiles: &[(&[u16], &[u16])],
+    queries: &[f32],
+    width: usize,
+    lengths: &[usize],
+    scale: f32,
+    scratch: &mut Vec<f32>,
+    out: &mut [f32],
+) {
+    let n = lengths.len();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let used = longest.div_ceil(TILE);
+    assert!(
+        n <= QUERIES && used <= tiles.len() && !lengths.contains(&0) && out.len() >= n * width,
+        "shapes of attention"
+    );
+    let padded = used * TILE;
+    scratch.clear();
+    scratch.resize(n * padded, 0.0);
+    let mut tile_weights = [0f32; QUERIES * TILE];
+    for (t, (keys, _)) in tiles.iter().enumerate().take(used) {
+        scores(path, queries, width, keys, scale, &mut tile_weights[..n * TILE]);
+        for (row, s) in scratch.chunks_exact_mut(padded).zip(tile_weights.chunks_exact(TILE)) {
+            row[t * TILE..(t + 1) * TILE].copy_from_slice(s);
+        }
+    }
+    let mut sums = [0f32; QUERIES];
+    for ((row, length), sum) in scratch.chunks_exact_mut(padded.max(1)).zip(lengths).zip(&mut sums) {
+        *sum = softmax(path, &mut row[..*length]);
+    }
+    let out = &mut out[..n * width];
+    out.fill(0.0);
+    let shortest = lengths.iter().copied().min().unwrap_or(0);
+    for (t, (_, values)) in tiles.iter().enumerate().take(used) {
+        let start = t * TILE;
+        if shortest >= start + TILE {
+            for (row, w) in scratch.chunks_exact(padded).zip(tile_weights.chunks_exact_mut(TILE)) {
+                w.copy_from_slice(&row[start..start + TILE]);
+            }
+            mix(path, &tile_weights[..n * TILE], values, TILE, width, out);
+            continue;
+        }
+        for ((row, length), out) in scratch.chunks_exact(padded).zip(lengths).zip(out.chunks_exact_mut(width))
+        {
+            let count = length.saturating_sub(start).min(TILE);
+            if count > 0 {
+                mix(path, &row[start..start + TILE], values, count, width, out);
+            }
+        }
+    }
+    for (out, sum) in out.chunks_exact_mut(width).zip(sums) {
+        for out in out {
+            *out /= sum;
         }
     }
 }

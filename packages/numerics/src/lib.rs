@@ -21,7 +21,7 @@ mod path;
 mod simd;
 mod vector;
 
-pub use attention::{mix, scores, softmax, TILE};
+pub use attention::{attend, mix, scores, softmax, write_key, write_value, QUERIES, TILE};
 pub use half::{f16_to_f32, f32_to_f16, halves};
 pub use math::{cos, exp, exp_f32, ln, rope_table, sin, sqrt_f32};
 pub use matrix::{gemm, quantize_block, row_dot, Activations, Matrix, Refused, BLOCK, TILE_ROWS};

@@ -253,7 +253,9 @@ mod tests {
         assert_eq!((exp_f32(0.0), exp(0.0), ln(1.0), sin(0.0), cos(0.0)), (1.0, 1.0, 0.0, 0.0, 1.0));
         assert_eq!((exp_f32(-1e9), exp_f32(1e9)), (0.0, f32::INFINITY));
         assert_eq!((exp_f32(f32::NEG_INFINITY), exp_f32(f32::INFINITY)), (0.0, f32::INFINITY));
-        assert!(exp_f32(f32::NAN).is_nan() && ln(0.0).is_nan() && ln(-1.0).is_nan() && exp(f64::NAN).is_nan());
+        assert!(
+            exp_f32(f32::NAN).is_nan() && ln(0.0).is_nan() && ln(-1.0).is_nan() && exp(f64::NAN).is_nan()
+        );
         assert!(sin(f64::INFINITY).is_nan() && cos(1e9).is_nan());
         assert_eq!((sqrt_by_digits(4.0), sqrt_by_digits(0.0)), (2.0, 0.0));
         assert!(sqrt_by_digits(-1.0).is_nan() && sqrt_by_digits(f32::NAN).is_nan());

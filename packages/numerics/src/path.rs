@@ -59,11 +59,7 @@ fn detect() -> [Option<Path>; 3] {
         && has!("avx512dq")
         && has!("avx512vl")
         && has!("avx512vnni");
-    [
-        Some(Path::SCALAR),
-        avx2.then_some(Path(Isa::Avx2)),
-        avx512.then_some(Path(Isa::Avx512Vnni)),
-    ]
+    [Some(Path::SCALAR), avx2.then_some(Path(Isa::Avx2)), avx512.then_some(Path(Isa::Avx512Vnni))]
 }
 
 #[cfg(all(feature = "std", target_arch = "aarch64"))]

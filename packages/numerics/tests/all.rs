@@ -40,9 +40,8 @@ fn hostile() -> impl Strategy<Value = f32> {
 }
 
 fn vectors(most: usize) -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
-    (1..most).prop_flat_map(|n| {
-        (proptest::collection::vec(hostile(), n), proptest::collection::vec(hostile(), n))
-    })
+    (1..most)
+        .prop_flat_map(|n| (proptest::collection::vec(hostile(), n), proptest::collection::vec(hostile(), n)))
 }
 
 proptest! {
@@ -139,6 +138,36 @@ proptest! {
     }
 
     #[test]
+    fn attention_of_a_group_is_that_of_each_alone(
+        lengths in proptest::collection::vec(1usize..70, 1..=4), width in 1usize..70, seed in any::<u64>()
+    ) {
+        let mut random = Random(seed);
+        let mut tiles = Vec::new();
+        for _ in 0..5 {
+            let (mut keys, mut values) = (vec![0x7e00; width * TILE], vec![0x7e00; width * TILE]);
+            for slot in 0..TILE {
+                let row: Vec<f32> = (0..width).map(|_| random.next()).collect();
+                write_key(&mut keys, slot, &row);
+                write_value(&mut values, slot, &row);
+            }
+            tiles.push((keys, values));
+        }
+        let tiles: Vec<(&[u16], &[u16])> = tiles.iter().map(|(k, v)| (&k[..], &v[..])).collect();
+        let queries: Vec<f32> = (0..lengths.len() * width).map(|_| random.next()).collect();
+        let mut expected = vec![0.0; queries.len()];
+        let mut scratch = Vec::new();
+        for ((query, length), out) in queries.chunks(width).zip(&lengths).zip(expected.chunks_mut(width)) {
+            attend(Path::SCALAR, &tiles, query, width, &[*length], 0.3, &mut scratch, out);
+        }
+        prop_assert!(expected.iter().all(|x| x.abs() <= 1.001));
+        for path in others() {
+            let mut out = vec![0.0; queries.len()];
+            attend(path, &tiles, &queries, width, &lengths, 0.3, &mut scratch, &mut out);
+            prop_assert!(same(&out, &expected), "{}", path.name());
+        }
+    }
+
+    #[test]
     fn quantising_keeps_within_half_a_step_and_repeats(x in proptest::collection::vec(-1e6f32..1e6, 1..=32)) {
         let mut q = [0i8; BLOCK];
         let d = quantize_block(&x, &mut q);
@@ -222,10 +251,7 @@ fn what_is_not_finite_or_does_not_fit_is_refused() {
     for bad in [f32::NAN, f32::INFINITY] {
         let mut values = vec![1.0; 80];
         values[75] = bad;
-        assert_eq!(
-            Matrix::quantize(2, 40, &values).err(),
-            Some(Refused::NotFinite { row: 1, column: 35 })
-        );
+        assert_eq!(Matrix::quantize(2, 40, &values).err(), Some(Refused::NotFinite { row: 1, column: 35 }));
     }
 }
 

@@ -50,10 +50,8 @@ unsafe fn run<const T: usize>(weights: &[Line], scales: &[Scales], group: &Group
         block::<T>(weights, scales, group, b + 2, &mut lanes[2]);
     }
     for t in 0..T {
-        let sum = _mm512_add_ps(
-            _mm512_add_ps(lanes[0][t], lanes[2][t]),
-            _mm512_add_ps(lanes[1][t], lanes[3][t]),
-        );
+        let sum =
+            _mm512_add_ps(_mm512_add_ps(lanes[0][t], lanes[2][t]), _mm512_add_ps(lanes[1][t], lanes[3][t]));
         _mm512_storeu_ps(out[t].as_mut_ptr(), sum);
     }
 }
@@ -71,8 +69,7 @@ unsafe fn block<const T: usize>(
 ) {
     let line = weights.as_ptr().add(b * 8).cast::<__m512i>();
     // Two chains a position hide the latency of the products; whole numbers add in any order.
-    let mut even: [__m512i; T] =
-        core::array::from_fn(|t| _mm512_set1_epi32(*group.sums[t].get_unchecked(b)));
+    let mut even: [__m512i; T] = core::array::from_fn(|t| _mm512_set1_epi32(*group.sums[t].get_unchecked(b)));
     let mut odd = [_mm512_setzero_si512(); T];
     for g in 0..4 {
         let (w0, w1) = (_mm512_load_si512(line.add(2 * g)), _mm512_load_si512(line.add(2 * g + 1)));
@@ -127,10 +124,8 @@ unsafe fn score<const N: usize>(queries: &[f32], width: usize, keys: &[u16], sca
         }
     }
     for n in 0..N {
-        let sum = _mm512_add_ps(
-            _mm512_add_ps(lanes[0][n], lanes[2][n]),
-            _mm512_add_ps(lanes[1][n], lanes[3][n]),
-        );
+        let sum =
+            _mm512_add_ps(_mm512_add_ps(lanes[0][n], lanes[2][n]), _mm512_add_ps(lanes[1][n], lanes[3][n]));
         _mm512_storeu_ps(out.as_mut_ptr().add(n * 16), _mm512_mul_ps(sum, _mm512_set1_ps(scale)));
     }
 }
@@ -174,9 +169,8 @@ unsafe fn columns<const N: usize, const C: usize>(
     out: &mut [f32],
 ) {
     let place = out.as_mut_ptr().add(d);
-    let mut sums: [[__m512; C]; N] = core::array::from_fn(|n| {
-        core::array::from_fn(|c| _mm512_loadu_ps(place.add(n * width + 16 * c)))
-    });
+    let mut sums: [[__m512; C]; N] =
+        core::array::from_fn(|n| core::array::from_fn(|c| _mm512_loadu_ps(place.add(n * width + 16 * c))));
     for p in 0..count {
         let row = values.as_ptr().add(p * width + d);
         let v: [__m512; C] =

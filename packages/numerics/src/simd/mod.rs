@@ -45,7 +45,13 @@ macro_rules! wide {
 pub(crate) use wide;
 
 /// Products of one tile of 16 rows with a group of at most 4 activations; false where the law does it.
-pub(crate) fn tile(path: Path, weights: &[Line], scales: &[Scales], group: &Group, out: &mut [[f32; 16]; 4]) -> bool {
+pub(crate) fn tile(
+    path: Path,
+    weights: &[Line],
+    scales: &[Scales],
+    group: &Group,
+    out: &mut [[f32; 16]; 4],
+) -> bool {
     debug_assert!(weights.len() == scales.len() * 8);
     match path.0 {
         Isa::Scalar => {
@@ -71,7 +77,14 @@ pub(crate) fn tile(path: Path, weights: &[Line], scales: &[Scales], group: &Grou
 }
 
 /// See [`crate::scores`], whose caller has checked the shapes; false where the law does it.
-pub(crate) fn scores(path: Path, queries: &[f32], width: usize, keys: &[u16], scale: f32, out: &mut [f32]) -> bool {
+pub(crate) fn scores(
+    path: Path,
+    queries: &[f32],
+    width: usize,
+    keys: &[u16],
+    scale: f32,
+    out: &mut [f32],
+) -> bool {
     #[cfg(target_arch = "x86_64")]
     if path.0 == Isa::Avx512Vnni {
         avx512::scores(queries, width, keys, scale, out);
@@ -82,7 +95,14 @@ pub(crate) fn scores(path: Path, queries: &[f32], width: usize, keys: &[u16], sc
 }
 
 /// See [`crate::mix`], whose caller has checked the shapes; false where the law does it.
-pub(crate) fn mix(path: Path, weights: &[f32], values: &[u16], count: usize, width: usize, out: &mut [f32]) -> bool {
+pub(crate) fn mix(
+    path: Path,
+    weights: &[f32],
+    values: &[u16],
+    count: usize,
+    width: usize,
+    out: &mut [f32],
+) -> bool {
     #[cfg(target_arch = "x86_64")]
     if path.0 == Isa::Avx512Vnni && width % 16 == 0 {
         avx512::mix(weights, values, count, width, out);
