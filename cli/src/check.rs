@@ -155,7 +155,7 @@ pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
             && receipt.answer_root.as_slice() == chunk_root(bundle.answer.as_bytes(), CONTENT_CHUNK),
         || "the answer is not the one that was signed".into(),
     );
-    let root = request.map(|r| commit_root(&r, &bundle.tokens, &bundle.trace));
+    let root = request.and_then(|r| commit_root(&receipt.commit_scheme, &r, &bundle.tokens, &bundle.trace));
     checks.add(
         "commitment over tokens and trace",
         receipt.tokens_out as usize == bundle.tokens.len()

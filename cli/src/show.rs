@@ -198,11 +198,18 @@ pub fn verification(found: &Verification) -> String {
             false => writeln!(text, "{word} {}: {}", check.name, clean(&check.found)),
         };
     }
-    let _ = writeln!(
-        text,
-        "class {}: {} tokens replayed, {} near ties, projections differ by at most {:.1e}",
-        found.numeric_class, found.tokens, found.near_ties, found.rel_l2_max
-    );
+    let _ = match found.numeric_class.as_str() {
+        "exact" => writeln!(
+            text,
+            "class exact: {} tokens replayed to the bit, {} windows differ",
+            found.tokens, found.windows_differing
+        ),
+        class => writeln!(
+            text,
+            "class {class}: {} tokens replayed, {} near ties, projections differ by at most {:.1e}",
+            found.tokens, found.near_ties, found.rel_l2_max
+        ),
+    };
     let _ = writeln!(text, "{}", clean(&found.settlement));
     let _ = writeln!(text, "{} {}", if found.holds { "verified" } else { "NOT VERIFIED" }, found.receipt_id);
     text

@@ -42,10 +42,12 @@ pub struct Verification {
     pub tokens: usize,
     /// Tokens that lose by a margin within the class's tolerance.
     pub near_ties: usize,
-    /// Largest relative distance of a token's projections.
+    /// Largest relative distance of a token's projections; 0 in the exact class.
     pub rel_l2_max: f64,
     /// Its mean.
     pub rel_l2_mean: f64,
+    /// Windows of the exact class whose hidden vectors are not those committed.
+    pub windows_differing: usize,
     /// The epoch that covers the receipt, when one does.
     pub epoch: Option<u64>,
     /// Where the receipt stands with settlement; being unsettled is no fault.
@@ -85,6 +87,10 @@ pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recompu
     };
     checks.add("request names the model", asked.model.names(receipt.model_id, receipt.model_version), || {
         format!("it asks model {} instead", asked.model.model_id)
+    });
+    let scheme = &model.manifest().commit_scheme;
+    checks.add("commitment scheme of the model", receipt.commit_scheme == *scheme, || {
+        format!("the receipt commits by {}, the model by {scheme}", receipt.commit_scheme)
     });
     let (Ok(seed), Ok(request_hash), Ok(commit_root)) = (
         Hash::try_from(receipt.seed.as_slice()),
@@ -308,6 +314,7 @@ impl Prepared {
             near_ties: replay.map_or(0, |r| r.near_ties),
             rel_l2_max: replay.map_or(0.0, |r| r.rel_l2_max),
             rel_l2_mean: replay.map_or(0.0, |r| r.rel_l2_mean),
+            windows_differing: replay.map_or(0, |r| r.windows_differing.len()),
             epoch,
             settlement,
         }

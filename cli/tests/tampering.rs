@@ -11,7 +11,7 @@ use openledger::check::{check_bundle, Check, Pins};
 use openledger::verify::recompute;
 use openledger_attribution::{Document, Evidence, Index};
 use openledger_client::Key;
-use openledger_node::engine::{GenRequest, Model, COMMIT_SCHEME};
+use openledger_node::engine::{GenRequest, Model};
 use openledger_node::request::{self, Endpoint};
 use openledger_node::train::{self, Recipe};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
@@ -131,7 +131,7 @@ fn make() -> Honest {
         ),
         decoding,
         seed: HexBinary::from(&seed),
-        commit_scheme: COMMIT_SCHEME.into(),
+        commit_scheme: model.manifest().commit_scheme.clone(),
         commit_root: HexBinary::from(&made.commit_root),
         signature_scheme: "none".into(),
         signature_root: HexBinary::from(&ZERO_HASH),
@@ -241,6 +241,7 @@ fn every_changed_field_of_the_receipt_fails() {
         ("temperature", |r| r.decoding.temperature_milli += 1),
         ("max_tokens", |r| r.decoding.max_tokens -= 1),
         ("seed", |r| r.seed = HexBinary::from(flipped(&r.seed, 3))),
+        ("commit_scheme", |r| r.commit_scheme = "proj32-f32/1".into()),
         ("commit_root", |r| r.commit_root = HexBinary::from(flipped(&r.commit_root, 3))),
         ("evidence_root", |r| r.evidence_root = HexBinary::from(flipped(&r.evidence_root, 3))),
         ("outcome", |r| {

@@ -14,7 +14,7 @@ use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{GenRequest, Generation, Model};
+use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
 
 /// Name of the attribution scheme that this node computes.
@@ -51,17 +51,17 @@ pub trait Answerer: Send + Sync {
 
 /// A model with the index of the versions that it rests on.
 pub struct Traceable {
-    model: Model,
+    batcher: Batcher,
     index: Index,
 }
 
 impl Answerer for Traceable {
     fn context(&self) -> usize {
-        self.model.context()
+        self.batcher.model().context()
     }
 
     fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        Ok(self.model.encode_prompt(prompt)?)
+        Ok(self.batcher.model().encode_prompt(prompt)?)
     }
 
     fn generate(
@@ -69,7 +69,7 @@ impl Answerer for Traceable {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
-        Ok(self.model.generate(request, deliver)?)
+        Ok(self.batcher.generate(request, deliver)?)
     }
 
     fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced {
@@ -291,7 +291,15 @@ impl Node {
             self.models.remember_owner(doc.facts.contribution_id, doc.facts.contributor.clone());
         }
         let index = blocking(move || build_index(docs)).await?;
-        Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { model, index }) })
+        let settings = BatchSettings {
+            workers: self.settings.workers,
+            batch: self.settings.batch,
+            // The node admits no more than this, whatever model they ask.
+            queue: self.settings.queue.saturating_add(self.settings.together()),
+            prefix_bytes: self.settings.prefix_bytes,
+        };
+        let batcher = Batcher::start(Arc::new(model), settings, self.metrics.engine.clone())?;
+        Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { batcher, index }) })
     }
 
     /// Refuses a model of which a file or a contribution is not stored here yet, before anything of

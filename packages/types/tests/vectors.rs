@@ -163,6 +163,8 @@ fn computed() -> Value {
         "contribution_1": { "input": facts(), "leaf": hex32(facts().legacy_leaf()) },
         "version": { "input": version(), "hash": hex32(version().hash()) },
         "manifest_hash": { "document": String::from_utf8_lossy(manifest), "hash": hex32(manifest_hash(manifest)) },
+        "quantized_row_leaf": hex32(quantized_row_leaf("lm_head.weight", 3, &[0.25], &[-127, 0, 127, 5])),
+        "hidden_digest": hex32(hidden_digest(&[1.5, -0.25])),
         "weights_row_leaf": hex32(weights_row_leaf("lm_head.weight", 3, &1.5f32.to_le_bytes())),
         "training_leaf": sum(training_leaf(17, 4)),
         "training_root": hex32(training_root(&[(3, SumRoot { hash: hx(7), sum: Uint128::new(44), count: 6 })])),
