@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cosmwasm_std::HexBinary;
+use openledger_attribution::SPAN_ONLY;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, ModelFile, NumericClass, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use serde::{Deserialize, Serialize};
@@ -106,7 +107,9 @@ pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
         numeric_class: NumericClass::TolerantF32,
         sampler: SAMPLER.into(),
         commit_scheme: COMMIT_SCHEME.into(),
-        attribution: "span/1".into(),
+        // Who trains adds the influence layer to what was written (`Model::add_influence`).
+        attribution: SPAN_ONLY.into(),
+        influence: None,
         weights_root: HexBinary::from(&root),
         tokenizer_hash: sha(export.tokenizer),
         config_hash: sha(&config),
