@@ -139,6 +139,10 @@ fn session_facts() -> SessionFacts {
     }
 }
 
+fn row() -> Row {
+    [0, 1, -1, 127, -127, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -12]
+}
+
 fn sum(node: SumNode) -> Value {
     json!({ "hash": hex32(node.hash), "sum": node.sum.to_string() })
 }
@@ -187,6 +191,12 @@ fn computed() -> Value {
         "log_of_three": { "root": sum(log.root().unwrap()), "peaks": log.peaks().iter().map(|p| sum(*p)).collect::<Vec<_>>() },
         "evidence_header_leaf": hex32(evidence_header_leaf(&h(15), 290)),
         "span_leaf": hex32(piece.leaf()),
+        "influence": {
+            "signature_header_leaf": hex32(signature_header_leaf("rkf16-int8/1", 2)),
+            "signature_row_leaf": hex32(signature_row_leaf(70_000, &row())),
+            "influence_header_leaf": hex32(influence_header_leaf("rkf16-int8/1", &h(26), &[(17, 0), (21, 3)], 2)),
+            "posting_leaf": hex32(posting_leaf(5, &[(0, row()), (1, row())])),
+        },
         "tie_key": hex32(tie_key(&h(9), 17)),
         "detail": { "input": detail(), "leaf": sum(detail().leaf()) },
         "ledger_leaf": { "input": leaf(), "leaf": sum(leaf().leaf()) },
