@@ -10,3 +10,6 @@ pub mod filter;
 pub mod handshake;
 pub mod plan;
 pub mod state;
+
+#[cfg(test)]
+mod tests;
