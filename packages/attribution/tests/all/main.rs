@@ -3,6 +3,7 @@
 mod attacks;
 mod evidence;
 mod hostile;
+mod layer_attacks;
 mod layers;
 mod oracle;
 mod properties;
