@@ -1,5 +1,9 @@
 /** Reading the chain over its REST interface: small enough for the first page, no CosmJS. */
-import { Datanet, ModelRegistry, NodeRegistry, PayableEscrow, Referee } from "@openledger/client";
+import { DatanetQueryClient } from "@openledger/client/generated/Datanet.client.js";
+import { ModelRegistryQueryClient } from "@openledger/client/generated/ModelRegistry.client.js";
+import { NodeRegistryQueryClient } from "@openledger/client/generated/NodeRegistry.client.js";
+import { PayableEscrowQueryClient } from "@openledger/client/generated/PayableEscrow.client.js";
+import { RefereeQueryClient } from "@openledger/client/generated/Referee.client.js";
 
 import { jsonBytes, toBase64 } from "./bytes";
 import { config, type Config } from "./config";
@@ -40,11 +44,11 @@ function clients({ contracts }: Config) {
   // The generated clients ask for CosmJS' whole client, of which they call this method only.
   const chain = reader as never;
   return {
-    datanet: new Datanet.DatanetQueryClient(chain, contracts.datanet),
-    models: new ModelRegistry.ModelRegistryQueryClient(chain, contracts.model_registry),
-    nodes: new NodeRegistry.NodeRegistryQueryClient(chain, contracts.node_registry),
-    escrow: new PayableEscrow.PayableEscrowQueryClient(chain, contracts.payable_escrow),
-    referee: new Referee.RefereeQueryClient(chain, contracts.referee),
+    datanet: new DatanetQueryClient(chain, contracts.datanet),
+    models: new ModelRegistryQueryClient(chain, contracts.model_registry),
+    nodes: new NodeRegistryQueryClient(chain, contracts.node_registry),
+    escrow: new PayableEscrowQueryClient(chain, contracts.payable_escrow),
+    referee: new RefereeQueryClient(chain, contracts.referee),
   };
 }
 
