@@ -55,7 +55,7 @@ export async function settle(page) {
 }
 
 /** Violations of WCAG 2.2 AA on a page, in words. */
-export async function violations(page) {
+async function violations(page) {
   // axe runs as a test's script, which the page's policy does not allow to be added as an element.
   await page.evaluate(axe);
   const found = await page.evaluate(() =>
@@ -66,6 +66,13 @@ export async function violations(page) {
   return found.violations.map(
     (violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).slice(0, 3).join("; ")}`,
   );
+}
+
+/** Claims that a page, once it shows what it knows, has no violations. */
+export async function accessible(page, what) {
+  await settle(page);
+  const found = await violations(page);
+  claim(found.length === 0, `axe, ${what}: ${found.join(" | ")}`);
 }
 
 /** Writes a picture of the whole page. */

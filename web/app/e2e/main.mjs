@@ -1,12 +1,12 @@
 // The main path: connect, open a session, ask, see shares, verify, close, earnings, claim.
-import { claim, context, picture, settle, violations } from "./kit.mjs";
+import { accessible, claim, context, picture, settle } from "./kit.mjs";
 import { install } from "./wallet.mjs";
 
-/** A number that only shows up in this run, so that a second run asks something else. */
+/** The beginning of a text like those that the demo's model was trained on. */
 const PROMPT = "use crate::string::ConstStr;\n\nimpl<const V: char> Default for crate::MustBeChar<V> {\n    fn default() -> Self {";
 
 export const tests = {
-  async "a user asks, sees who is paid, verifies and gets the rest back; a contributor is paid"({ browser, url, key, config, demo }) {
+  async "a user asks, sees who is paid, verifies and gets the rest back; a contributor is paid"({ browser, url, key }) {
     const { made, problems } = await context(browser);
     const wallet = await install(made, key("user"));
     const page = await made.newPage();
@@ -37,11 +37,11 @@ export const tests = {
     await first.locator("summary").click();
     const rows = await first.locator("tbody tr").count();
     claim(rows >= 2, `shares are listed: ${rows}`);
-    const cited = first.locator("button.cited");
+    const cited = first.locator(".cited");
     claim((await cited.count()) > 0, "passages are marked");
     await cited.first().click();
     await first.getByText("The same bytes stand in the source.").first().waitFor({ timeout: 30_000 });
-    claim((await violations(page)).length === 0, `axe: ${(await violations(page)).join(" | ")}`);
+    await accessible(page, "chat");
     await picture(page, "ask-chat-1280-light");
 
     await first.getByRole("link", { name: "Verify this answer" }).click();
@@ -57,11 +57,8 @@ export const tests = {
     await page.getByText("Everything that was checked holds.").waitFor();
     await picture(page, "verify-1280-light");
 
-    // Whoever that answer pays first is paid.
-    const { nodes } = await (await fetch(`${config.chain.rest}/cosmwasm/wasm/v1/contract/${config.contracts.payable_escrow}/smart/${Buffer.from(JSON.stringify({ session: { session_id: Number(id) } })).toString("base64url")}`)).json().then((body) => body.data);
-    claim(nodes[0].settled !== "0", "the node settled");
     await made.close();
-    await earn({ browser, url, key, demo });
+    await earn({ browser, url, key });
     claim(problems.length === 0, problems.join("\n"));
   },
 };
@@ -90,13 +87,12 @@ async function earn({ browser, url, key }) {
     await due.click();
     await page.getByText("Paid out.").waitFor({ timeout: 30_000 });
     claim(wallet.signed >= 1, "the claim was signed");
-    await page.getByText("From which answers").waitFor();
+    await page.getByRole("heading", { name: "From which answers" }).waitFor();
     await settle(page);
     claim((await page.locator(".virtual li").count()) > 0, "answers that paid are listed");
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export as CSV" }).click()]);
     claim(download.suggestedFilename().endsWith(".csv"), "the history is exported");
-    const found = await violations(page);
-    claim(found.length === 0, `axe: ${found.join(" | ")}`);
+    await accessible(page, "earnings");
     await picture(page, "earnings-1280-light");
     await made.close();
     claim(problems.length === 0, problems.join("\n"));

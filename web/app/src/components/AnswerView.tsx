@@ -13,6 +13,9 @@ import { queries } from "../lib/chain";
 import { quote, source } from "../lib/source";
 import { Address, Amount, Failure, Loading, Pill, Table } from "./ui";
 
+/** Sources shown of a passage before more are asked for. */
+const FEW = 2;
+
 /** Colours of marked passages. */
 const MARKS = 6;
 
@@ -52,7 +55,7 @@ function SourceView({ piece, match, onClose }: { piece: EvidencePiece; match: st
     return { read, quoted: await quote(read, piece, match) };
   });
   return (
-    <aside className="notice" aria-label={t("ask.source")}>
+    <div className="notice" role="group" aria-label={`${t("ask.source")} ${piece.contribution_id}`}>
       {found.error && <Failure error={found.error} retry={found.reload} />}
       {found.loading && <Loading />}
       {found.data && (
@@ -85,7 +88,7 @@ function SourceView({ piece, match, onClose }: { piece: EvidencePiece; match: st
       <button type="button" onClick={onClose}>
         {t("app.close")}
       </button>
-    </aside>
+    </div>
   );
 }
 
@@ -94,6 +97,7 @@ export function CitedAnswer({ bundle }: { bundle: AnswerBundle }) {
   const { t } = useTranslation();
   const { answer, evidence } = bundle;
   const [chosen, setChosen] = useState<number>();
+  const [shown, setShown] = useState(FEW);
   const found = useQuery(`match ${bundle.receipt.signature}`, () =>
     matchText(
       answer,
@@ -105,6 +109,10 @@ export function CitedAnswer({ bundle }: { bundle: AnswerBundle }) {
     [answer, evidence, found.data],
   );
   const selected = chosen === undefined ? undefined : parts[chosen];
+  const choose = (at: number) => {
+    setChosen(chosen === at ? undefined : at);
+    setShown(FEW);
+  };
   return (
     <>
       <div className="answer">
@@ -113,22 +121,29 @@ export function CitedAnswer({ bundle }: { bundle: AnswerBundle }) {
           const [first] = part.pieces;
           if (!first) return <span key={at}>{part.text}</span>;
           return (
-            <button
+            // A button would not break across lines with the text around it.
+            <span
               key={at}
-              type="button"
+              role="button"
+              tabIndex={0}
               className={`cited mark-${first.contribution_id % MARKS}`}
               aria-pressed={chosen === at}
               aria-label={t("ask.show_source", { text: part.text })}
-              onClick={() => setChosen(chosen === at ? undefined : at)}
+              onClick={() => choose(at)}
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" && event.key !== " ") return;
+                event.preventDefault();
+                choose(at);
+              }}
             >
               {part.text}
-            </button>
+            </span>
           );
         })}
       </div>
       {found.error && <Failure error={found.error} retry={found.reload} />}
       {evidence.length > 0 && <p className="soft">{t("ask.legend")}</p>}
-      {selected?.pieces.map((piece) => (
+      {selected?.pieces.slice(0, shown).map((piece) => (
         <SourceView
           key={`${piece.contribution_id} ${piece.source_start}`}
           piece={piece}
@@ -136,6 +151,13 @@ export function CitedAnswer({ bundle }: { bundle: AnswerBundle }) {
           onClose={() => setChosen(undefined)}
         />
       ))}
+      {selected && selected.pieces.length > shown && (
+        <p>
+          <button type="button" onClick={() => setShown(selected.pieces.length)}>
+            {t("ask.more_sources", { count: selected.pieces.length - shown })}
+          </button>
+        </p>
+      )}
     </>
   );
 }

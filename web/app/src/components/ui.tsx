@@ -33,7 +33,9 @@ export function Short({ text, head = 14, tail = 6 }: { text: string; head?: numb
         aria-label={`${copied ? t("app.copied") : t("app.copy")}: ${short}`}
         onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
       >
-        {copied ? "✓" : "⧉"}
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+          <path d={copied ? "M3 8.5l3.2 3L13 4.5" : "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z"} />
+        </svg>
       </button>
     </span>
   );

@@ -91,6 +91,7 @@ export const en = {
     contribution: "Contribution",
     show_source: "Show the source of “{{text}}”",
     sealed: "This datanet does not let everyone read its texts. What was committed can be seen, the text cannot.",
+    more_sources: "{{count}} more contributions hold the same wording",
     quoted: "The same bytes stand in the source.",
     misquoted: "The source does not hold these bytes: the receipt is wrong.",
     license: "Licence",

@@ -94,6 +94,7 @@ export const fr: Texts = {
     contribution: "Contribution",
     show_source: "Montrer la source de « {{text}} »",
     sealed: "Ce datanet ne laisse pas chacun lire ses textes. On voit ce qui a été engagé, pas le texte.",
+    more_sources: "{{count}} autres contributions ont les mêmes mots",
     quoted: "Les mêmes octets sont dans la source.",
     misquoted: "La source ne contient pas ces octets : le reçu est faux.",
     license: "Licence",

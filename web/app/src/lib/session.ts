@@ -277,6 +277,7 @@ async function finish(
     sequence: receipt.sequence,
     prompt: http.promptOf(bundle),
     bundle,
+    held: checks.length - failed.length,
     failed,
   };
   const next = failed.length === 0 ? pushed(session, receipt) : session;

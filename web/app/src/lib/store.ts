@@ -47,6 +47,8 @@ export interface Answer {
   sequence: number;
   prompt: string;
   bundle: AnswerBundle;
+  /** Checks that held. */
+  held: number;
   /** Names of checks that failed; empty for an answer that was acknowledged. */
   failed: string[];
 }

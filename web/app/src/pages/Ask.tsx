@@ -164,7 +164,7 @@ function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.S
           {t("ask.fee")} <Amount value={units(receipt.fee)} denom={denom} />
         </span>
         {answer.failed.length === 0 ? (
-          <Pill kind="good">{t("ask.checked", { count: 14 })}</Pill>
+          <Pill kind="good">{t("ask.checked", { count: answer.held })}</Pill>
         ) : (
           <Pill kind="bad">{t("ask.failed", { names: answer.failed.join(", ") })}</Pill>
         )}
