@@ -17,5 +17,6 @@ pub mod node_http;
 pub mod progress;
 pub mod session;
 pub mod show;
+pub mod training_pay;
 pub mod usage;
 pub mod verify;

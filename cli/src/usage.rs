@@ -290,7 +290,7 @@ async fn training_item(
 }
 
 /// A blob from whichever node keeps it; the one of `--node` first.
-async fn any_blob(ctx: &Context, reader: &Reader, blob: &BlobRef) -> Result<Vec<u8>> {
+pub(crate) async fn any_blob(ctx: &Context, reader: &Reader, blob: &BlobRef) -> Result<Vec<u8>> {
     if let Ok(url) = ctx.node_url() {
         if let Ok(bytes) = node_http::get_blob(&ctx.http, &url, &blob.root.to_hex()).await {
             if BlobRef::of(&bytes) == *blob {

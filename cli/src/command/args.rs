@@ -229,6 +229,14 @@ pub enum Access {
         /// Datanet
         datanet_id: u64,
     },
+    /// Credit the contributors with what a model version paid for training
+    Claim {
+        /// Datanet
+        datanet_id: u64,
+        /// Model version, such as 3:1
+        #[arg(value_parser = version_ref)]
+        version: (u64, u32),
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -584,6 +592,60 @@ mod tests {
     #[test]
     fn commands_and_flags_do_not_collide() {
         Cli::command().debug_assert();
+    }
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("openledger").chain(line.split(' ')))
+    }
+
+    #[test]
+    fn votes_of_curators_are_read() {
+        for good in [
+            "datanet curate 3",
+            "datanet curate 3 4 5 --reason fine",
+            "datanet curate 3 --reject --reason spam",
+            "datanet curate 3 --reject --slash --reason spam",
+        ] {
+            read(good).unwrap();
+        }
+        for bad in [
+            "datanet curate",
+            "datanet curate three",
+            "datanet curate 3 --reject",
+            "datanet curate 3 --slash --reason spam",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn training_access_is_read() {
+        let claim = read("datanet access claim 2 3:1").unwrap().command;
+        let Command::Datanet(Datanet::Access(Access::Claim { datanet_id, version })) = claim else {
+            panic!("{claim:?}")
+        };
+        assert_eq!((datanet_id, version), (2, (3, 1)));
+        for good in ["buy 2", "grant 2 openledger1developer", "show 2", "leave 2"] {
+            read(&format!("datanet access {good}")).unwrap();
+        }
+        for bad in ["buy", "grant 2", "claim 2", "claim 2 3", "claim 2 3:x", "leave -1"] {
+            assert!(read(&format!("datanet access {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounties_are_read() {
+        let award = read("datanet bounty award 1 7 340282366920938463463374607431768211455").unwrap().command;
+        let Command::Datanet(Datanet::Bounty(Bounty::Award { bounty_id, contribution_id, amount })) = award else {
+            panic!("{award:?}")
+        };
+        assert_eq!((bounty_id, contribution_id, amount), (1, 7, u128::MAX));
+        for good in ["fund 1 bread --amount 10 --blocks 5", "add 1 10", "leave 1", "list 1"] {
+            read(&format!("datanet bounty {good}")).unwrap();
+        }
+        for bad in ["fund 1 bread --amount 10", "fund 1 bread --blocks 5", "add 1", "award 1 7", "add 1 -5"] {
+            assert!(read(&format!("datanet bounty {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

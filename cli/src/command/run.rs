@@ -10,7 +10,7 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, training_pay, usage as uses,
     verify,
 };
 use openledger_client::{Chain, ChainConfig};
@@ -314,6 +314,13 @@ async fn access(ctx: &Context, out: &Out, command: args::Access) -> Result<()> {
             })
         }
         args::Access::Leave { datanet_id } => act(ctx, out, ExecuteMsg::LeaveAccess { datanet_id }, 0).await,
+        args::Access::Claim { datanet_id, version } => {
+            let signer = ctx.signer(None).await?;
+            let done = training_pay::claim(ctx, &signer, version, datanet_id).await?;
+            out.print(&done, || {
+                format!("credited {}, refused {}; paid out {}", done.credited, done.refused, done.paid)
+            })
+        }
     }
 }
 

@@ -64,7 +64,8 @@ pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Contra
     }
     // Roots of the first release do not say which models their data's part is of: the commons' it is.
     let shared = pending.data.checked_sub(rest)?.checked_add(node)?;
-    let mut ledger = LEDGERS.load(deps.storage, (node_id, denom))?;
+    let mut ledger = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+    ledger.epoch = pending.epoch;
     ledger.closed = Some(Closed { epoch: pending.epoch, origin: pending.origin(), left: shared });
     LEDGERS.save(deps.storage, (node_id, denom), &ledger)?;
     let mut funds = FUNDS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();

@@ -36,7 +36,8 @@ pub fn claim(
         let node_id = item.node_id;
         if nodes.insert(node_id) {
             if let Some(pending) = PENDING.may_load(deps.storage, node_id)? {
-                let before = LEDGERS.load(deps.storage, (node_id, &pending.denom))?.ledger;
+                let key = (node_id, pending.denom.as_str());
+                let before = LEDGERS.may_load(deps.storage, key)?.unwrap_or_default().ledger;
                 if let Some(event) = finalize_if_due(&mut deps, &env, node_id)? {
                     replaced.insert((node_id, pending.denom), before);
                     events.push(event);

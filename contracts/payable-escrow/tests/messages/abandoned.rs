@@ -247,9 +247,9 @@ fn rule_l8_open_cases_are_decided_before_a_ledger_is_closed() {
     suite.assert_conserved();
 }
 
-/// What a lying final ledger takes never comes out of what an abandoned root left.
+/// What a final ledger promised and what an abandoned root left are paid beside each other.
 #[test]
-fn attack_a_lying_ledger_cannot_eat_the_pot_of_an_abandoned_root() {
+fn rule_l8_a_final_ledger_and_the_pot_of_an_abandoned_root_are_paid_beside_each_other() {
     let mut suite = scene();
     suite.advance(ABANDONED);
     close(&mut suite).unwrap();
