@@ -47,8 +47,14 @@ pub async fn deploy(
         payable_escrow: payable_escrow.address.clone(),
         referee: referee.address.clone(),
     };
-    let Profile { datanet: data, model_registry: models, node_registry: nodes, escrow, referee: judging } =
-        profile;
+    let Profile {
+        datanet: data,
+        model_registry: models,
+        node_registry: nodes,
+        escrow,
+        referee: judging,
+        gateway: _,
+    } = profile;
     let c = contracts.clone();
     let msg = datanet::InstantiateMsg {
         owner: owner.clone(),
@@ -77,7 +83,11 @@ pub async fn deploy(
         model_registry: c.model_registry.clone(),
         node_registry: c.node_registry.clone(),
         params: escrow,
-        connect: Some(escrow::Connections { datanet: c.datanet.clone(), referee: c.referee.clone() }),
+        connect: Some(escrow::Connections {
+            datanet: c.datanet.clone(),
+            referee: c.referee.clone(),
+            gateway: None,
+        }),
     };
     make(signer, &payable_escrow, &msg, "openledger payable escrow", &owner).await?;
     let msg = referee::InstantiateMsg {

@@ -1,4 +1,4 @@
-//! All five contracts together: how a root becomes final, how it falls, and where every coin is then.
+//! All contracts together: how a root becomes final, how it falls, and where every coin is then.
 //! On a simulated chain, or with the compiled contracts on one that runs (see `live`).
 
 mod live;

@@ -3,6 +3,7 @@
 mod audit;
 mod data;
 mod evidence;
+mod gateway;
 mod influence;
 mod ledger;
 mod model;
@@ -11,6 +12,7 @@ mod session;
 pub use audit::*;
 pub use data::*;
 pub use evidence::*;
+pub use gateway::*;
 pub use influence::*;
 pub use ledger::*;
 pub use model::*;

@@ -5,6 +5,7 @@ pub mod common;
 pub mod datanet;
 mod documents;
 pub mod escrow;
+pub mod gateway;
 pub mod model_registry;
 pub mod node_registry;
 pub mod referee;
