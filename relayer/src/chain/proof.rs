@@ -62,7 +62,9 @@ impl ChainHandle {
         Ok(Proved { value: answer.value, proof: MerkleProof { proofs }.encode_to_vec() })
     }
 
+    /// The next question goes to another endpoint.
     fn bad_proof(&self, key: &str, reason: impl Into<String>) -> Error {
+        self.endpoints().distrust();
         Error::Proof { chain_id: self.id().into(), key: key.into(), reason: reason.into() }
     }
 }

@@ -86,8 +86,12 @@ pub struct Relay {
     metrics: Metrics,
     view: watch::Sender<View>,
     holds: Holds,
-    /// Whether blocks have shown a packet since the last round.
+    /// Whether something is to be read from the chains' states.
     pending: bool,
+    /// On each chain: the newest block with a packet event. Its state can be proved one block later.
+    newest: [u64; 2],
+    /// On each chain: the newest block with a transaction of this relayer. States before it are stale.
+    landed: [u64; 2],
     last_round: Option<Instant>,
 }
 
@@ -164,6 +168,8 @@ impl Relay {
             metrics: Metrics::default(),
             holds: Holds::default(),
             pending: true,
+            newest: [0, 0],
+            landed: [0, 0],
             last_round: None,
         }
     }
@@ -255,12 +261,12 @@ impl Relay {
         let has_cursor = file.load()?.is_some();
         let from = (!has_cursor).then_some(next);
         let (id, store, watch, metrics) = (chain.id(), &self.store, &self.watch, &self.metrics);
-        let mut seen = false;
+        let mut seen = 0;
         let connection = chain.endpoints().chain().await?;
         let read = scan_blocks(&connection, &file, Range { from, to: Some(head) }, |block, packets| {
             watch.at(Point::BlockRead);
             count_events(metrics, id, block, packets);
-            seen = true;
+            seen = block.height;
             store.keep(id, packets)?;
             watch.at(Point::PacketsKept);
             Ok(())
@@ -279,12 +285,12 @@ impl Relay {
                 if let Some(slot) = self.next.get_mut(index) {
                     *slot = None;
                 }
-                seen = true;
+                seen = head;
             }
             // An event of an unknown form; its packet is looked for by its commitment.
             Err(e @ Error::Packet { .. }) => {
                 tracing::warn!(chain = id, code = e.code(), error = %e, "block not read");
-                seen = true;
+                seen = head;
             }
             Err(e) => {
                 if let Error::Chain { source, .. } = &e {
@@ -293,7 +299,10 @@ impl Relay {
                 return Err(e);
             }
         }
-        self.pending |= seen;
+        self.pending |= seen > 0;
+        if let Some(newest) = self.newest.get_mut(index) {
+            *newest = seen.max(*newest);
+        }
         Ok(())
     }
 
@@ -319,7 +328,14 @@ impl Relay {
         let (to_a, to_b): (Vec<Action>, Vec<Action>) = planned
             .actions
             .into_iter()
-            .filter(|action| self.holds.allows(action, now))
+            .filter(|action| {
+                let [landed_a, landed_b] = self.landed;
+                let fresh = match action.on() {
+                    Side::A => a.head > landed_a,
+                    Side::B => b.head > landed_b,
+                };
+                fresh && self.holds.allows(action, now)
+            })
             .partition(|action| action.on() == Side::A);
         let (sent_a, sent_b) =
             tokio::join!(self.send_to(Side::A, to_a, &a, &b), self.send_to(Side::B, to_b, &b, &a));
@@ -330,8 +346,12 @@ impl Relay {
                 self.account(side, one, &mut round);
             }
         }
-        // Something is on its way still: the next block may bring its next step.
-        self.pending = !a.state.sent.is_empty() || !b.state.sent.is_empty();
+        // Something is on its way still, or stands in a block whose state cannot be proved yet.
+        let [newest_a, newest_b] = self.newest;
+        self.pending = !a.state.sent.is_empty()
+            || !b.state.sent.is_empty()
+            || a.head <= newest_a
+            || b.head <= newest_b;
         Ok(round)
     }
 
@@ -400,6 +420,9 @@ impl Relay {
         for tx in &sent.txs {
             self.metrics.add("transactions_confirmed_total", label(&id), 1);
             self.metrics.add("gas_used_total", label(&id), tx.gas_used);
+            if let Some(landed) = self.landed.get_mut(usize::from(side == Side::B)) {
+                *landed = tx.height.max(*landed);
+            }
             let updates = tx.events.iter().filter(|e| e.kind == "update_client").count() as u64;
             self.metrics.add("client_updates_submitted_total", label(&id), updates);
         }
@@ -408,6 +431,11 @@ impl Relay {
             self.metrics.add("messages_confirmed_total", labels, 1);
             self.holds.done(action);
             round.done += 1;
+        }
+        for action in &sent.redundant {
+            let labels = format!("{},kind=\"{}\"", label(&id), action.name());
+            self.metrics.add("messages_redundant_total", labels, 1);
+            self.holds.done(action);
         }
         for (action, error) in &sent.refused {
             let pause = self.holds.refused(action, now);
