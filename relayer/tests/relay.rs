@@ -1,6 +1,7 @@
 //! The relayer as a library between two real chains: `testnet/pair up`, then
 //! `OPENLEDGER_TEST_PAIR=http://127.0.0.1:26650,http://127.0.0.1:26660 cargo test -p openledger-relayer --test relay`.
-//! Without the variable the tests pass without a check and say so. `OPENLEDGER_LONG=1` kills the relayer
+//! After `testnet/pair fork`, `OPENLEDGER_TEST_FORK=http://127.0.0.1:26670` adds a chain that signs twice.
+//! Without the first variable the tests pass without a check and say so. `OPENLEDGER_LONG=1` kills the relayer
 //! more than 200 times instead of once at each named point.
 
 mod support;
@@ -9,10 +10,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use openledger_relayer::chain::message::ChannelKind;
-use openledger_relayer::core::plan::Action;
+use openledger_relayer::chain::message::{update_client, ChannelKind};
+use openledger_relayer::core::plan::{Action, Alarm};
 use openledger_relayer::core::state::Side;
-use openledger_relayer::link::{link, Linked};
+use openledger_relayer::link::{link, now_ns, Linked};
 use openledger_relayer::relay::{Point, Watch};
 use support::{config, handles, pair, relayer, settle, World, SECOND};
 
@@ -64,6 +65,13 @@ async fn two_chains() {
     say("batches");
     killed_at_every_point(&world, &folder.path().join("kill")).await;
     say("killed at every point");
+    match std::env::var("OPENLEDGER_TEST_FORK") {
+        Ok(fork) => {
+            a_client_that_was_lied_to_is_frozen(&a, &b, &fork, &folder.path().join("fork")).await;
+            say("misbehaviour shown");
+        }
+        Err(_) => eprintln!("skipped: OPENLEDGER_TEST_FORK is not set"),
+    }
     a_client_is_refreshed(&a, &b, &folder.path().join("refresh")).await;
     say("client refreshed");
 }
@@ -281,6 +289,35 @@ async fn killed_at_every_point(world: &World, folder: &std::path::Path) {
         assert_eq!(world.escrowed(from).await, escrowed[from] + sent[from]);
     }
     eprintln!("{kills} kills, {} packets: 0 units lost, 0 paid twice, none waits", kills * 4);
+}
+
+/// The second chain has a twin with the same validator key. Somebody gives the client a header of the
+/// twin; the relayer, whose endpoint has another block there, shows the client both.
+async fn a_client_that_was_lied_to_is_frozen(a: &str, b: &str, fork: &str, folder: &std::path::Path) {
+    let honest = config(a, b, "3h", "");
+    let (near, far) = handles(&honest, "auditor");
+    let linked = link(&near, &far, &ChannelKind::transfer(), None).await.unwrap();
+    let (liar, twin) = handles(&config(a, fork, "3h", ""), "node");
+    let client = near.client(&linked.a.client, None).await.unwrap().unwrap();
+    let height = loop {
+        let heights = (far.status().await.unwrap().height, twin.status().await.unwrap().height);
+        if heights.0.min(heights.1) > client.latest.height + 1 {
+            break heights.0.min(heights.1) - 1;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let header = twin.verified_header(&client, height, now_ns()).await.unwrap().header;
+    let signer = liar.endpoints().signer().await.unwrap();
+    let message = update_client(&linked.a.client, &header, signer.address());
+    signer.broadcast(vec![message], "").await.unwrap();
+
+    let relay = relayer(&honest, "auditor", &linked, folder);
+    assert!(!relay.compare(Side::B, client.latest).await.unwrap(), "the other client was not lied to");
+    assert!(relay.compare(Side::A, far.height(height)).await.unwrap());
+    assert!(near.client(&linked.a.client, None).await.unwrap().unwrap().view().frozen);
+    let plan = relay.plan().await.unwrap();
+    assert!(plan.alarms.contains(&(Side::A, Alarm::ClientFrozen)), "{:?}", plan.alarms);
+    assert!(plan.actions.iter().all(|action| action.on() != Side::A));
 }
 
 async fn a_client_is_refreshed(a: &str, b: &str, folder: &std::path::Path) {

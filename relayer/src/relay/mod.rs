@@ -5,8 +5,10 @@
 //! message may be sent twice without harm: ibc-go takes the second for done.
 
 mod holds;
+pub mod misbehaviour;
 pub mod snapshot;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use crate::core::state::Side;
 use crate::cursor::CursorFile;
 use crate::error::{Error, Result};
 use crate::link::{now_ns, Linked, LinkedEnd};
-use crate::packet::{Kind, PacketEvent};
+use crate::packet::{IbcHeight, Kind, PacketEvent};
 use crate::scan::{scan_blocks, Range};
 use crate::store::Store;
 use crate::submit::{base, prove_all, send, Sent};
@@ -37,6 +39,8 @@ use crate::telemetry::Metrics;
 const POLL: Duration = Duration::from_millis(300);
 /// Transactions of one round that are on their way at once.
 const PARALLEL: usize = 4;
+/// Headers on a client that wait to be compared, at most.
+const MAX_UNCHECKED: usize = 100;
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Nothing is sent for this long to a chain where the key cannot pay.
@@ -93,6 +97,8 @@ pub struct Relay {
     /// On each chain: the newest block with a transaction of this relayer. States before it are stale.
     landed: [u64; 2],
     last_round: Option<Instant>,
+    /// On each chain: heights that its client was given and that are to be compared.
+    unchecked: [BTreeSet<IbcHeight>; 2],
 }
 
 /// What the relayer knows of a path, for people and monitors.
@@ -171,6 +177,7 @@ impl Relay {
             newest: [0, 0],
             landed: [0, 0],
             last_round: None,
+            unchecked: [BTreeSet::new(), BTreeSet::new()],
         }
     }
 
@@ -238,6 +245,7 @@ impl Relay {
         }
         let due = self.pending || self.last_round.is_none_or(|at| at.elapsed() >= self.clear_interval);
         if !due {
+            self.compare_headers().await?;
             return Ok(false);
         }
         let round = self.round().await?;
@@ -262,10 +270,13 @@ impl Relay {
         let from = (!has_cursor).then_some(next);
         let (id, store, watch, metrics) = (chain.id(), &self.store, &self.watch, &self.metrics);
         let mut seen = 0;
+        let client = self.end(side).client.clone();
+        let mut given = BTreeSet::new();
         let connection = chain.endpoints().chain().await?;
         let read = scan_blocks(&connection, &file, Range { from, to: Some(head) }, |block, packets| {
             watch.at(Point::BlockRead);
             count_events(metrics, id, block, packets);
+            given.extend(heights_given(block, &client));
             seen = block.height;
             store.keep(id, packets)?;
             watch.at(Point::PacketsKept);
@@ -299,11 +310,49 @@ impl Relay {
                 return Err(e);
             }
         }
+        if let Some(unchecked) = self.unchecked.get_mut(index) {
+            unchecked.append(&mut given);
+            // A long absence leaves the newest to compare; older ones say no more than these.
+            while unchecked.len() > MAX_UNCHECKED {
+                unchecked.pop_first();
+            }
+        }
         self.pending |= seen > 0;
         if let Some(newest) = self.newest.get_mut(index) {
             *newest = seen.max(*newest);
         }
         Ok(())
+    }
+
+    /// Compares one header that each client was given with the one that its chain has.
+    async fn compare_headers(&mut self) -> Result<()> {
+        for side in [Side::A, Side::B] {
+            let next = self.unchecked.get_mut(usize::from(side == Side::B)).and_then(BTreeSet::pop_first);
+            if let Some(height) = next {
+                self.compare(side, height).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the header at `height` on the client of `side`; a conflict is shown to the client, which
+    /// freezes it. Says whether there was one.
+    pub async fn compare(&self, side: Side, height: IbcHeight) -> Result<bool> {
+        let (host, source) = (self.chain(side), self.chain(side.other()));
+        let client = &self.end(side).client;
+        let Some(conflict) = misbehaviour::check(host, client, source, height).await? else {
+            return Ok(false);
+        };
+        let (chain, of) = (host.id(), source.id());
+        let advice = "stop, and tell both chains: one of them has signed twice";
+        tracing::error!(chain, of, client, height = height.height, code = "E-RELAYER-205", advice, "misbehaviour");
+        self.metrics.add("misbehaviour_total", label(chain), 1);
+        let signer = host.endpoints().signer().await?;
+        let message = conflict.message(client, signer.address());
+        let wrap = |source| Error::Chain { chain_id: chain.into(), source };
+        let tx = signer.broadcast(vec![message], "").await.map_err(wrap)?;
+        tracing::error!(chain, client, hash = tx.hash, "the client was shown both headers");
+        Ok(true)
     }
 
     /// Reads both chains' states.
@@ -516,6 +565,14 @@ impl Relay {
 
 fn label(chain: &str) -> String {
     format!("chain=\"{chain}\"")
+}
+
+/// Heights of the other chain that this block's transactions have given to the client.
+fn heights_given(block: &BlockEvents, client: &str) -> Vec<IbcHeight> {
+    let events = block.txs.iter().filter(|tx| tx.code == 0).flat_map(|tx| &tx.events);
+    let updates = events.filter(|e| e.kind == "update_client" && e.attribute("client_id") == Some(client));
+    let texts = updates.filter_map(|e| e.attribute("consensus_heights")).flat_map(|list| list.split(','));
+    texts.filter_map(IbcHeight::parse).collect()
 }
 
 /// Counts packets, and raises an alarm for callbacks that failed: ibc-go drops their error, so what the
