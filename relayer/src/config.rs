@@ -437,12 +437,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_bad_toml_are_errors() {
-        for text in [
-            "",
-            "chains = 3",
-            "state_dir = 'x'",
-            &EXAMPLE.replace("[[chains]]", "[chains"),
-        ] {
+        for text in ["", "chains = 3", "state_dir = 'x'", &EXAMPLE.replace("[[chains]]", "[chains")] {
             let error = Config::parse(text, Path::new("")).unwrap_err();
             assert_eq!(error.code(), "E-RELAYER-001", "{text}");
         }

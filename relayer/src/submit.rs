@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::packet::IbcHeight;
 
 /// Proofs that are read at once.
-const PARALLEL: usize = 8;
+const PARALLEL: usize = 16;
 
 /// A header of one chain that the client on another holds, or will hold after `update`.
 #[derive(Clone, Debug)]

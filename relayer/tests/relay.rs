@@ -312,9 +312,12 @@ async fn a_client_that_was_lied_to_is_frozen(a: &str, b: &str, fork: &str, folde
     signer.broadcast(vec![message], "").await.unwrap();
 
     let relay = relayer(&honest, "auditor", &linked, folder);
-    assert!(!relay.compare(Side::B, client.latest).await.unwrap(), "the other client was not lied to");
+    let honoured = far.client(&linked.b.client, None).await.unwrap().unwrap().latest;
+    assert!(!relay.compare(Side::B, honoured).await.unwrap(), "the other client was not lied to");
     assert!(relay.compare(Side::A, far.height(height)).await.unwrap());
     assert!(near.client(&linked.a.client, None).await.unwrap().unwrap().view().frozen);
+    // The state is planned from one block later.
+    near.endpoints().chain().await.unwrap().wait_for_next_block().await.unwrap();
     let plan = relay.plan().await.unwrap();
     assert!(plan.alarms.contains(&(Side::A, Alarm::ClientFrozen)), "{:?}", plan.alarms);
     assert!(plan.actions.iter().all(|action| action.on() != Side::A));

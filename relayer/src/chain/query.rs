@@ -47,7 +47,8 @@ impl ClientData {
             let nanos = u64::try_from(d.nanos).unwrap_or(0);
             u64::try_from(d.seconds).unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(nanos)
         });
-        let frozen = self.state.frozen_height.is_some_and(|h| h.revision_height != 0 || h.revision_number != 0);
+        let frozen =
+            self.state.frozen_height.is_some_and(|h| h.revision_height != 0 || h.revision_number != 0);
         ClientView {
             latest: self.latest,
             latest_time_ns: nanoseconds_of(self.consensus.timestamp),

@@ -345,7 +345,15 @@ impl Relay {
         };
         let (chain, of) = (host.id(), source.id());
         let advice = "stop, and tell both chains: one of them has signed twice";
-        tracing::error!(chain, of, client, height = height.height, code = "E-RELAYER-205", advice, "misbehaviour");
+        tracing::error!(
+            chain,
+            of,
+            client,
+            height = height.height,
+            code = "E-RELAYER-205",
+            advice,
+            "misbehaviour"
+        );
         self.metrics.add("misbehaviour_total", label(chain), 1);
         let signer = host.endpoints().signer().await?;
         let message = conflict.message(client, signer.address());
@@ -397,10 +405,8 @@ impl Relay {
         }
         // Something is on its way still, or stands in a block whose state cannot be proved yet.
         let [newest_a, newest_b] = self.newest;
-        self.pending = !a.state.sent.is_empty()
-            || !b.state.sent.is_empty()
-            || a.head <= newest_a
-            || b.head <= newest_b;
+        self.pending =
+            !a.state.sent.is_empty() || !b.state.sent.is_empty() || a.head <= newest_a || b.head <= newest_b;
         Ok(round)
     }
 
@@ -498,10 +504,8 @@ impl Relay {
             tracing::warn!(chain = id, code = error.code(), %error, advice = error.advice(), "stopped");
             let labels = format!("{},code=\"{}\"", label(&id), error.code());
             self.metrics.add("broadcast_errors_total", labels, 1);
-            let poor = matches!(
-                error,
-                ClientError::InsufficientFunds { .. } | ClientError::InsufficientFee { .. }
-            );
+            let poor =
+                matches!(error, ClientError::InsufficientFunds { .. } | ClientError::InsufficientFee { .. });
             let pause = if poor { WITHOUT_COINS } else { AFTER_FAILURE };
             self.holds.stop(side, pause, now);
         }
@@ -533,8 +537,7 @@ impl Relay {
             view.read_at = now / 1_000_000_000;
             view.error.clear();
             view.backlog = [a.state.sent.len(), b.state.sent.len()];
-            view.client_seconds =
-                [a, b].map(|s| s.state.client.left_ns(now) / 1_000_000_000);
+            view.client_seconds = [a, b].map(|s| s.state.client.left_ns(now) / 1_000_000_000);
             view.alarms = plan.alarms.iter().map(|(side, alarm)| (*side, alarm.code())).collect();
             view.payouts = self.payouts(a, b);
         });

@@ -136,7 +136,8 @@ pub async fn settle(relay: &mut Relay) {
     for _ in 0..200 {
         let round = relay.round().await;
         let (a, b) = relay.read().await.unwrap();
-        if a.state.sent.is_empty() && b.state.sent.is_empty() && a.unknown.is_empty() && b.unknown.is_empty() {
+        if a.state.sent.is_empty() && b.state.sent.is_empty() && a.unknown.is_empty() && b.unknown.is_empty()
+        {
             return;
         }
         if let Err(e) = round {
