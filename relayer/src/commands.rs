@@ -74,9 +74,7 @@ impl Opened {
         let mut chains = Vec::new();
         for entry in &config.chains {
             let key = match &entry.key_file {
-                Some(file) if with_keys => {
-                    Some(keys::load(file, &mut passphrase, &entry.client.chain_id)?)
-                }
+                Some(file) if with_keys => Some(keys::load(file, &mut passphrase, &entry.client.chain_id)?),
                 _ => None,
             };
             chains.push(Arc::new(ChainHandle::new(entry.clone(), key)));

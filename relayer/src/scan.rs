@@ -171,7 +171,9 @@ async fn fetch(chain: &Chain, height: u64) -> Result<BlockEvents> {
         if !again || attempt >= ATTEMPTS {
             return Err(Error::Chain { chain_id: chain_id.clone(), source });
         }
-        tracing::warn!(%chain_id, height, attempt, error = %source, "block asked for again");
+        if attempt > 2 {
+            tracing::warn!(%chain_id, height, attempt, error = %source, "block asked for again");
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(15));
         attempt += 1;

@@ -103,13 +103,7 @@ impl Store {
 
     /// Forgets packets between two ends that were sent up to `height` and that `waiting` no longer says,
     /// with their acknowledgements.
-    pub fn forget(
-        &self,
-        from: &EndId,
-        to: &EndId,
-        height: u64,
-        waiting: impl Fn(u64) -> bool,
-    ) -> Result<()> {
+    pub fn forget(&self, from: &EndId, to: &EndId, height: u64, waiting: impl Fn(u64) -> bool) -> Result<()> {
         let write = self.0.begin_write().map_err(failed)?;
         let mut done = Vec::new();
         {

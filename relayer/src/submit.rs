@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::packet::IbcHeight;
 
 /// Proofs that are read at once.
-const PARALLEL: usize = 8;
+const PARALLEL: usize = 16;
 
 /// A header of one chain that the client on another holds, or will hold after `update`.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub async fn base(
     }
     if client.latest > at {
         let text = format!("client {client_id} on {} knows {} already", host.id(), client.latest.height);
-        return Err(source.bad_header(height, text));
+        return Err(Error::Header { chain_id: source.id().into(), height, reason: text });
     }
     let verified = source.verified_header(client, height, now_ns).await?;
     let update = Some(message::update_client(client_id, &verified.header, signer));
@@ -127,6 +127,8 @@ pub struct Sent {
     pub txs: Vec<TxResult>,
     /// Actions that stand in a block.
     pub done: Vec<Action>,
+    /// Actions that were done before.
+    pub redundant: Vec<Action>,
     /// Actions that the chain refuses by themselves, with its reason.
     pub refused: Vec<(Action, ClientError)>,
     /// What stopped the rest; it is planned anew.
@@ -154,7 +156,7 @@ pub async fn send(host: Arc<ChainHandle>, update: Option<Any>, batch: Vec<Ready>
                 sent.done.extend(batch.into_iter().map(|r| r.action));
             }
             // Another relayer was faster with all of it.
-            Err(e) if is_redundant(&e) => sent.done.extend(batch.into_iter().map(|r| r.action)),
+            Err(e) if is_redundant(&e) => sent.redundant.extend(batch.into_iter().map(|r| r.action)),
             Err(e) if blames_a_message(&e) && batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 waiting.push(rest);

@@ -12,10 +12,11 @@ enum Kind {
 }
 
 /// Every metric: name, kind, help.
-const METRICS: [(&str, Kind, &str); 17] = [
+const METRICS: [(&str, Kind, &str); 18] = [
     ("blocks_read_total", Kind::Counter, "Blocks read"),
     ("packets_sent_seen_total", Kind::Counter, "Packets seen leaving a chain"),
     ("messages_confirmed_total", Kind::Counter, "Packet messages that stand in a block, by kind"),
+    ("messages_redundant_total", Kind::Counter, "Packet messages with which another relayer was faster"),
     ("messages_refused_total", Kind::Counter, "Packet messages that a chain refuses by themselves"),
     ("client_updates_submitted_total", Kind::Counter, "Headers given to clients"),
     ("transactions_confirmed_total", Kind::Counter, "Transactions that stand in a block"),

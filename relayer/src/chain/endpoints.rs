@@ -103,10 +103,15 @@ impl Endpoints {
         }
     }
 
+    /// Leaves the endpoint in use after something it said was proved wrong.
+    pub fn distrust(&self) {
+        self.leave(self.current.load(Ordering::Relaxed) % self.count());
+    }
+
     /// Leaves the endpoint in use after an error that another endpoint may not have.
     pub fn leave_after(&self, error: &ClientError) {
         if moves_on(error) {
-            self.leave(self.current.load(Ordering::Relaxed) % self.count());
+            self.distrust();
         }
     }
 

@@ -140,7 +140,9 @@ impl ChainHandle {
         })
     }
 
+    /// The next question goes to another endpoint.
     pub(crate) fn bad_header(&self, height: u64, reason: impl ToString) -> Error {
+        self.endpoints().distrust();
         Error::Header { chain_id: self.id().into(), height, reason: reason.to_string() }
     }
 }

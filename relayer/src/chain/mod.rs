@@ -93,8 +93,7 @@ impl ChainHandle {
 
     /// An error about an answer of this chain that makes no sense.
     pub(crate) fn malformed(&self, what: impl Into<String>, reason: impl ToString) -> Error {
-        let source =
-            openledger_client::Error::Malformed { what: what.into(), reason: reason.to_string() };
+        let source = openledger_client::Error::Malformed { what: what.into(), reason: reason.to_string() };
         Error::Chain { chain_id: self.id().into(), source }
     }
 }

@@ -62,7 +62,9 @@ impl ChainHandle {
         Ok(Proved { value: answer.value, proof: MerkleProof { proofs }.encode_to_vec() })
     }
 
+    /// The next question goes to another endpoint.
     fn bad_proof(&self, key: &str, reason: impl Into<String>) -> Error {
+        self.endpoints().distrust();
         Error::Proof { chain_id: self.id().into(), key: key.into(), reason: reason.into() }
     }
 }
@@ -97,4 +99,49 @@ pub fn check(
         return Err("does not lead to the root in the header");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever an endpoint sends as a proof, it proves nothing and breaks nothing.
+        #[test]
+        fn hostile_proofs_prove_nothing(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..4),
+            value in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let proofs: Vec<CommitmentProof> =
+                parts.iter().map(|p| CommitmentProof::decode(p.as_slice()).unwrap_or_default()).collect();
+            prop_assert!(check(&proofs, b"acks/ports/transfer", &value, &[7; 32]).is_err());
+        }
+
+        /// A proof with any bit of its value, key or root changed fails. The tree has one leaf and the
+        /// store one module, so that the proof can be made here.
+        #[test]
+        fn a_changed_bit_is_found(bit in 0usize..8, place in 0usize..3) {
+            let (key, value) = (b"commitments/1".to_vec(), vec![5u8; 32]);
+            let leaf = |spec: ics23::ProofSpec, prefix: Vec<u8>, key: &[u8], value: &[u8]| {
+                let op = spec.leaf_spec.map(|l| ics23::LeafOp { prefix, ..l });
+                ics23::ExistenceProof { key: key.to_vec(), value: value.to_vec(), leaf: op, path: vec![] }
+            };
+            let first = leaf(iavl_spec(), vec![0, 2, 2], &key, &value);
+            let root = calculate_existence_root::<HostFunctionsManager>(&first).unwrap();
+            let second = leaf(tendermint_spec(), vec![0], STORE.as_bytes(), &root);
+            let app_hash = calculate_existence_root::<HostFunctionsManager>(&second).unwrap();
+            let proofs: Vec<CommitmentProof> =
+                [first, second].map(|p| CommitmentProof { proof: Some(Proof::Exist(p)) }).to_vec();
+            prop_assert_eq!(check(&proofs, &key, &value, &app_hash), Ok(()));
+            let (mut key, mut value, mut root) = (key, value, app_hash);
+            match place {
+                0 => key[0] ^= 1 << bit,
+                1 => value[0] ^= 1 << bit,
+                _ => root[0] ^= 1 << bit,
+            }
+            prop_assert!(check(&proofs, &key, &value, &root).is_err());
+            prop_assert!(check(&proofs, &key, &[], &root).is_err());
+        }
+    }
 }

@@ -27,6 +27,7 @@ use super::light::{height_from_proto, nanoseconds_of, ClientData};
 use super::ChainHandle;
 use crate::core::state::{ClientView, Phase};
 use crate::error::Result;
+use crate::packet::IbcHeight;
 
 /// Entries a page.
 const PAGE: u64 = 1_000;
@@ -46,7 +47,8 @@ impl ClientData {
             let nanos = u64::try_from(d.nanos).unwrap_or(0);
             u64::try_from(d.seconds).unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(nanos)
         });
-        let frozen = self.state.frozen_height.is_some_and(|h| h.revision_height != 0 || h.revision_number != 0);
+        let frozen =
+            self.state.frozen_height.is_some_and(|h| h.revision_height != 0 || h.revision_number != 0);
         ClientView {
             latest: self.latest,
             latest_time_ns: nanoseconds_of(self.consensus.timestamp),
@@ -71,21 +73,36 @@ impl ChainHandle {
         }
         let state = TmClientState::decode(any.value.as_slice()).map_err(|e| self.malformed(what(), e))?;
         let latest = height_from_proto(state.latest_height.unwrap_or_default());
+        let consensus = self.consensus_at(id, latest, height).await?;
+        let consensus = consensus.ok_or_else(|| self.malformed(what(), "has no state"))?;
+        Ok(Some(ClientData { state, latest, consensus }))
+    }
+
+    /// What a client of this chain holds at a height of the other chain; none when nothing.
+    pub async fn consensus(&self, id: &str, of: IbcHeight) -> Result<Option<TmConsensusState>> {
+        self.consensus_at(id, of, None).await
+    }
+
+    async fn consensus_at(
+        &self,
+        id: &str,
+        of: IbcHeight,
+        height: Option<u64>,
+    ) -> Result<Option<TmConsensusState>> {
         let request = QueryConsensusStateRequest {
             client_id: id.into(),
-            revision_number: latest.revision,
-            revision_height: latest.height,
+            revision_number: of.revision,
+            revision_height: of.height,
             latest_height: false,
         };
         let path = "/ibc.core.client.v1.Query/ConsensusState";
-        let answer: QueryConsensusStateResponse = self.query(path, &request, height).await?;
-        let any = answer.consensus_state.ok_or_else(|| self.malformed(what(), "has no state"))?;
+        let answer: Option<QueryConsensusStateResponse> = self.find(path, &request, height).await?;
+        let Some(any) = answer.and_then(|a| a.consensus_state) else { return Ok(None) };
+        let what = || format!("client {id}");
         if any.type_url != TM_CONSENSUS_STATE {
             return Err(self.malformed(what(), format!("has a state of the type {}", any.type_url)));
         }
-        let consensus =
-            TmConsensusState::decode(any.value.as_slice()).map_err(|e| self.malformed(what(), e))?;
-        Ok(Some(ClientData { state, latest, consensus }))
+        TmConsensusState::decode(any.value.as_slice()).map(Some).map_err(|e| self.malformed(what(), e))
     }
 
     /// All clients of this chain.
@@ -221,7 +238,8 @@ impl ChainHandle {
     }
 }
 
-fn page(key: Vec<u8>) -> PageRequest {
+/// A page of a list, from where the last one ended.
+pub(crate) fn page(key: Vec<u8>) -> PageRequest {
     PageRequest { key, limit: PAGE, ..PageRequest::default() }
 }
 

@@ -8,23 +8,18 @@ use tendermint_rpc::{Client, Order};
 
 use super::ChainHandle;
 use crate::error::Result;
-use crate::packet::{packets_of, ChannelPacket, Kind, Packet};
+use crate::packet::{packets_of, PacketEvent};
 
 impl ChainHandle {
-    /// The events `send_packet` of this channel's packet; more than one when an endpoint says so.
-    pub async fn search_sent(&self, channel: &str, sequence: u64) -> Result<Vec<ChannelPacket>> {
-        let found = self.search("send_packet", "src_channel", channel, sequence).await?;
-        Ok(found.into_iter().filter(|(kind, p)| *kind == Kind::SendPacket && p.src_channel == channel).map(|(_, p)| p).collect())
+    /// All packet events of the transaction, or of the block, in which this channel sent the packet.
+    pub async fn search_sent(&self, channel: &str, sequence: u64) -> Result<Vec<PacketEvent>> {
+        self.search("send_packet", "src_channel", channel, sequence).await
     }
 
-    /// The events `write_acknowledgement` for a packet that this channel received.
-    pub async fn search_written(&self, channel: &str, sequence: u64) -> Result<Vec<ChannelPacket>> {
-        let found = self.search("write_acknowledgement", "dst_channel", channel, sequence).await?;
-        Ok(found
-            .into_iter()
-            .filter(|(kind, p)| *kind == Kind::WriteAcknowledgement && p.dst_channel == channel)
-            .map(|(_, p)| p)
-            .collect())
+    /// All packet events of the transaction, or of the block, in which this channel wrote the packet's
+    /// acknowledgement.
+    pub async fn search_written(&self, channel: &str, sequence: u64) -> Result<Vec<PacketEvent>> {
+        self.search("write_acknowledgement", "dst_channel", channel, sequence).await
     }
 
     async fn search(
@@ -33,7 +28,7 @@ impl ChainHandle {
         end: &'static str,
         channel: &str,
         sequence: u64,
-    ) -> Result<Vec<(Kind, ChannelPacket)>> {
+    ) -> Result<Vec<PacketEvent>> {
         let query = Query::eq(format!("{event}.packet_{end}"), channel.to_string())
             .and_eq(format!("{event}.packet_sequence"), sequence.to_string());
         let blocks = self
@@ -66,10 +61,7 @@ impl ChainHandle {
         for block in &blocks {
             let events = packets_of(block)
                 .map_err(|e| self.malformed(format!("packet events of block {}", block.height), e))?;
-            found.extend(events.into_iter().filter_map(|e| match e.packet {
-                Packet::Channel(packet) if packet.sequence == sequence => Some((e.event, packet)),
-                _ => None,
-            }));
+            found.extend(events);
         }
         Ok(found)
     }

@@ -132,13 +132,21 @@ mod tests {
         match step {
             Step::Init(l, side) if *l == layer => {
                 let list = &mut ends[index(*side)];
-                list.push(End { id: format!("{}-{}", index(*side), list.len()), phase: Phase::Init, counterparty: String::new() });
+                list.push(End {
+                    id: format!("{}-{}", index(*side), list.len()),
+                    phase: Phase::Init,
+                    counterparty: String::new(),
+                });
             }
             Step::Try(l, side, of) if *l == layer => {
                 let theirs = ends[index(side.other())].iter().find(|e| e.id == *of).unwrap();
                 assert_eq!(theirs.phase, Phase::Init);
                 let list = &mut ends[index(*side)];
-                list.push(End { id: format!("{}-{}", index(*side), list.len()), phase: Phase::TryOpen, counterparty: of.clone() });
+                list.push(End {
+                    id: format!("{}-{}", index(*side), list.len()),
+                    phase: Phase::TryOpen,
+                    counterparty: of.clone(),
+                });
             }
             Step::Ack(l, side, own, other) if *l == layer => {
                 let theirs = ends[index(side.other())].iter().find(|e| e.id == *other).unwrap();
@@ -160,7 +168,11 @@ mod tests {
 
     #[test]
     fn any_beginning_ends_in_an_open_pair() {
-        let end = |id: &str, phase, counterparty: &str| End { id: id.into(), phase, counterparty: counterparty.into() };
+        let end = |id: &str, phase, counterparty: &str| End {
+            id: id.into(),
+            phase,
+            counterparty: counterparty.into(),
+        };
         let beginnings: Vec<[Vec<End>; 2]> = vec![
             [vec![], vec![]],
             [vec![end("0-0", Phase::Init, "")], vec![]],

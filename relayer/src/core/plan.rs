@@ -124,7 +124,9 @@ impl Alarm {
             Alarm::ClientFrozen | Alarm::ClientExpired => {
                 "propose MsgRecoverClient by the governance of the chain that holds the client"
             }
-            Alarm::ClientAgeing => "look why refreshing fails: key without coins, endpoint down, chain stopped",
+            Alarm::ClientAgeing => {
+                "look why refreshing fails: key without coins, endpoint down, chain stopped"
+            }
             Alarm::Ordered => "relay this channel with another relayer",
             Alarm::EndpointBehind => "use an endpoint that has caught up; the relayer tries again by itself",
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use crate::packet::{IbcHeight, Ordering};
 use crate::packet::ChannelPacket;
+pub use crate::packet::{IbcHeight, Ordering};
 
 /// One of the two ends of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -72,7 +72,13 @@ prop_compose! {
 
 /// Whether the chain `here` takes the action in a block at height `proof_height + 1` and time `now`,
 /// when the actions before it were taken. `known`: heights of `there` that its client has.
-fn accepts(action: &Action, here: &EndState, there: &EndState, now: u64, known: &mut BTreeSet<IbcHeight>) -> Result<(), String> {
+fn accepts(
+    action: &Action,
+    here: &EndState,
+    there: &EndState,
+    now: u64,
+    known: &mut BTreeSet<IbcHeight>,
+) -> Result<(), String> {
     let status = |why: &str| Err(format!("{why}: {action:?}"));
     if here.client.frozen || here.client.latest_time_ns + here.client.trusting_ns <= now {
         return status("client not active");
@@ -91,7 +97,8 @@ fn accepts(action: &Action, here: &EndState, there: &EndState, now: u64, known: 
         return status("connection or order");
     }
     let elapsed = |p: &IbcPacket, h: IbcHeight, t: u64| {
-        (p.timeout_height.height > 0 && h >= p.timeout_height) || (p.timeout_timestamp > 0 && t >= p.timeout_timestamp)
+        (p.timeout_height.height > 0 && h >= p.timeout_height)
+            || (p.timeout_timestamp > 0 && t >= p.timeout_timestamp)
     };
     match action {
         Action::UpdateClient { .. } => Ok(()),
@@ -304,7 +311,13 @@ impl World {
             received: BTreeSet::new(),
             acknowledgements: BTreeMap::new(),
         };
-        World { ends: [end.clone(), end], next: [1, 1], endings: BTreeMap::new(), both: Vec::new(), ever_received: BTreeSet::new() }
+        World {
+            ends: [end.clone(), end],
+            next: [1, 1],
+            endings: BTreeMap::new(),
+            both: Vec::new(),
+            ever_received: BTreeSet::new(),
+        }
     }
 
     fn tick(&mut self, blocks: u64) {
@@ -404,7 +417,8 @@ fn callbacks_ask_for_gas_in_the_memo() {
 #[test]
 fn payouts_only_serves_the_named_accounts() {
     let from = |sender: &str, receiver: &str| {
-        let json = serde_json::json!({"denom":"u","amount":"1","sender":sender,"receiver":receiver,"memo":""});
+        let json =
+            serde_json::json!({"denom":"u","amount":"1","sender":sender,"receiver":receiver,"memo":""});
         IbcPacket { data: serde_json::to_vec(&json).unwrap(), ..packet(1, 0, 1) }
     };
     let only = Filter { accounts: vec!["gateway".into()], ..Filter::default() };

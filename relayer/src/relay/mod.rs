@@ -4,31 +4,34 @@
 //! have their content. Everything that a crash can interrupt is found again from the chains, and every
 //! message may be sent twice without harm: ibc-go takes the second for done.
 
+mod blocks;
 mod holds;
+pub mod misbehaviour;
 pub mod snapshot;
+mod view;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use openledger_client::{BlockEvents, Error as ClientError};
-use serde::Serialize;
+use openledger_client::Error as ClientError;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::holds::Holds;
 use self::snapshot::Snapshot;
+pub use self::view::{PayoutView, View};
 use crate::chain::ChainHandle;
 use crate::config::PathEntry;
 use crate::core::batch::{pack, select};
-use crate::core::filter::{Filter, Transfer};
-use crate::core::plan::{plan, Action, Alarm, Plan};
+use crate::core::filter::Filter;
+use crate::core::plan::{plan, Action, Plan};
 use crate::core::state::Side;
 use crate::cursor::CursorFile;
 use crate::error::{Error, Result};
 use crate::link::{now_ns, Linked, LinkedEnd};
-use crate::packet::{Kind, PacketEvent};
-use crate::scan::{scan_blocks, Range};
+use crate::packet::IbcHeight;
 use crate::store::Store;
 use crate::submit::{base, prove_all, send, Sent};
 use crate::telemetry::Metrics;
@@ -37,6 +40,8 @@ use crate::telemetry::Metrics;
 const POLL: Duration = Duration::from_millis(300);
 /// Transactions of one round that are on their way at once.
 const PARALLEL: usize = 4;
+/// Headers on a client that wait to be compared, at most.
+const MAX_UNCHECKED: usize = 100;
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Nothing is sent for this long to a chain where the key cannot pay.
@@ -86,45 +91,15 @@ pub struct Relay {
     metrics: Metrics,
     view: watch::Sender<View>,
     holds: Holds,
-    /// Whether blocks have shown a packet since the last round.
+    /// Whether something is to be read from the chains' states.
     pending: bool,
+    /// On each chain: the newest block with a packet event. Its state can be proved one block later.
+    newest: [u64; 2],
+    /// On each chain: the newest block with a transaction of this relayer. States before it are stale.
+    landed: [u64; 2],
     last_round: Option<Instant>,
-}
-
-/// What the relayer knows of a path, for people and monitors.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct View {
-    /// The path's ends.
-    pub path: Option<Linked>,
-    /// Seconds since 1970 of the last round that read both chains.
-    pub read_at: u64,
-    /// The error of the last round; empty when it went well.
-    pub error: String,
-    /// Packets on their way from the first chain and from the second.
-    pub backlog: [usize; 2],
-    /// Seconds until the client on each chain expires.
-    pub client_seconds: [u64; 2],
-    /// Codes of what hinders.
-    pub alarms: Vec<(Side, &'static str)>,
-    /// Payouts of the gateway that are on their way.
-    pub payouts: Vec<PayoutView>,
-}
-
-/// A payout that is on its way.
-#[derive(Clone, Debug, Serialize)]
-pub struct PayoutView {
-    /// Sequence on the channel.
-    pub sequence: u64,
-    /// Account on the other chain.
-    pub receiver: String,
-    /// Whole number of base units.
-    pub amount: String,
-    /// Denom as the packet carries it.
-    pub denom: String,
-    /// `sent`, `received` or `acknowledged`, as the other chain says.
-    pub state: &'static str,
-    /// Time of refusal in nanoseconds since 1970.
-    pub timeout_timestamp: u64,
+    /// On each chain: heights that its client was given and that are to be compared.
+    unchecked: [BTreeSet<IbcHeight>; 2],
 }
 
 /// What a round did.
@@ -164,7 +139,10 @@ impl Relay {
             metrics: Metrics::default(),
             holds: Holds::default(),
             pending: true,
+            newest: [0, 0],
+            landed: [0, 0],
             last_round: None,
+            unchecked: [BTreeSet::new(), BTreeSet::new()],
         }
     }
 
@@ -232,69 +210,50 @@ impl Relay {
         }
         let due = self.pending || self.last_round.is_none_or(|at| at.elapsed() >= self.clear_interval);
         if !due {
+            self.compare_headers().await?;
             return Ok(false);
         }
         let round = self.round().await?;
         Ok(round.done > 0)
     }
 
-    /// Reads the blocks of a chain that it has not read, up to its head.
-    async fn read_blocks(&mut self, side: Side) -> Result<()> {
-        let index = usize::from(side == Side::B);
-        let chain = self.chain(side).clone();
-        let head = chain.status().await?.height;
-        let file = self.cursors.get(index).cloned().ok_or_else(|| Error::Store("no cursor".into()))?;
-        let next = match self.next.get(index).copied().flatten() {
-            Some(next) => next,
-            // Without a cursor everything before is found by its commitment.
-            None => file.load()?.map_or(head, |c| c.next_height),
-        };
-        if head < next {
-            return Ok(());
-        }
-        let has_cursor = file.load()?.is_some();
-        let from = (!has_cursor).then_some(next);
-        let (id, store, watch, metrics) = (chain.id(), &self.store, &self.watch, &self.metrics);
-        let mut seen = false;
-        let connection = chain.endpoints().chain().await?;
-        let read = scan_blocks(&connection, &file, Range { from, to: Some(head) }, |block, packets| {
-            watch.at(Point::BlockRead);
-            count_events(metrics, id, block, packets);
-            seen = true;
-            store.keep(id, packets)?;
-            watch.at(Point::PacketsKept);
-            Ok(())
-        });
-        match read.await {
-            Ok(summary) => {
-                metrics.add("blocks_read_total", label(id), summary.blocks);
-                if let Some(slot) = self.next.get_mut(index) {
-                    *slot = Some(summary.next_height);
-                }
-            }
-            Err(Error::Pruned { height, earliest, .. }) => {
-                // Commitments show what stood in the blocks that are gone.
-                tracing::warn!(chain = id, height, earliest, "blocks are gone before they were read");
-                std::fs::remove_file(file.path()).map_err(|e| Error::Store(e.to_string()))?;
-                if let Some(slot) = self.next.get_mut(index) {
-                    *slot = None;
-                }
-                seen = true;
-            }
-            // An event of an unknown form; its packet is looked for by its commitment.
-            Err(e @ Error::Packet { .. }) => {
-                tracing::warn!(chain = id, code = e.code(), error = %e, "block not read");
-                seen = true;
-            }
-            Err(e) => {
-                if let Error::Chain { source, .. } = &e {
-                    chain.endpoints().leave_after(source);
-                }
-                return Err(e);
+    /// Compares one header that each client was given with the one that its chain has.
+    async fn compare_headers(&mut self) -> Result<()> {
+        for side in [Side::A, Side::B] {
+            let next = self.unchecked.get_mut(usize::from(side == Side::B)).and_then(BTreeSet::pop_first);
+            if let Some(height) = next {
+                self.compare(side, height).await?;
             }
         }
-        self.pending |= seen;
         Ok(())
+    }
+
+    /// Compares the header at `height` on the client of `side`; a conflict is shown to the client, which
+    /// freezes it. Says whether there was one.
+    pub async fn compare(&self, side: Side, height: IbcHeight) -> Result<bool> {
+        let (host, source) = (self.chain(side), self.chain(side.other()));
+        let client = &self.end(side).client;
+        let Some(conflict) = misbehaviour::check(host, client, source, height).await? else {
+            return Ok(false);
+        };
+        let (chain, of) = (host.id(), source.id());
+        let advice = "stop, and tell both chains: one of them has signed twice";
+        tracing::error!(
+            chain,
+            of,
+            client,
+            height = height.height,
+            code = "E-RELAYER-205",
+            advice,
+            "misbehaviour"
+        );
+        self.metrics.add("misbehaviour_total", label(chain), 1);
+        let signer = host.endpoints().signer().await?;
+        let message = conflict.message(client, signer.address());
+        let wrap = |source| Error::Chain { chain_id: chain.into(), source };
+        let tx = signer.broadcast(vec![message], "").await.map_err(wrap)?;
+        tracing::error!(chain, client, hash = tx.hash, "the client was shown both headers");
+        Ok(true)
     }
 
     /// Reads both chains' states.
@@ -319,7 +278,14 @@ impl Relay {
         let (to_a, to_b): (Vec<Action>, Vec<Action>) = planned
             .actions
             .into_iter()
-            .filter(|action| self.holds.allows(action, now))
+            .filter(|action| {
+                let [landed_a, landed_b] = self.landed;
+                let fresh = match action.on() {
+                    Side::A => a.head > landed_a,
+                    Side::B => b.head > landed_b,
+                };
+                fresh && self.holds.allows(action, now)
+            })
             .partition(|action| action.on() == Side::A);
         let (sent_a, sent_b) =
             tokio::join!(self.send_to(Side::A, to_a, &a, &b), self.send_to(Side::B, to_b, &b, &a));
@@ -330,8 +296,10 @@ impl Relay {
                 self.account(side, one, &mut round);
             }
         }
-        // Something is on its way still: the next block may bring its next step.
-        self.pending = !a.state.sent.is_empty() || !b.state.sent.is_empty();
+        // Something is on its way still, or stands in a block whose state cannot be proved yet.
+        let [newest_a, newest_b] = self.newest;
+        self.pending =
+            !a.state.sent.is_empty() || !b.state.sent.is_empty() || a.head <= newest_a || b.head <= newest_b;
         Ok(round)
     }
 
@@ -400,6 +368,9 @@ impl Relay {
         for tx in &sent.txs {
             self.metrics.add("transactions_confirmed_total", label(&id), 1);
             self.metrics.add("gas_used_total", label(&id), tx.gas_used);
+            if let Some(landed) = self.landed.get_mut(usize::from(side == Side::B)) {
+                *landed = tx.height.max(*landed);
+            }
             let updates = tx.events.iter().filter(|e| e.kind == "update_client").count() as u64;
             self.metrics.add("client_updates_submitted_total", label(&id), updates);
         }
@@ -408,6 +379,11 @@ impl Relay {
             self.metrics.add("messages_confirmed_total", labels, 1);
             self.holds.done(action);
             round.done += 1;
+        }
+        for action in &sent.redundant {
+            let labels = format!("{},kind=\"{}\"", label(&id), action.name());
+            self.metrics.add("messages_redundant_total", labels, 1);
+            self.holds.done(action);
         }
         for (action, error) in &sent.refused {
             let pause = self.holds.refused(action, now);
@@ -421,94 +397,14 @@ impl Relay {
             tracing::warn!(chain = id, code = error.code(), %error, advice = error.advice(), "stopped");
             let labels = format!("{},code=\"{}\"", label(&id), error.code());
             self.metrics.add("broadcast_errors_total", labels, 1);
-            let poor = matches!(
-                error,
-                ClientError::InsufficientFunds { .. } | ClientError::InsufficientFee { .. }
-            );
+            let poor =
+                matches!(error, ClientError::InsufficientFunds { .. } | ClientError::InsufficientFee { .. });
             let pause = if poor { WITHOUT_COINS } else { AFTER_FAILURE };
             self.holds.stop(side, pause, now);
         }
-    }
-
-    /// Publishes what was read and planned.
-    fn show(&self, a: &Snapshot, b: &Snapshot, plan: &Plan) {
-        let now = now_ns();
-        for (side, snapshot) in [(Side::A, a), (Side::B, b)] {
-            let id = self.chain(side).id();
-            let waiting = snapshot.state.sent.len() + snapshot.unknown.len();
-            let oldest = snapshot.state.sent.keys().next().copied().unwrap_or(0);
-            self.metrics.set("backlog_size", label(id), waiting as f64);
-            self.metrics.set("backlog_oldest_sequence", label(id), oldest as f64);
-            self.metrics.set("backlog_unknown", label(id), snapshot.unknown.len() as f64);
-            self.metrics.set("backlog_left_out", label(id), snapshot.left_out as f64);
-            let left = snapshot.state.client.left_ns(now) / 1_000_000_000;
-            self.metrics.set("client_expiration_seconds", label(id), left as f64);
-            self.metrics.clear("alarms", &label(id));
-        }
-        for (side, alarm) in &plan.alarms {
-            let id = self.chain(*side).id();
-            self.metrics.set("alarms", format!("{},code=\"{}\"", label(id), alarm.code()), 1.0);
-            if *alarm != Alarm::EndpointBehind {
-                tracing::error!(chain = id, code = alarm.code(), ?alarm, advice = alarm.advice(), "alarm");
-            }
-        }
-        self.view.send_modify(|view| {
-            view.read_at = now / 1_000_000_000;
-            view.error.clear();
-            view.backlog = [a.state.sent.len(), b.state.sent.len()];
-            view.client_seconds =
-                [a, b].map(|s| s.state.client.left_ns(now) / 1_000_000_000);
-            view.alarms = plan.alarms.iter().map(|(side, alarm)| (*side, alarm.code())).collect();
-            view.payouts = self.payouts(a, b);
-        });
-    }
-
-    fn payouts(&self, a: &Snapshot, b: &Snapshot) -> Vec<PayoutView> {
-        let Some(gateway) = &self.gateway else { return Vec::new() };
-        let packets = a.state.sent.values().filter_map(|p| Some((p, Transfer::of(p)?)));
-        packets
-            .filter(|(_, transfer)| transfer.sender == *gateway)
-            .map(|(packet, transfer)| PayoutView {
-                sequence: packet.sequence,
-                receiver: transfer.receiver,
-                amount: transfer.amount,
-                denom: transfer.denom,
-                state: if b.state.acknowledgements.contains_key(&packet.sequence) {
-                    "acknowledged"
-                } else if b.state.received.contains(&packet.sequence) {
-                    "received"
-                } else {
-                    "sent"
-                },
-                timeout_timestamp: packet.timeout_timestamp,
-            })
-            .collect()
     }
 }
 
 fn label(chain: &str) -> String {
     format!("chain=\"{chain}\"")
-}
-
-/// Counts packets, and raises an alarm for callbacks that failed: ibc-go drops their error, so what the
-/// contract should have booked has to be put right by hand.
-fn count_events(metrics: &Metrics, chain: &str, block: &BlockEvents, packets: &[PacketEvent]) {
-    let sent = packets.iter().filter(|p| p.event == Kind::SendPacket).count() as u64;
-    metrics.add("packets_sent_seen_total", label(chain), sent);
-    let events = block.txs.iter().filter(|tx| tx.code == 0).flat_map(|tx| &tx.events);
-    for event in events.filter(|e| e.kind == "ibc_src_callback" || e.kind == "ibc_dest_callback") {
-        if event.attribute("callback_result") == Some("failure") {
-            let text = |key| event.attribute(key).unwrap_or_default();
-            tracing::error!(
-                chain,
-                height = block.height,
-                kind = event.kind,
-                contract = text("callback_address"),
-                sequence = text("packet_sequence"),
-                error = text("callback_error"),
-                "a callback failed"
-            );
-            metrics.add("callback_failures_total", label(chain), 1);
-        }
-    }
 }

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::link::{Linked, LinkedEnd};
 use crate::store::{EndId, Store};
 
-/// Packets that are searched for in one round; a larger backlog takes several.
-const MAX_SEARCHES: usize = 200;
+/// Searches of one round; a larger backlog takes several.
+const MAX_SEARCHES: usize = 50;
 
 /// One chain's state with what is needed to act on it.
 #[derive(Clone, Debug)]
@@ -83,19 +83,19 @@ async fn read_sent(
     }
 
     let (mut sent, mut unknown, mut left_out) = (BTreeMap::new(), BTreeSet::new(), 0u64);
-    let known = store.sent(&end_id(end))?;
+    let mut known = store.sent(&end_id(end))?;
     let mut searches = 0;
     for (sequence, commitment) in &commitments {
-        let matches = |p: &IbcPacket| p.commitment().as_slice() == commitment.as_slice();
-        let mut packet = known.get(sequence).filter(|p| matches(p)).cloned();
-        if packet.is_none() && searches < MAX_SEARCHES {
+        let matches = |p: &&IbcPacket| p.commitment().as_slice() == commitment.as_slice();
+        if known.get(sequence).filter(matches).is_none() && searches < MAX_SEARCHES {
+            // Its neighbours come from the same transaction: all of them are kept.
             searches += 1;
-            let found = chain.search_sent(&end.channel, *sequence).await?;
-            packet = found.iter().filter_map(IbcPacket::of_event).find(matches);
+            store.keep(chain.id(), &chain.search_sent(&end.channel, *sequence).await?)?;
+            known = store.sent(&end_id(end))?;
         }
-        match packet {
-            Some(packet) if filter.allows(&packet) => {
-                sent.insert(*sequence, packet);
+        match known.get(sequence).filter(matches) {
+            Some(packet) if filter.allows(packet) => {
+                sent.insert(*sequence, packet.clone());
             }
             Some(_) => left_out = left_out.saturating_add(1),
             None => {
@@ -146,8 +146,8 @@ async fn read_received(
         let mut bytes = store.written(&end_id(end), *sequence)?.filter(matches);
         if bytes.is_none() && searches < MAX_SEARCHES {
             searches += 1;
-            let found = chain.search_written(&end.channel, *sequence).await?;
-            bytes = found.into_iter().filter_map(|p| p.acknowledgement).find(matches);
+            store.keep(chain.id(), &chain.search_written(&end.channel, *sequence).await?)?;
+            bytes = store.written(&end_id(end), *sequence)?.filter(matches);
         }
         if let Some(bytes) = bytes {
             acknowledgements.insert(*sequence, bytes);
