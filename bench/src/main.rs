@@ -1,5 +1,6 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
+mod attribution;
 mod gas;
 mod host;
 mod report;
@@ -19,6 +20,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Provenance and influence against ground truth.
+    Attribution {
+        /// Folder in which trainings are kept.
+        #[arg(long)]
+        cache: PathBuf,
+        /// Folder for what peers read and write.
+        #[arg(long)]
+        exchange: PathBuf,
+        /// Small sizes.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Gas of transactions on a chain that runs and whose development accounts are known.
     Gas {
         /// CometBFT RPC address.
@@ -57,8 +73,10 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn run(bench: Bench) -> Result<()> {
-    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench;
     let before = host::load();
+    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench else {
+        return measure_attribution(bench, before);
+    };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
     let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
     let report =
@@ -74,5 +92,17 @@ async fn run(bench: Bench) -> Result<()> {
         print!("{}", report.table());
     }
     anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
+    Ok(())
+}
+
+fn measure_attribution(bench: Bench, before: f64) -> Result<()> {
+    let Bench::Attribution { cache, exchange, quick, json } = bench else { return Ok(()) };
+    let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
+    let report =
+        report::Report { name: "attribution".into(), host: host::describe(before), runs: 1, metrics };
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => print!("{}", report.table()),
+    }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub mod demo;
 pub mod deploy;
 pub mod earnings;
 pub mod error;
+pub mod explain;
+pub mod html;
 pub mod keys;
 pub mod model;
 pub mod node_http;

@@ -7,6 +7,7 @@ use std::ops::Range;
 use openledger_attribution::{Run, RunKind, Trace};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 
+use crate::explain::{Earned, Explained};
 use crate::verify::Verification;
 
 /// Words from which a span is cited with its contributions; shorter ones are only underlined.
@@ -164,6 +165,55 @@ pub fn shares(bundle: &AnswerBundle, denom: &str, contributor: &dyn Fn(u64) -> O
         receipt.tokens_in,
         receipt.tokens_out
     )
+}
+
+/// An answer's shares by layer.
+pub fn explained(explained: &Explained) -> String {
+    let mut rows: Vec<Vec<String>> = explained
+        .parts
+        .iter()
+        .map(|part| {
+            vec![
+                part.contribution_id.to_string(),
+                percent(part.bps),
+                percent(part.influence_bps),
+                percent(part.wording_bps),
+                part.quoted_words.to_string(),
+                part.contributor.clone(),
+            ]
+        })
+        .collect();
+    rows.push(vec!["(no evidence)".into(), percent(explained.no_evidence_bps)]);
+    table(&["contribution", "share", "influence", "wording", "words", "contributor"], &rows)
+}
+
+/// What answers earned, with the words that they quote.
+pub fn earned(earned: &[Earned]) -> String {
+    let mut text = String::new();
+    for item in earned {
+        let share = item.bps.map(percent).unwrap_or_default();
+        let line = format!(
+            "{} for contribution {} ({share} {}) of answer {} on node {}, epoch {}",
+            amount(item.amount, &item.denom),
+            item.contribution_id,
+            item.evidence.unwrap_or_default(),
+            item.receipt_id.get(..16).unwrap_or_default(),
+            item.node_id,
+            item.epoch
+        );
+        text.push_str(&clean(&line));
+        text.push('\n');
+        for words in &item.quotations {
+            let _ = writeln!(text, "    \u{201c}{}\u{201d}", clean(words).replace('\n', " "));
+        }
+        if let Some(problem) = &item.problem {
+            let _ = writeln!(text, "    not shown: {}", clean(problem));
+        }
+    }
+    if earned.is_empty() {
+        text.push_str("no final ledger owes this account anything\n");
+    }
+    text
 }
 
 /// On what a share rests, as the bundle shows without the data: the answer's own words, or what the

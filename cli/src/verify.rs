@@ -26,6 +26,7 @@ use serde::Serialize;
 use crate::check::{check_bundle, Check, Checks, Pins};
 use crate::context::{make_private_dir, write_private, Context};
 use crate::error::{Class, CliError, Result};
+use crate::explain::{explain, Explained};
 use crate::model::{blocking, load_corpus, plain_name};
 use crate::{node_http, progress};
 
@@ -95,7 +96,14 @@ pub struct Recomputed {
 ///
 /// Shares follow from the posted signature, to the last bit; the signature itself may differ from the one
 /// computed here by what the numeric class allows ([`Distance::is_tolerable`]).
-pub fn recompute(model: &Model, attribution: &Attribution, bundle: &AnswerBundle) -> Recomputed {
+///
+/// `barred` are the contributions that may not be cited at the receipt's height, see [`barred`].
+pub fn recompute(
+    model: &Model,
+    attribution: &Attribution,
+    bundle: &AnswerBundle,
+    barred: &BTreeSet<u64>,
+) -> Recomputed {
     let receipt = &bundle.receipt.receipt;
     let mut found = Recomputed::default();
     let checks = &mut found.checks;
@@ -179,7 +187,7 @@ pub fn recompute(model: &Model, attribution: &Attribution, bundle: &AnswerBundle
             && receipt.signature_root.as_slice() == attribution.signature_root(&signature),
         || format!("the model's scheme is {}", attribution.signature_scheme()),
     );
-    let trace = attribution.evidence(&answered, &signature, &seed);
+    let trace = attribution.evidence(&answered, &signature, &seed, barred);
     checks.add("shares recomputed", trace.shares == receipt.shares, || {
         format!("{} contributions earn otherwise than the receipt says", trace.shares.len())
     });
@@ -253,7 +261,8 @@ pub fn check_rows(
     let mut paid = receipt.shares.clone();
     paid.sort_by_key(|share| (std::cmp::Reverse(share.bps), share.contribution_id));
     let mut chosen: BTreeSet<u64> = paid.iter().take(ROWS_CITED).map(|share| share.contribution_id).collect();
-    let all: Vec<u64> = contents.keys().copied().filter(|id| attribution.index().document(*id).is_some()).collect();
+    let all: Vec<u64> =
+        contents.keys().copied().filter(|id| attribution.index().document(*id).is_some()).collect();
     for word in receipt.seed.chunks_exact(8).take(ROWS_DRAWN) {
         let number = word.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
         let drawn = usize::try_from(number % all.len().max(1) as u64).ok().and_then(|at| all.get(at));
@@ -264,10 +273,14 @@ pub fn check_rows(
         .filter_map(|id| Some(Source { contribution_id: *id, text: contents.get(id)? }))
         .collect();
     let found = check_documents(model, influence, &texts);
-    checks.add("rows of the influence index", found.as_ref().is_ok_and(BTreeSet::is_empty), || match &found {
-        Ok(differing) => format!("the model gives other rows for {differing:?}"),
-        Err(error) => error.to_string(),
-    });
+    checks.add(
+        "rows of the influence index",
+        found.as_ref().is_ok_and(BTreeSet::is_empty),
+        || match &found {
+            Ok(differing) => format!("the model gives other rows for {differing:?}"),
+            Err(error) => error.to_string(),
+        },
+    );
     checks
 }
 
@@ -340,8 +353,9 @@ pub async fn prepare(
     let contributors =
         docs.iter().map(|doc| (doc.facts.contribution_id, doc.facts.contributor.clone())).collect();
     let influence = match manifest.influence {
-        Some(_) => Some(std::fs::read(cache_dir.join(INFLUENCE_FILE)).map_err(|e| {
-            CliError { class: Class::Verification, ..CliError::file(&cache_dir.join(INFLUENCE_FILE), e) }
+        Some(_) => Some(std::fs::read(cache_dir.join(INFLUENCE_FILE)).map_err(|e| CliError {
+            class: Class::Verification,
+            ..CliError::file(&cache_dir.join(INFLUENCE_FILE), e)
         })?),
         None => None,
     };
@@ -417,8 +431,12 @@ impl Prepared {
 
         let (model, attribution, copy) = (self.model.clone(), self.attribution.clone(), bundle.clone());
         let contents = self.contents.clone();
+        let without = barred(&reader, &self.attribution, bundle).await?;
         let (again, rows) = blocking(move || {
-            Ok((recompute(&model, &attribution, &copy), check_rows(&model, &attribution, &contents, &copy)))
+            Ok((
+                recompute(&model, &attribution, &copy, &without),
+                check_rows(&model, &attribution, &contents, &copy),
+            ))
         })
         .await?;
         checks.0.extend(again.checks.0);
@@ -570,6 +588,66 @@ pub async fn verify(
     let receipt = &bundle.receipt.receipt;
     let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
     prepared.verify(ctx, bundle).await
+}
+
+/// Contributions that the answer would rest on and that may not be cited at its receipt's height: unknown to
+/// the chain, never licensed for paid answers, or withdrawn more than the grace before (PROTOCOL D4).
+///
+/// # Errors
+/// Of the chain.
+pub async fn barred(
+    reader: &Reader,
+    attribution: &Attribution,
+    bundle: &AnswerBundle,
+) -> Result<BTreeSet<u64>> {
+    let grace = reader.datanet_config().await?.params.withdrawal_grace;
+    let (mut barred, mut fine) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        // What cannot be read is found by the checks; nothing is barred for it.
+        let Ok(found) = explain(attribution, bundle, &barred) else { return Ok(barred) };
+        let before = barred.len();
+        for id in found.parts.iter().map(|part| part.contribution_id) {
+            if fine.contains(&id) {
+                continue;
+            }
+            let contribution = match reader.contribution(id).await {
+                Ok(contribution) => Some(contribution),
+                Err(openledger_client::Error::Contract { .. } | openledger_client::Error::NotFound(_)) => {
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let citable = contribution.is_some_and(|c| {
+                let until = c.withdrawn_at.map(|height| height.saturating_add(grace));
+                c.facts.uses.allows_paid_answers()
+                    && until.is_none_or(|until| bundle.receipt.receipt.height <= until)
+            });
+            if citable {
+                fine.insert(id);
+            } else {
+                barred.insert(id);
+            }
+        }
+        if barred.len() == before {
+            return Ok(barred);
+        }
+    }
+}
+
+/// Verifies one answer and explains its shares.
+///
+/// # Errors
+/// As [`prepare`], [`Prepared::verify`] and [`explain`].
+pub async fn explained(
+    ctx: &Context,
+    bundle: &AnswerBundle,
+    cache_dir: &Path,
+    node: &str,
+) -> Result<(Verification, Explained)> {
+    let receipt = &bundle.receipt.receipt;
+    let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
+    let without = barred(&ctx.reader().await?, prepared.attribution(), bundle).await?;
+    Ok((prepared.verify(ctx, bundle).await?, explain(prepared.attribution(), bundle, &without)?))
 }
 
 /// Reads a bundle: a file that `ask` wrote, or a receipt's id that the node is asked for.

@@ -2,7 +2,7 @@
 //! nonce, answer, tokens, trace, evidence or share is found, by the pure checks or by computing the
 //! answer again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 use std::sync::OnceLock;
@@ -120,14 +120,10 @@ fn make() -> Honest {
     .expect("the texts can be indexed");
     let attribution =
         Attribution::open(model.manifest(), index, Some(&influence)).expect("the index is the manifest's");
-    let answered = Asked {
-        prompt: &asked.prompt,
-        prompt_tokens: &prompt,
-        answer: &made.text,
-        tokens: &made.tokens,
-    };
+    let answered =
+        Asked { prompt: &asked.prompt, prompt_tokens: &prompt, answer: &made.text, tokens: &made.tokens };
     let signature = attribution.sign(&model, &answered).expect("the answer can be signed");
-    let trace = attribution.evidence(&answered, &signature, &seed);
+    let trace = attribution.evidence(&answered, &signature, &seed, &BTreeSet::new());
     let tokens_out = made.tokens.len() as u32;
     let receipt = Receipt {
         chain_id: pins.chain_id.clone(),
@@ -196,7 +192,7 @@ fn failing(checks: Vec<Check>) -> Vec<&'static str> {
 /// Names of the checks that fail, without and with the model.
 fn failures(bundle: &AnswerBundle) -> (Vec<&'static str>, Vec<&'static str>) {
     let honest = honest();
-    let again = recompute(&honest.model, &honest.attribution, bundle);
+    let again = recompute(&honest.model, &honest.attribution, bundle, &BTreeSet::new());
     (failing(check_bundle(&honest.pins, bundle)), failing(again.checks.0))
 }
 

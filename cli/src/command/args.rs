@@ -530,6 +530,12 @@ pub enum Usage {
 pub struct Earnings {
     /// Address; that of --key when absent
     pub address: Option<String>,
+    /// Show the newest answers that paid, down to the words that they quote
+    #[arg(long)]
+    pub explain: bool,
+    /// Most amounts that are explained
+    #[arg(long, default_value_t = 50, requires = "explain")]
+    pub most: usize,
 }
 
 #[derive(Debug, Args)]
@@ -552,6 +558,9 @@ pub struct Verify {
     /// Folder for the fetched model, kept afterwards; a fresh one that is removed when absent
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Write the answer with its spans, shares and checks to this file, as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {

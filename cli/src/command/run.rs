@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, training_pay, usage as uses,
-    verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, session, show,
+    training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -636,7 +636,12 @@ fn address(ctx: &Context, given: Option<String>) -> Result<String> {
 }
 
 async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> {
-    let found = earnings::earnings(ctx, &address(ctx, args.address)?).await?;
+    let address = address(ctx, args.address)?;
+    if args.explain {
+        let earned = explain::earned(ctx, &address, args.most).await?;
+        return out.print(&earned, || show::earned(&earned));
+    }
+    let found = earnings::earnings(ctx, &address).await?;
     out.print(&found, || {
         let rows: Vec<Vec<String>> = found
             .ledgers
@@ -768,11 +773,21 @@ async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
     };
     let fresh = ctx.home.join(format!("verify-{:016x}", rand::rng().next_u64()));
     let cache = args.cache.as_ref().unwrap_or(&fresh);
-    let found = verify::verify(ctx, &bundle, cache, &node).await;
+    let found = verify::explained(ctx, &bundle, cache, &node).await;
     // A folder that stays behind only costs space; the result is what matters.
     let _ = std::fs::remove_dir_all(&fresh);
-    let found = found?;
-    out.print(&found, || show::verification(&found))?;
+    let (found, explained) = found?;
+    if let Some(path) = &args.html {
+        let session = ctx.reader().await?.session(bundle.receipt.receipt.session_id).await?;
+        let amounts = explain::amounts(&bundle, session.split.data);
+        let page = html::report(&bundle, &found, &explained, &amounts, &session.denom);
+        std::fs::write(path, page).map_err(|e| CliError::file(path, e))?;
+    }
+    let mut shown = serde_json::to_value(&found).unwrap_or_default();
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("explained".into(), serde_json::to_value(&explained).unwrap_or_default());
+    }
+    out.print(&shown, || format!("{}\n{}", show::explained(&explained), show::verification(&found)))?;
     match found.holds {
         true => Ok(()),
         false => Err(CliError::new(

@@ -65,6 +65,10 @@ pub(super) fn print_answer(
             share.contributor.name
         );
     }
+    let quoted =
+        receipt.shares.iter().filter(|s| show::kind_of_evidence(bundle, s.contribution_id) == "quoted");
+    let quoted: u32 = quoted.map(|share| u32::from(share.bps)).sum();
+    println!("    {:>6.2} %  of it to contributions that the answer quotes", f64::from(quoted) / 100.0);
     println!("    {:>6.2} %  no evidence: to the commons", f64::from(receipt.no_evidence) / 100.0);
 }
 

@@ -1,11 +1,10 @@
 //! An answer's signature, and whose data it rests on.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Signature, READOUT};
-use openledger_attribution::{
-    echoes, Answer, Index, Layers, Method, Trace, Weights, SPAN_ONLY, TWO_LAYERS,
-};
+use openledger_attribution::{echoes, Answer, Index, Layers, Method, Trace, Weights, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::formats::Manifest;
 use openledger_types::merkle::{Hash, ZERO_HASH};
 
@@ -69,6 +68,11 @@ impl Attribution {
         self.method.influence()
     }
 
+    /// Weights of the layers.
+    pub fn weights(&self) -> Weights {
+        self.method.weights()
+    }
+
     /// Scheme of signatures, as receipts state it.
     pub fn signature_scheme(&self) -> &'static str {
         if self.signer.is_some() {
@@ -99,8 +103,15 @@ impl Attribution {
 
     /// What an answer rests on, from its signature. Integers only: whoever has the same texts and index
     /// finds the same to the last bit.
-    pub fn evidence(&self, asked: &Asked<'_>, signature: &Signature, seed: &Hash) -> Trace {
-        self.method.evidence(&Answer { prompt: asked.prompt, text: asked.answer, signature, seed })
+    /// The credit of `barred` contributions has no evidence.
+    pub fn evidence(
+        &self,
+        asked: &Asked<'_>,
+        signature: &Signature,
+        seed: &Hash,
+        barred: &BTreeSet<u64>,
+    ) -> Trace {
+        self.method.evidence(&Answer { prompt: asked.prompt, text: asked.answer, signature, seed, barred })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Models: found on chain, put together from stored blobs, checked, indexed, kept in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -52,8 +52,8 @@ pub trait Answerer: Send + Sync {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation>;
-    /// Finds what an answer rests on.
-    fn trace(&self, asked: &Asked, seed: &Hash) -> Result<Traced>;
+    /// Finds what an answer rests on; contributions of `barred` are not cited.
+    fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -79,9 +79,9 @@ impl Answerer for Traceable {
         Ok(self.batcher.generate(request, deliver)?)
     }
 
-    fn trace(&self, asked: &Asked, seed: &Hash) -> Result<Traced> {
+    fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         let signature = self.attribution.sign(self.batcher.model(), asked)?;
-        let trace = self.attribution.evidence(asked, &signature, seed);
+        let trace = self.attribution.evidence(asked, &signature, seed, barred);
         let root = Evidence::new(&trace).root();
         let pieces = trace
             .pieces
@@ -132,6 +132,8 @@ pub struct Models {
     slots: Mutex<HashMap<(u64, u32), Slot>>,
     /// Contributor of each contribution that was loaded.
     owners: Mutex<HashMap<u64, String>>,
+    /// Height up to which each contribution may be cited, as far as it was asked for.
+    citable: Mutex<HashMap<u64, u64>>,
 }
 
 impl Models {
@@ -210,6 +212,16 @@ impl Models {
     /// Remembers a contributor.
     pub fn remember_owner(&self, contribution_id: u64, contributor: String) {
         lock(&self.owners).insert(contribution_id, contributor);
+    }
+
+    /// Whether it is known that a contribution may be cited at a height.
+    pub(super) fn is_citable(&self, contribution_id: u64, height: u64) -> bool {
+        lock(&self.citable).get(&contribution_id).is_some_and(|until| height <= *until)
+    }
+
+    /// Remembers the height up to which a contribution may be cited.
+    pub(super) fn remember_citable(&self, contribution_id: u64, until: u64) {
+        lock(&self.citable).insert(contribution_id, until);
     }
 
     fn set(&self, key: (u64, u32), slot: Slot) {

@@ -1,6 +1,6 @@
 //! A chain in memory, a model that writes by rote, a server on a free port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -306,6 +306,9 @@ impl ChainView for FakeChain {
     fn contribution(&self, id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { Ok(self.state().contributions.get(&id).cloned()) })
     }
+    fn citation_grace(&self) -> Answer<'_, u64> {
+        Box::pin(async { Ok(GRACE) })
+    }
     fn ledger<'a>(&'a self, _: &'a str) -> Answer<'a, LedgerResponse> {
         Box::pin(async { Ok(self.state().ledger.clone().unwrap_or_else(empty_ledger)) })
     }
@@ -366,6 +369,9 @@ impl ChainView for FakeChain {
     }
 }
 
+/// Blocks for which a withdrawn contribution may still be cited.
+pub const GRACE: u64 = 50;
+
 /// Writes `w0 w1 w2 …`, one word a token, as many as are asked for.
 #[derive(Default)]
 pub struct Rote {
@@ -407,16 +413,18 @@ impl Answerer for Rote {
         let commit_root = openledger_types::formats::window_leaf(&request.request_hash, 0, &tokens, &trace);
         Ok(Generation { tokens, text, outcome, commit_root, trace })
     }
-    fn trace(&self, asked: &Asked, _: &Hash) -> Result<Traced> {
+    fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
         let odd = (asked.answer.len() % 7) as u16;
+        let mut shares = vec![
+            Share { contribution_id: 11, bps: 3_333 + odd },
+            Share { contribution_id: 12, bps: 3_334 - odd },
+            Share { contribution_id: 13, bps: 1 },
+        ];
+        shares.retain(|share| !barred.contains(&share.contribution_id));
         Ok(Traced {
-            shares: vec![
-                Share { contribution_id: 11, bps: 3_333 + odd },
-                Share { contribution_id: 12, bps: 3_334 - odd },
-                Share { contribution_id: 13, bps: 1 },
-            ],
-            no_evidence: 3_332,
+            no_evidence: 10_000 - shares.iter().map(|share| share.bps).sum::<u16>(),
+            shares,
             pieces: vec![EvidencePiece { answer_start: 0, len: 2, contribution_id: 11, source_start: 5 }],
             root: [9; 32],
             signature_scheme: "none".into(),

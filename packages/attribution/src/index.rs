@@ -281,7 +281,8 @@ impl Base {
     /// are neither compared nor compared with.
     fn near(&self, documents: &[Document], contained: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = contained.iter().copied().collect();
-        let skip = (0..documents.len()).filter(|i| known.contains_key(&documents[*i].contribution_id)).collect();
+        let skip =
+            (0..documents.len()).filter(|i| known.contains_key(&documents[*i].contribution_id)).collect();
         let texts: Vec<&[u32]> = self
             .starts
             .windows(2)

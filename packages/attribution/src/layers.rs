@@ -1,6 +1,6 @@
 //! Both layers together: whose data an answer rests on by influence and by wording.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_merkle::Hash;
 use openledger_types::formats::InfluenceParams;
@@ -29,6 +29,15 @@ pub struct Credits {
 }
 
 impl Credits {
+    /// The same with the credit of `barred` contributions among what has no evidence.
+    fn without(mut self, barred: &BTreeSet<u64>) -> Self {
+        for id in barred {
+            let credit = self.contributions.remove(id).unwrap_or(0);
+            self.no_evidence = self.no_evidence.saturating_add(credit);
+        }
+        self
+    }
+
     fn total(&self) -> u128 {
         self.contributions.values().copied().fold(self.no_evidence, u128::saturating_add)
     }
@@ -106,6 +115,9 @@ pub struct Answer<'a> {
     pub signature: &'a Signature,
     /// The receipt's seed, which breaks ties.
     pub seed: &'a Hash,
+    /// Contributions that may not be cited: withdrawn and past the grace, or never licensed for answers.
+    /// Their credit has no evidence (PROTOCOL D4).
+    pub barred: &'a BTreeSet<u64>,
 }
 
 /// A method of attribution. Which one is best depends on the model: it is chosen at registration and
@@ -122,13 +134,18 @@ pub trait Method: Send + Sync {
         None
     }
 
+    /// Weights of the layers; of one alone everything.
+    fn weights(&self) -> Weights {
+        Weights { influence: 0, span: 1 }
+    }
+
     /// Credits of an answer whose words were followed in the index, before they become shares.
     fn credits(&self, trace: &Trace, signature: &Signature) -> Credits;
 
     /// What the answer rests on, with shares and evidence.
     fn evidence(&self, answer: &Answer<'_>) -> Trace {
         let mut trace = self.index().follow(answer.prompt, answer.text);
-        trace.total = self.credits(&trace, answer.signature);
+        trace.total = self.credits(&trace, answer.signature).without(answer.barred);
         let Shares { shares, no_evidence } = self.shares(&trace.total, answer.seed);
         trace.settle(self.index(), shares, no_evidence);
         trace
@@ -176,11 +193,6 @@ impl Layers {
         }
     }
 
-    /// The layers' weights.
-    pub fn weights(&self) -> Weights {
-        self.weights
-    }
-
     /// The influence layer's own credits.
     pub fn influence_credits(&self, signature: &Signature) -> Credits {
         self.influence.influence(signature).credits(|id| self.owner(id))
@@ -203,6 +215,10 @@ impl Method for Layers {
 
     fn influence(&self) -> Option<&InfluenceIndex> {
         Some(&self.influence)
+    }
+
+    fn weights(&self) -> Weights {
+        self.weights
     }
 
     fn credits(&self, trace: &Trace, signature: &Signature) -> Credits {

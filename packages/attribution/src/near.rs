@@ -48,7 +48,8 @@ impl MinHash {
             let shingle = window.iter().fold(0, |sum, word| mix(sum ^ word));
             for (number, value) in (1u64..).zip(&mut least) {
                 // Odd factors from the same mixer; the upper half is well mixed.
-                let hash = (shingle.wrapping_mul(mix(number) | 1).wrapping_add(mix(number + 1_000)) >> 32) as u32;
+                let hash =
+                    (shingle.wrapping_mul(mix(number) | 1).wrapping_add(mix(number + 1_000)) >> 32) as u32;
                 *value = (*value).min(hash);
             }
         }
@@ -102,7 +103,8 @@ pub(crate) fn near_duplicates(
         if skip.contains(&number) {
             continue;
         }
-        let own: Vec<u64> = words.iter().map(|word| values.get(*word as usize).copied().unwrap_or(0)).collect();
+        let own: Vec<u64> =
+            words.iter().map(|word| values.get(*word as usize).copied().unwrap_or(0)).collect();
         let Some(signature) = MinHash::of_values(&own) else { continue };
         let candidates: BTreeSet<usize> = signature
             .bands()

@@ -1,6 +1,6 @@
 //! Tracing an answer: who is credited for each of its words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_types::formats::{Piece, Share, BPS};
 use openledger_types::merkle::Hash;
@@ -139,7 +139,13 @@ impl Index {
     /// Works on words and integers only; the same index, prompt, answer and seed give the same bytes
     /// everywhere.
     pub fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Trace {
-        self.evidence(&Answer { prompt, text: answer, signature: &Signature::default(), seed })
+        self.evidence(&Answer {
+            prompt,
+            text: answer,
+            signature: &Signature::default(),
+            seed,
+            barred: &BTreeSet::new(),
+        })
     }
 
     /// Where the words of an answer stand and what that credits; shares are not settled yet.

@@ -121,8 +121,14 @@ fn emails(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'@') {
         // A name has at most 64 characters.
-        let name =
-            bytes.get(..at).unwrap_or_default().iter().rev().take(64).take_while(|byte| in_name(byte)).count();
+        let name = bytes
+            .get(..at)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .take(64)
+            .take_while(|byte| in_name(byte))
+            .count();
         // A domain name has at most 253 characters.
         let rest = bytes.get(at + 1..).unwrap_or_default();
         let length = rest

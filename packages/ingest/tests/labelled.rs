@@ -33,8 +33,13 @@ const HEX: &str = "0123456789abcdef";
 const DIGITS: &str = "0123456789";
 
 fn around(numbers: &mut Numbers, part: &str) -> String {
-    let before = numbers.pick(&["The harbour lies north of the old town.", "Version two is described below.", "Notes:"]);
-    let after = numbers.pick(&["Nothing else is known about it.", "See the next chapter.", "End of the list."]);
+    let before = numbers.pick(&[
+        "The harbour lies north of the old town.",
+        "Version two is described below.",
+        "Notes:",
+    ]);
+    let after =
+        numbers.pick(&["Nothing else is known about it.", "See the next chapter.", "End of the list."]);
     format!("{before} The readers of this text are many.\n{part}\n{after}\n")
 }
 
@@ -79,7 +84,12 @@ fn personal(numbers: &mut Numbers) -> String {
 fn no_personal(numbers: &mut Numbers) -> String {
     match numbers.below(6) {
         0 => format!("version {}.{}.{}", numbers.below(9), numbers.below(20), numbers.below(90)),
-        1 => format!("on {}-{:02}-{:02}", 1900 + numbers.below(120), 1 + numbers.below(12), 1 + numbers.below(28)),
+        1 => format!(
+            "on {}-{:02}-{:02}",
+            1900 + numbers.below(120),
+            1 + numbers.below(12),
+            1 + numbers.below(28)
+        ),
         2 => "the decorator @property and @staticmethod".into(),
         3 => format!("address 192.168.{}.{}", numbers.below(255), numbers.below(255)),
         4 => format!("{} people and {} houses", numbers.below(90_000), numbers.below(9_000)),
@@ -125,7 +135,8 @@ fn secrets_are_refused() {
 
 #[test]
 fn personal_data_is_masked() {
-    let masked = |text: &str| clean(text.as_bytes(), &Options::default()).is_ok_and(|c| !c.personal.is_empty());
+    let masked =
+        |text: &str| clean(text.as_bytes(), &Options::default()).is_ok_and(|c| !c.personal.is_empty());
     let (recall, precision) = measure(personal, no_personal, masked);
     println!("personal data: recall {recall:.3}, precision {precision:.3}");
     assert!(recall >= 0.95 && precision >= 0.90, "recall {recall}, precision {precision}");

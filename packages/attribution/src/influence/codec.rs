@@ -25,11 +25,8 @@ impl<'a> Reader<'a> {
     /// Little-endian floats that are numbers.
     pub(super) fn floats(&mut self, count: usize) -> Result<Vec<f32>, Error> {
         let len = count.checked_mul(4).ok_or(Error::Damaged("it ends too early"))?;
-        let values: Vec<f32> = self
-            .take(len)?
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let values: Vec<f32> =
+            self.take(len)?.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         match values.iter().all(|v| v.is_finite()) {
             true => Ok(values),
             false => Err(Error::Damaged("a parameter is no number")),

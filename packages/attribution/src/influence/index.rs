@@ -130,7 +130,8 @@ impl InfluenceIndex {
         if len > MAX_SCHEME {
             return Err(Error::Damaged("the name of its scheme is too long"));
         }
-        let scheme = std::str::from_utf8(reader.take(len)?).map_err(|_| Error::Damaged("its scheme is no text"))?;
+        let scheme =
+            std::str::from_utf8(reader.take(len)?).map_err(|_| Error::Damaged("its scheme is no text"))?;
         let parameters = Parameters::read(&mut reader)?;
         let count = reader.u32()? as usize;
         // Nothing is reserved by a figure of the file that its length does not bear out.
@@ -154,7 +155,10 @@ impl InfluenceIndex {
         let mut entries: Vec<(u32, Row)> = Vec::with_capacity(reader.0.len() / (4 + RANK));
         for _ in 0..lists {
             let (slot, count) = (reader.u32()?, reader.u32()?);
-            if slots.last().is_some_and(|last| *last >= slot) || slot as usize >= parameters.slots || count == 0 {
+            if slots.last().is_some_and(|last| *last >= slot)
+                || slot as usize >= parameters.slots
+                || count == 0
+            {
                 return Err(Error::Damaged("its lists are not in order"));
             }
             let mut next = 0;
@@ -262,7 +266,8 @@ impl InfluenceIndex {
         }
         for (document, rows) in stored {
             let (id, exponent) = self.documents[document as usize];
-            let again = raw[&id].iter().map(|(slot, row)| (*slot, quantised(row, &self.parameters, exponent)));
+            let again =
+                raw[&id].iter().map(|(slot, row)| (*slot, quantised(row, &self.parameters, exponent)));
             let again = super::Signature::new(again.collect());
             if !super::Signature::new(rows).distance(&again).is_tolerable() {
                 differing.insert(id);

@@ -110,11 +110,22 @@ impl Statistics {
         let mean = self.variances.iter().sum::<f64>() / n / self.variances.len().max(1) as f64;
         let gain = |sum: &f64| {
             let damped = sum / n + DAMP_LABELS * mean;
-            if damped > 0.0 { damped.sqrt().recip() as f32 } else { 0.0 }
+            if damped > 0.0 {
+                damped.sqrt().recip() as f32
+            } else {
+                0.0
+            }
         };
         let gains: Vec<f32> = self.variances.iter().map(gain).collect();
         Builder {
-            parameters: Parameters { width, slots: gains.len(), projection, gains, clip: f32::MAX, scale: 1.0 },
+            parameters: Parameters {
+                width,
+                slots: gains.len(),
+                projection,
+                gains,
+                clip: f32::MAX,
+                scale: 1.0,
+            },
         }
     }
 }

@@ -23,7 +23,8 @@ pub fn top_eigenvectors(matrix: &Symmetric, count: usize) -> Vec<(f64, Vec<f64>)
     (0..n).for_each(|i| v[i * n + i] = 1.0);
     let size: f64 = a.iter().map(|x| x * x).sum();
     for _ in 0..SWEEPS {
-        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j].powi(2)).sum();
+        let off: f64 =
+            (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j].powi(2)).sum();
         if !(off > size * 1e-24) {
             break;
         }

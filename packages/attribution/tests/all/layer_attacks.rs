@@ -1,9 +1,11 @@
 //! Attempts to gain by the influence layer, by splitting, stuffing, grinding and steering (numbers as in
 //! the list of attacks). Gains are the coalition's basis points with the attack over those without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use openledger_attribution::influence::{Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, RANK, READOUT};
+use openledger_attribution::influence::{
+    Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, RANK, READOUT,
+};
 use openledger_attribution::{shares, Answer, Document, Layers, Method, Weights};
 use proptest::test_runner::Config;
 
@@ -42,8 +44,11 @@ fn rows(text: &str, noise: u64) -> Raw {
 /// A method over documents, with rows that their texts give.
 fn method(documents: Vec<Document>) -> Layers {
     let index = index(documents);
-    let raw: BTreeMap<u64, Raw> =
-        index.documents().iter().map(|d| (d.contribution_id, rows(&d.match_text, d.contribution_id))).collect();
+    let raw: BTreeMap<u64, Raw> = index
+        .documents()
+        .iter()
+        .map(|d| (d.contribution_id, rows(&d.match_text, d.contribution_id)))
+        .collect();
     let influence = InfluenceIndex::new(READOUT, parameters(), &raw);
     Layers::new(index, influence, Weights::default()).expect("the documents are indexed")
 }
@@ -51,7 +56,13 @@ fn method(documents: Vec<Document>) -> Layers {
 /// Basis points of the owners whose names begin with `name`.
 fn paid(method: &Layers, answer: &str, name: &str) -> u64 {
     let signature = Signature::quantise(&rows(answer, 99));
-    let found = method.evidence(&Answer { prompt: "", text: answer, signature: &signature, seed: &SEED });
+    let found = method.evidence(&Answer {
+        prompt: "",
+        text: answer,
+        signature: &signature,
+        seed: &SEED,
+        barred: &BTreeSet::new(),
+    });
     let owned = |id: u64| method.owner(id).is_some_and(|owner| owner.starts_with(name));
     found.shares.iter().filter(|s| owned(s.contribution_id)).map(|s| u64::from(s.bps)).sum()
 }
@@ -98,7 +109,11 @@ fn attr_attack_01_copies_change_neither_layer() {
         for seed in 0..rounds(6) {
             let answer = phrases(&texts, seed);
             assert_eq!(paid(&after, &answer, "attacker"), 0);
-            assert_eq!(paid(&after, &answer, "owner"), paid(&before, &answer, "owner"), "victims lose nothing");
+            assert_eq!(
+                paid(&after, &answer, "owner"),
+                paid(&before, &answer, "owner"),
+                "victims lose nothing"
+            );
         }
     }
 }
@@ -108,8 +123,9 @@ fn attr_attack_06_a_continuation_earns_its_own_words_only() {
     let texts = texts(6);
     let mut documents = honest(&texts);
     // A victim's passage with likely continuations, again and again.
-    let stretched: Vec<String> =
-        (0..6).map(|i| format!("{} {}", cut(&texts[0], 30 * i, 30 * i + 30), prose(500 + i as u64, 30))).collect();
+    let stretched: Vec<String> = (0..6)
+        .map(|i| format!("{} {}", cut(&texts[0], 30 * i, 30 * i + 30), prose(500 + i as u64, 30)))
+        .collect();
     documents.push(document(50, "attacker", &stretched.join(" ")));
     let index = index(documents);
     let trace = index.trace("", &cut(&texts[0], 0, 150), &SEED);
@@ -141,7 +157,8 @@ fn attr_attack_08_an_outlier_counts_as_much_as_the_largest_that_is_not_cut() {
         let mut numbers = Numbers(seed);
         let hidden: Vec<f32> =
             (0..64 * width).map(|_| factor * (numbers.below(2_000) as f32 / 1_000.0 - 1.0)).collect();
-        let logits: Vec<f32> = (0..64 * SLOTS as usize).map(|_| numbers.below(1_000) as f32 / 500.0).collect();
+        let logits: Vec<f32> =
+            (0..64 * SLOTS as usize).map(|_| numbers.below(1_000) as f32 / 500.0).collect();
         let labels: Vec<Option<u32>> = (0..64).map(|_| Some(numbers.below(SLOTS) as u32)).collect();
         (hidden, logits, labels)
     };
@@ -205,9 +222,14 @@ fn attr_attack_14_steering_within_the_tolerance_moves_little() {
         let answer = phrases(&texts, seed);
         let honest = Signature::quantise(&rows(&answer, 99));
         let evidence = |signature: &Signature| {
-            let answer = Answer { prompt: "", text: &answer, signature, seed: &SEED };
+            let answer =
+                Answer { prompt: "", text: &answer, signature, seed: &SEED, barred: &BTreeSet::new() };
             let found = method.evidence(&answer);
-            found.shares.iter().find(|s| method.owner(s.contribution_id) == Some("owner3")).map_or(0, |s| s.bps)
+            found
+                .shares
+                .iter()
+                .find(|s| method.owner(s.contribution_id) == Some("owner3"))
+                .map_or(0, |s| s.bps)
         };
         let before = evidence(&honest);
         // Towards the friend's own rows, as many entries as the tolerance lets pass, the heaviest first.
@@ -215,7 +237,9 @@ fn attr_attack_14_steering_within_the_tolerance_moves_little() {
         let mut moves: Vec<(i32, usize, usize)> = Vec::new();
         for (number, (slot, _)) in honest.rows().iter().enumerate() {
             let row = friend.list(*slot).iter().find(|(document, _)| *document == 2).map(|(_, row)| *row);
-            moves.extend(row.into_iter().flatten().enumerate().map(|(k, value)| (i32::from(value), number, k)));
+            moves.extend(
+                row.into_iter().flatten().enumerate().map(|(k, value)| (i32::from(value), number, k)),
+            );
         }
         moves.sort_by_key(|(value, ..)| std::cmp::Reverse(value.abs()));
         let mut forged = honest.rows().to_vec();

@@ -1,6 +1,6 @@
 //! Both layers together: vectors, properties, hostile files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_attribution::influence::{
     Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, Statistics, RANK, READOUT,
@@ -172,14 +172,42 @@ fn an_empty_layer_and_the_echo_have_no_evidence() {
     let method = layers(&[(1, "a", &text)], &[(1, raw(&[(1, [90, 0, 0])]))]);
     let answer = cut(&text, 10, 40);
     let none = Signature::default();
-    let found = method.evidence(&Answer { prompt: "", text: &answer, signature: &none, seed: &SEED });
+    let found = method.evidence(&Answer {
+        prompt: "",
+        text: &answer,
+        signature: &none,
+        seed: &SEED,
+        barred: &BTreeSet::new(),
+    });
     // Wording alone has weight 3 of 10.
     assert_eq!(found.shares.iter().map(|s| s.bps).collect::<Vec<_>>(), [3_000]);
     // An echo pays nobody, whatever the signature says.
     let signed = Signature::quantise(&raw(&[(1, [10, 0, 0])]));
-    let echo = Answer { prompt: &answer, text: &answer, signature: &signed, seed: &SEED };
+    let echo =
+        Answer { prompt: &answer, text: &answer, signature: &signed, seed: &SEED, barred: &BTreeSet::new() };
     assert_eq!(method.evidence(&echo).no_evidence_bps, 10_000);
     assert!(method.evidence(&echo).pieces.is_empty());
+}
+
+#[test]
+fn rule_d4_what_may_not_be_cited_goes_to_the_commons() {
+    let (one, two) = (prose(1, 200), prose(2, 200));
+    let rows = [(1, raw(&[(1, [90, 0, 0])])), (2, raw(&[(1, [40, 0, 0])]))];
+    let method = layers(&[(1, "a", &one), (2, "b", &two)], &rows);
+    let answer = [cut(&one, 10, 40), cut(&two, 10, 40)].join(" ");
+    let signature = Signature::quantise(&raw(&[(1, [10, 0, 0])]));
+    let evidence = |barred: &BTreeSet<u64>| {
+        method.evidence(&Answer { prompt: "", text: &answer, signature: &signature, seed: &SEED, barred })
+    };
+    let (all, fewer) = (evidence(&BTreeSet::new()), evidence(&BTreeSet::from([1])));
+    let share = |trace: &openledger_attribution::Trace, id| {
+        trace.shares.iter().find(|s| s.contribution_id == id).map_or(0, |s| s.bps)
+    };
+    assert!(share(&all, 1) > 0 && share(&fewer, 1) == 0);
+    assert!(fewer.pieces.iter().all(|piece| piece.contribution_id != 1));
+    // Nobody else gains by it, up to the odd point.
+    assert!(share(&fewer, 2).abs_diff(share(&all, 2)) <= 1);
+    validate_shares(&fewer.shares, fewer.no_evidence_bps).unwrap();
 }
 
 fn credits() -> impl Strategy<Value = Credits> {
