@@ -173,7 +173,7 @@ function revealItem(item: Item, index: number, path: Uint8Array[]): Datanet.Reve
 
 /** The end of a name is what tells files apart, so the beginning goes; at most 128 bytes. */
 function shorten(name: string): string {
-  // eslint-disable-next-line no-control-regex
+   
   let clean = name.replace(/[\u0000-\u001f\u007f]/g, " ");
   while (utf8ToBytes(clean).length > 128) clean = clean.slice(1);
   return clean;

@@ -234,5 +234,5 @@ export function promptOf(bundle: AnswerBundle): string {
 
 /** Bytes of a text, for requests. */
 export function bodyOf(value: object): Uint8Array<ArrayBuffer> {
-  return utf8ToBytes(JSON.stringify(value)) as Uint8Array<ArrayBuffer>;
+  return utf8ToBytes(JSON.stringify(value));
 }
