@@ -131,6 +131,13 @@ export async function loadSecret(sessionKey: string): Promise<Uint8Array | null>
   return new Uint8Array(plain);
 }
 
+/** Forgets the secret of a session key whose session was never opened. */
+export async function dropSecret(sessionKey: string): Promise<void> {
+  const transaction = (await open()).transaction("secrets", "readwrite");
+  transaction.objectStore("secrets").delete(sessionKey);
+  await done(transaction);
+}
+
 /** Session keys that were made for an owner, whether or not their session is known. */
 export async function sessionKeys(owner: string): Promise<string[]> {
   return (await all<Secret>("secrets")).filter((secret) => secret.owner === owner).map((s) => s.session_key);
