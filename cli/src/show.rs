@@ -73,6 +73,7 @@ pub fn highlight_evidence(answer: &str, evidence: &[EvidencePiece], colour: bool
         runs,
         credits: BTreeMap::new(),
         no_evidence: 0,
+        total: Default::default(),
         shares: Vec::new(),
         no_evidence_bps: 0,
         pieces: Vec::new(),
@@ -152,16 +153,26 @@ pub fn shares(bundle: &AnswerBundle, denom: &str, contributor: &dyn Fn(u64) -> O
     let mut rows = Vec::new();
     for share in &receipt.shares {
         let owner = contributor(share.contribution_id).unwrap_or_default();
-        rows.push(vec![share.contribution_id.to_string(), percent(share.bps), owner]);
+        let kind = kind_of_evidence(bundle, share.contribution_id).into();
+        rows.push(vec![share.contribution_id.to_string(), percent(share.bps), kind, owner]);
     }
-    rows.push(vec!["(no evidence)".into(), percent(receipt.no_evidence), "commons".into()]);
+    rows.push(vec!["(no evidence)".into(), percent(receipt.no_evidence), String::new(), "commons".into()]);
     format!(
         "{}fee {} for {} + {} tokens\n",
-        table(&["contribution", "share", "contributor"], &rows),
+        table(&["contribution", "share", "evidence", "contributor"], &rows),
         amount(receipt.fee.u128(), denom),
         receipt.tokens_in,
         receipt.tokens_out
     )
+}
+
+/// On what a share rests, as the bundle shows without the data: the answer's own words, or what the
+/// contribution did to the model.
+pub fn kind_of_evidence(bundle: &AnswerBundle, contribution_id: u64) -> &'static str {
+    match bundle.evidence.iter().any(|piece| piece.contribution_id == contribution_id) {
+        true => "quoted",
+        false => "influence",
+    }
 }
 
 /// A table with its columns as wide as their widest cell.
@@ -198,11 +209,18 @@ pub fn verification(found: &Verification) -> String {
             false => writeln!(text, "{word} {}: {}", check.name, clean(&check.found)),
         };
     }
-    let _ = writeln!(
-        text,
-        "class {}: {} tokens replayed, {} near ties, projections differ by at most {:.1e}",
-        found.numeric_class, found.tokens, found.near_ties, found.rel_l2_max
-    );
+    let _ = match found.numeric_class.as_str() {
+        "exact" => writeln!(
+            text,
+            "class exact: {} tokens replayed to the bit, {} windows differ",
+            found.tokens, found.windows_differing
+        ),
+        class => writeln!(
+            text,
+            "class {class}: {} tokens replayed, {} near ties, projections differ by at most {:.1e}",
+            found.tokens, found.near_ties, found.rel_l2_max
+        ),
+    };
     let _ = writeln!(text, "{}", clean(&found.settlement));
     let _ = writeln!(text, "{} {}", if found.holds { "verified" } else { "NOT VERIFIED" }, found.receipt_id);
     text

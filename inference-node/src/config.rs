@@ -44,8 +44,12 @@ pub struct Config {
 pub struct Serve {
     /// (model, version); empty for all that are stored here.
     pub models: Vec<(u64, u32)>,
-    /// Answers made at once.
+    /// Threads that compute answers of the exact class, for each model.
     pub workers: usize,
+    /// Answers that each of them computes together.
+    pub batch: usize,
+    /// MiB of keys and values that each model keeps for prompts that begin alike.
+    pub prefix_mib: usize,
     /// Requests that may wait beside them.
     pub queue: usize,
     /// Blocks after which a session is settled.
@@ -68,6 +72,8 @@ impl Default for Serve {
         Serve {
             models: Vec::new(),
             workers: settings.workers,
+            batch: settings.batch,
+            prefix_mib: settings.prefix_bytes >> 20,
             queue: settings.queue,
             settle_after_blocks: settings.settle_after_blocks,
             settle_least_blocks: settings.settle_least_blocks,
@@ -84,6 +90,8 @@ impl Serve {
     pub fn settings(&self) -> Settings {
         Settings {
             workers: self.workers.clamp(1, 1_024),
+            batch: self.batch.clamp(1, 256),
+            prefix_bytes: self.prefix_mib.min(1 << 20) << 20,
             queue: self.queue.min(100_000),
             cache: Duration::from_millis(self.cache_ms),
             settle_after_blocks: self.settle_after_blocks.max(1),

@@ -1,11 +1,14 @@
-//! A tiny model is trained once; then it is loaded, asked, replayed, tampered with and damaged.
+//! A tiny model of the tolerant class is trained once; then it is loaded, asked, replayed, tampered with and
+//! damaged.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::OnceLock;
 
-use openledger_node::engine::{GenRequest, Generation, Model, ReplayReport, ReplayRequest, TRACE_BYTES};
+use openledger_node::engine::{
+    commit_root, GenRequest, Generation, Model, ReplayReport, ReplayRequest, COMMIT_SCHEME, TRACE_BYTES,
+};
 use openledger_node::train::{evaluate, train, Document, Phase, Progress, Recipe, TrainReport};
 use openledger_types::formats::{Decoding, Outcome};
 
@@ -54,7 +57,8 @@ fn fixture() -> &'static (PathBuf, TrainReport) {
     static MODEL: OnceLock<(PathBuf, TrainReport)> = OnceLock::new();
     MODEL.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap().keep();
-        let recipe = Recipe { steps: Some(80), ..Recipe::tiny() };
+        let numeric_class = openledger_types::formats::NumericClass::TolerantF32;
+        let recipe = Recipe { numeric_class, steps: Some(80), ..Recipe::tiny() };
         let report = run(&recipe, &dir, &mut |_| {}, &AtomicBool::new(false)).unwrap();
         (dir, report)
     })
@@ -194,7 +198,7 @@ fn node_attack_05_what_was_changed_afterwards_fails() {
         value.copy_from_slice(&x.to_le_bytes());
     }
     trace.commit_root =
-        openledger_node::engine::commit_root(&request.request_hash, &trace.tokens, &trace.trace);
+        commit_root(COMMIT_SCHEME, &request.request_hash, &trace.tokens, &trace.trace).unwrap();
     let found = report(&model, &trace);
     assert!(found.commit_root_equal && !found.passes() && found.rel_l2_max > 5e-4, "{found:?}");
 

@@ -9,7 +9,7 @@
 //! Attribute names: ibc-go v10, `modules/core/04-channel/types/events.go` and `.../v2/types/events.go`.
 
 use openledger_client::{BlockEvents, Event};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What happened to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +52,7 @@ impl Kind {
 }
 
 /// Order of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// Packets arrive in any order.
@@ -62,7 +62,7 @@ pub enum Ordering {
 }
 
 /// A height of the chain that receives; 0-0 means that there is no timeout by height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IbcHeight {
     /// Number at the end of the chain id.
     pub revision: u64,

@@ -43,6 +43,14 @@ pub async fn scan<F>(chain: &Chain, file: &CursorFile, range: Range, mut sink: F
 where
     F: FnMut(&[PacketEvent]) -> std::io::Result<()>,
 {
+    scan_blocks(chain, file, range, |_, packets| Ok(sink(packets)?)).await
+}
+
+/// Like [`scan`], with all events of each block that has packet events.
+pub async fn scan_blocks<F>(chain: &Chain, file: &CursorFile, range: Range, mut sink: F) -> Result<Summary>
+where
+    F: FnMut(&BlockEvents, &[PacketEvent]) -> Result<()>,
+{
     let chain_id = chain.config().chain_id.clone();
     let cursor = file.load()?;
     if let Some(cursor) = &cursor {
@@ -77,7 +85,7 @@ where
             reason,
         })?;
         if !packets.is_empty() {
-            sink(&packets)?;
+            sink(&block, &packets)?;
         }
         summary.blocks += 1;
         summary.packets += packets.len() as u64;

@@ -1,4 +1,5 @@
-//! The network's shape: `config.json` in the layout of Hugging Face's `LlamaForCausalLM`.
+//! The network's shape: `config.json` in the layout of Hugging Face's `LlamaForCausalLM` (also SmolLM) and
+//! `Qwen3ForCausalLM`.
 
 use candle_transformers::models::llama;
 use serde::{Deserialize, Serialize};
@@ -8,13 +9,13 @@ use super::error::{Error, Result};
 /// Most parameters this engine loads; 4 bytes each.
 const MAX_PARAMETERS: u64 = 2_000_000_000;
 
-/// Shape of a Llama network. Fields that other tools write and that do not change an answer are
+/// Shape of a network. Fields that other tools write and that do not change an answer are
 /// ignored; those that do are checked in [`ModelConfig::parse`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// `["LlamaForCausalLM"]`.
+    /// `["LlamaForCausalLM"]` or `["Qwen3ForCausalLM"]`.
     pub architectures: Vec<String>,
-    /// `llama`.
+    /// `llama` or `qwen3`.
     pub model_type: String,
     /// Width of the residual stream.
     pub hidden_size: usize,
@@ -29,6 +30,9 @@ pub struct ModelConfig {
     /// Heads of keys and values; as many as heads when absent.
     #[serde(default)]
     pub num_key_value_heads: Option<usize>,
+    /// Width of a head; hidden size by heads when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_dim: Option<usize>,
     /// Added under the root of RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary embedding.
@@ -47,8 +51,8 @@ pub struct ModelConfig {
     /// Activation: `silu`.
     #[serde(default = "default_act")]
     pub hidden_act: String,
-    /// Type of the weights: `float32`.
-    #[serde(default = "default_dtype")]
+    /// Type of the weights' file: `float32`, `float16` or `bfloat16`; computed with as f32 or int8.
+    #[serde(default = "default_dtype", alias = "dtype")]
     pub torch_dtype: String,
     /// Scaling of the rotary embedding: none is supported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +63,9 @@ pub struct ModelConfig {
     /// Biases in the feed-forward block: not supported.
     #[serde(default)]
     pub mlp_bias: bool,
+    /// A window of attention: not supported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub use_sliding_window: bool,
 }
 
 fn default_theta() -> f64 {
@@ -77,7 +84,7 @@ fn refuse(what: String) -> Error {
     Error::new(
         "E-MODEL-002",
         format!("config.json refused: {what}"),
-        "Use a Llama model in float32 within the limits of the operator guide.",
+        "Use a Llama, SmolLM or Qwen3 model without biases and scaled positions (docs/models.md).",
     )
 }
 
@@ -98,8 +105,13 @@ impl ModelConfig {
             }
             Ok(())
         };
-        if self.model_type != "llama" || self.architectures != ["LlamaForCausalLM"] {
-            return Err(refuse("the architecture is not LlamaForCausalLM".into()));
+        let named = match self.model_type.as_str() {
+            "llama" => "LlamaForCausalLM",
+            "qwen3" => "Qwen3ForCausalLM",
+            other => return Err(refuse(format!("the architecture {other:?} is not supported"))),
+        };
+        if self.architectures != [named] {
+            return Err(refuse(format!("the architecture is not {named}")));
         }
         bounded("hidden_size", self.hidden_size, 16_384)?;
         bounded("intermediate_size", self.intermediate_size, 65_536)?;
@@ -108,7 +120,9 @@ impl ModelConfig {
         bounded("num_attention_heads", self.num_attention_heads, 256)?;
         bounded("num_key_value_heads", self.kv_heads(), self.num_attention_heads)?;
         bounded("max_position_embeddings", self.max_position_embeddings, 65_536)?;
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) || !self.head_dim().is_multiple_of(2) {
+        bounded("head_dim", self.head_dim(), 1_024)?;
+        let divides = self.head_dim.is_some() || self.hidden_size.is_multiple_of(self.num_attention_heads);
+        if !divides || !self.head_dim().is_multiple_of(2) {
             return Err(refuse("hidden_size does not divide into heads of even width".into()));
         }
         if !self.num_attention_heads.is_multiple_of(self.kv_heads()) {
@@ -125,11 +139,13 @@ impl ModelConfig {
                 return Err(refuse(format!("token {token} is outside the vocabulary")));
             }
         }
-        if self.hidden_act != "silu" || self.torch_dtype != "float32" {
-            return Err(refuse("only silu and float32 are supported".into()));
+        if self.hidden_act != "silu"
+            || !["float32", "float16", "bfloat16"].contains(&self.torch_dtype.as_str())
+        {
+            return Err(refuse("only silu with float32, float16 or bfloat16 is supported".into()));
         }
-        if self.rope_scaling.is_some() || self.attention_bias || self.mlp_bias {
-            return Err(refuse("rope_scaling and biases are not supported".into()));
+        if self.rope_scaling.is_some() || self.attention_bias || self.mlp_bias || self.use_sliding_window {
+            return Err(refuse("rope_scaling, biases and sliding windows are not supported".into()));
         }
         if self.parameters() > MAX_PARAMETERS {
             return Err(refuse(format!("{} parameters are more than {MAX_PARAMETERS}", self.parameters())));
@@ -144,13 +160,26 @@ impl ModelConfig {
 
     /// Width of a head.
     pub fn head_dim(&self) -> usize {
+        if let Some(width) = self.head_dim {
+            return width;
+        }
         self.hidden_size.checked_div(self.num_attention_heads).unwrap_or(0)
+    }
+
+    /// Whether queries and keys of each head have a norm (Qwen3).
+    pub(crate) fn has_head_norms(&self) -> bool {
+        self.model_type == "qwen3"
+    }
+
+    /// Whether candle-transformers' Llama computes this shape.
+    pub(crate) fn is_plain_llama(&self) -> bool {
+        self.model_type == "llama" && self.head_dim() * self.num_attention_heads == self.hidden_size
     }
 
     /// Every tensor of the model with its shape, in the order of the names as bytes.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let (d, f, v) = (self.hidden_size, self.intermediate_size, self.vocab_size);
-        let kv = self.head_dim() * self.kv_heads();
+        let (kv, qo) = (self.head_dim() * self.kv_heads(), self.head_dim() * self.num_attention_heads);
         let mut tensors = vec![
             ("model.embed_tokens.weight".to_string(), vec![v, d]),
             ("model.norm.weight".to_string(), vec![d]),
@@ -162,16 +191,22 @@ impl ModelConfig {
             let parts: [(&str, Vec<usize>); 9] = [
                 ("input_layernorm", vec![d]),
                 ("post_attention_layernorm", vec![d]),
-                ("self_attn.q_proj", vec![d, d]),
+                ("self_attn.q_proj", vec![qo, d]),
                 ("self_attn.k_proj", vec![kv, d]),
                 ("self_attn.v_proj", vec![kv, d]),
-                ("self_attn.o_proj", vec![d, d]),
+                ("self_attn.o_proj", vec![d, qo]),
                 ("mlp.gate_proj", vec![f, d]),
                 ("mlp.up_proj", vec![f, d]),
                 ("mlp.down_proj", vec![d, f]),
             ];
             for (name, shape) in parts {
                 tensors.push((format!("model.layers.{layer}.{name}.weight"), shape));
+            }
+            for name in ["self_attn.q_norm", "self_attn.k_norm"] {
+                if self.has_head_norms() {
+                    let width = self.head_dim();
+                    tensors.push((format!("model.layers.{layer}.{name}.weight"), vec![width]));
+                }
             }
         }
         tensors.sort();
@@ -181,8 +216,10 @@ impl ModelConfig {
     /// Parameters of the model.
     pub fn parameters(&self) -> u64 {
         let (d, f, v) = (self.hidden_size as u64, self.intermediate_size as u64, self.vocab_size as u64);
-        let kv = (self.head_dim() * self.kv_heads()) as u64;
-        let layer = 2 * d + 2 * d * d + 2 * kv * d + 3 * f * d;
+        let width = self.head_dim() as u64;
+        let (kv, qo) = (width * self.kv_heads() as u64, width * self.num_attention_heads as u64);
+        let norms = if self.has_head_norms() { 2 * width } else { 0 };
+        let layer = 2 * d + norms + 2 * qo * d + 2 * kv * d + 3 * f * d;
         let heads = if self.tie_word_embeddings { 1 } else { 2 };
         heads * v * d + d + layer * self.num_hidden_layers as u64
     }

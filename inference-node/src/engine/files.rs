@@ -75,7 +75,8 @@ fn bad_weights(what: String) -> Error {
     )
 }
 
-/// Reads the weights that `config` asks for: exactly its tensors, in its shapes, f32, finite.
+/// Reads the weights that `config` asks for: exactly its tensors, in its shapes, finite; read
+/// as f32.
 pub(crate) fn read_weights(path: &Path, config: &ModelConfig) -> Result<(Vec<u8>, Weights)> {
     let expected = config.parameters() * 4;
     let bytes = read_bounded(path, expected + MAX_HEADER + 8)?;
@@ -93,14 +94,16 @@ pub(crate) fn parse_weights(bytes: &[u8], config: &ModelConfig) -> Result<Weight
     let mut weights = Weights::new();
     for (name, shape) in wanted {
         let view = file.tensor(&name).map_err(|e| bad_weights(e.to_string()))?;
-        if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(bad_weights(format!(
-                "{name} is {:?} {:?}, not F32 {shape:?}",
-                view.dtype(),
-                view.shape()
-            )));
+        if view.shape() != shape {
+            return Err(bad_weights(format!("{name} is {:?}, not {shape:?}", view.shape())));
         }
-        let values = f32_values(view.data());
+        let pairs = || view.data().chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+        let values = match view.dtype() {
+            Dtype::F32 => f32_values(view.data()),
+            Dtype::F16 => pairs().map(openledger_numerics::f16_to_f32).collect(),
+            Dtype::BF16 => pairs().map(|b| f32::from_bits(u32::from(b) << 16)).collect(),
+            other => return Err(bad_weights(format!("{name} is {other:?}, not F32, F16 or BF16"))),
+        };
         if values.iter().any(|v| !v.is_finite()) {
             return Err(bad_weights(format!("{name} holds a value that is not a finite number")));
         }

@@ -1,17 +1,20 @@
-//! Answers, token by token, with candle-transformers' Llama and its cache.
+//! Answers, token by token: in the exact class with its own network, in the tolerant class with
+//! candle-transformers' Llama and its cache.
 
 use std::ops::ControlFlow;
 
 use candle_core::{Device, Tensor};
-use openledger_types::formats::{Decoding, Outcome};
+use openledger_types::formats::{Decoding, NumericClass, Outcome};
 use openledger_types::merkle::Hash;
 
 use super::error::{Error, Result};
+use super::exact::cache::Cache;
+use super::exact::net::{Piece, Read, Workspace, CHUNK};
 use super::files::f32_bytes;
-use super::model::Model;
+use super::model::{Class, Model, Tolerant};
 use super::sampler::Sampler;
 use super::stream::TextStream;
-use super::trace::{commit_root, TRACE_BYTES};
+use super::trace::{commit_root, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME};
 
 /// Most stop strings of a request.
 pub const MAX_STOPS: usize = 4;
@@ -44,8 +47,88 @@ pub struct Generation {
     pub outcome: Outcome,
     /// Root over the windows of 32 tokens.
     pub commit_root: Hash,
-    /// The trace: [`TRACE_BYTES`] a token.
+    /// The trace of the model's commitment scheme.
     pub trace: Vec<u8>,
+}
+
+/// An answer that grows token by token: text, end, trace. One for both classes and for both ways to serve.
+pub(crate) struct Writer<'a> {
+    request: &'a GenRequest,
+    model: &'a Model,
+    stream: TextStream<'a>,
+    tokens: Vec<u32>,
+    text: String,
+    trace: Trace,
+    outcome: Option<Outcome>,
+}
+
+enum Trace {
+    /// Projections as bytes.
+    Projections(Vec<u8>),
+    /// Hidden vectors, hashed window by window.
+    Hidden(HiddenTrace),
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(model: &'a Model, request: &'a GenRequest) -> Self {
+        let trace = match model.manifest().numeric_class {
+            NumericClass::Exact => Trace::Hidden(HiddenTrace::default()),
+            _ => Trace::Projections(Vec::new()),
+        };
+        let stream = TextStream::new(&request.stop);
+        Writer { request, model, stream, tokens: Vec::new(), text: String::new(), trace, outcome: None }
+    }
+
+    /// Takes a token and what was observed when it was chosen (the hidden vector, or its projections);
+    /// whether the answer goes on.
+    ///
+    /// # Errors
+    /// `E-GEN-004` when the observed values are not finite.
+    pub(crate) fn take(
+        &mut self,
+        token: u32,
+        observed: &[f32],
+        deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<bool> {
+        if observed.iter().any(|x| !x.is_finite()) {
+            return Err(not_a_number());
+        }
+        self.tokens.push(token);
+        match &mut self.trace {
+            Trace::Projections(bytes) => bytes.extend(f32_bytes(observed)),
+            Trace::Hidden(trace) => trace.push(observed),
+        }
+        let ended = token == self.model.config().eos_token_id;
+        let mut piece = self.stream.push(self.model.tokenizer().bytes(token));
+        let full = self.tokens.len() >= self.request.decoding.max_tokens as usize;
+        if ended || self.stream.stopped() || full {
+            piece.push_str(&self.stream.finish());
+        }
+        self.text.push_str(&piece);
+        let flow = deliver(&piece);
+        self.outcome = if ended || self.stream.stopped() {
+            Some(Outcome::Stop)
+        } else if full {
+            Some(Outcome::Length)
+        } else if flow.is_break() {
+            Some(Outcome::Cancelled)
+        } else {
+            None
+        };
+        Ok(self.outcome.is_none())
+    }
+
+    /// The answer with its commitment.
+    pub(crate) fn finish(self) -> Result<Generation> {
+        let (scheme, trace) = match self.trace {
+            Trace::Projections(bytes) => (COMMIT_SCHEME, bytes),
+            Trace::Hidden(trace) => (EXACT_COMMIT_SCHEME, trace.finish()),
+        };
+        let commit_root =
+            commit_root(scheme, &self.request.request_hash, &self.tokens, &trace).ok_or_else(not_a_number)?;
+        let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
+        Ok(Generation { tokens: self.tokens, text: self.text, outcome, commit_root, trace })
+    }
 }
 
 impl Model {
@@ -61,48 +144,64 @@ impl Model {
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
         let sampler = self.check_request(request)?;
-        let max_tokens = request.decoding.max_tokens as usize;
-        let mut cache = self.cache.clone();
-        let mut stream = TextStream::new(&request.stop);
-        let (mut tokens, mut text, mut trace) = (Vec::new(), String::new(), Vec::new());
+        let mut writer = Writer::new(self, request);
+        match &self.class {
+            Class::Tolerant(net) => self.generate_tolerant(net, request, &sampler, &mut writer, deliver)?,
+            Class::Exact(net) => {
+                let (mut cache, mut room) = (Cache::new(net.shape()), Workspace::default());
+                let prompt = &request.prompt_tokens;
+                let mut next = None;
+                let last = prompt.len() - 1;
+                net.read_text(&mut cache, prompt, (CHUNK, last), &mut room, &mut |_, hidden, logits| {
+                    next = sampler.draw(logits, 0).map(|token| (token, hidden.to_vec()));
+                });
+                let mut position = 0;
+                loop {
+                    let (token, hidden) = next.take().ok_or_else(not_a_number)?;
+                    if !writer.take(token, &hidden, deliver)? {
+                        break;
+                    }
+                    position += 1;
+                    net.step(
+                        &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last }],
+                        &mut room,
+                    );
+                    next = room.rows(net).next().and_then(|(hidden, logits)| {
+                        Some((sampler.draw(logits, position)?, hidden.to_vec()))
+                    });
+                }
+            }
+        }
+        writer.finish()
+    }
+
+    fn generate_tolerant(
+        &self,
+        net: &Tolerant,
+        request: &GenRequest,
+        sampler: &Sampler,
+        writer: &mut Writer,
+        deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut cache = net.cache.clone();
         let mut input = request.prompt_tokens.clone();
-        let mut done = 0;
-        let outcome = loop {
+        let (mut done, mut position) = (0, 0);
+        loop {
             let ids = Tensor::from_slice(&input, (1, input.len()), &Device::Cpu)?;
-            let row = self.llama.forward(&ids, done, &mut cache)?.flatten_all()?.to_vec1::<f32>()?;
+            let row = net.llama.forward(&ids, done, &mut cache)?.flatten_all()?.to_vec1::<f32>()?;
             done += input.len();
             let (logits, projections) = row.split_at(self.config().vocab_size.min(row.len()));
-            let token = sampler.draw(logits, tokens.len() as u64).ok_or_else(not_a_number)?;
-            tokens.push(token);
-            trace.extend(f32_bytes(projections));
-            let ended = token == self.config().eos_token_id;
-            let mut piece = stream.push(self.tokenizer().bytes(token));
-            let finished = ended || stream.stopped() || tokens.len() >= max_tokens;
-            if finished {
-                piece.push_str(&stream.finish());
-            }
-            text.push_str(&piece);
-            let flow = deliver(&piece);
-            if ended || stream.stopped() {
-                break Outcome::Stop;
-            }
-            if finished {
-                break Outcome::Length;
-            }
-            if flow.is_break() {
-                break Outcome::Cancelled;
+            let token = sampler.draw(logits, position).ok_or_else(not_a_number)?;
+            position += 1;
+            if !writer.take(token, projections, deliver)? {
+                return Ok(());
             }
             input = vec![token];
-        };
-        if trace.len() != tokens.len() * TRACE_BYTES {
-            return Err(not_a_number());
         }
-        let commit_root = commit_root(&request.request_hash, &tokens, &trace);
-        Ok(Generation { tokens, text, outcome, commit_root, trace })
     }
 
     /// Refuses what this model cannot answer; the sampler for what it can.
-    pub(super) fn check_request(&self, request: &GenRequest) -> Result<Sampler> {
+    pub(crate) fn check_request(&self, request: &GenRequest) -> Result<Sampler> {
         let sampler = Sampler::new(request.seed, &request.decoding)?;
         let refuse = |what: String| {
             Error::new(
@@ -133,7 +232,7 @@ impl Model {
     }
 }
 
-pub(super) fn not_a_number() -> Error {
+pub(crate) fn not_a_number() -> Error {
     Error::new(
         "E-GEN-004",
         "the model computed something that is not a finite number",

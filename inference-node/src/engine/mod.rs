@@ -1,14 +1,18 @@
-//! Models: loading, answering, committing and replaying (numeric class `tolerant-f32`).
+//! Models: loading, answering, committing and replaying.
 //!
-//! A model is a folder in Hugging Face's layout with a manifest. [`Model::load`] checks it,
-//! [`Model::generate`] answers with candle-transformers' Llama, [`Model::replay`] checks an answer
-//! with the forward pass of its own in `net`. The files, in the order of the data: `files`, `config`,
-//! `tokenizer`, `model`; `net` with `ops`; `sampler`, `stream`, `trace`; `generate`, `replay`.
+//! A model is a folder in Hugging Face's layout with a manifest, which names its numeric class.
+//! [`Model::load`] checks it, [`Model::generate`] answers, [`Model::replay`] checks an answer by one pass
+//! over it. Class `exact`: `exact` with canonical numerics, the same bits everywhere; [`Batcher`] serves many
+//! requests at once. Class `tolerant-f32`: candle-transformers' Llama answers, `net` with `ops` replays (and
+//! trains). The files, in the order of the data: `files`, `config`, `tokenizer`, `model`; `sampler`,
+//! `stream`, `trace`; `generate`, `replay`.
 
 mod config;
 mod error;
+pub(crate) mod exact;
 pub(crate) mod files;
 mod generate;
+pub(crate) mod import;
 mod model;
 pub(crate) mod net;
 pub(crate) mod ops;
@@ -20,11 +24,15 @@ mod trace;
 
 pub use config::ModelConfig;
 pub use error::{Error, Result};
+pub(crate) use exact::batch::GAP_BOUNDS;
+pub use exact::batch::{BatchSettings, Batcher, Counters};
 pub use files::{CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
-pub use model::Model;
+pub use import::import;
+pub(crate) use model::class_schemes;
+pub use model::{Model, Position};
 pub use replay::{ReplayReport, ReplayRequest, MAX_REL_L2};
-pub use sampler::{Check, Sampler, NEAR_TIE, SAMPLER};
+pub use sampler::{Check, Sampler, EXACT_SAMPLER, NEAR_TIE, SAMPLER};
 pub(crate) use tokenizer::byte_alphabet;
 pub use tokenizer::Tokenizer;
-pub use trace::{commit_root, COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES};
+pub use trace::{commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES};

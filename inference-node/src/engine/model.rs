@@ -6,24 +6,28 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::llama::{Cache, Llama};
+use openledger_numerics::Path as CpuPath;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
 use super::config::ModelConfig;
 use super::error::{Error, Result};
+use super::exact::cache;
+use super::exact::net::{ExactNet, Workspace, CHUNK};
+use super::exact::weights::ExactWeights;
 use super::files::{
     read_bounded, read_weights, weights_root, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
 use super::net::Net;
-use super::sampler::SAMPLER;
+use super::sampler::{EXACT_SAMPLER, SAMPLER};
 use super::tokenizer::Tokenizer;
-use super::trace::{directions, COMMIT_SCHEME, PROJECTIONS};
+use super::trace::{directions, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
 
-const MAX_CONFIG: u64 = 64 << 10;
+pub(crate) const MAX_CONFIG: u64 = 64 << 10;
 const MAX_MANIFEST: u64 = 1 << 20;
-const MAX_TOKENIZER: u64 = 64 << 20;
+pub(crate) const MAX_TOKENIZER: u64 = 64 << 20;
 
 /// A loaded model: serves ([`Model::generate`]), replays ([`Model::replay`]) and scores texts. Shared
 /// between threads; each answer has a cache of its own.
@@ -32,13 +36,38 @@ pub struct Model {
     manifest_bytes: Vec<u8>,
     config: ModelConfig,
     tokenizer: Tokenizer,
+    pub(super) class: Class,
+}
+
+/// What computes, by the manifest's numeric class.
+pub(crate) enum Class {
+    /// `exact`.
+    Exact(Box<ExactNet>),
+    /// `tolerant-f32`.
+    Tolerant(Box<Tolerant>),
+}
+
+/// The networks of the tolerant class.
+pub(crate) struct Tolerant {
     /// candle-transformers' network, with the trace's directions under its output head.
     pub(super) llama: Llama,
     /// Angles and an empty cache, cloned for every answer.
     pub(super) cache: Cache,
-    net: Net,
+    /// For all positions at once.
+    pub(super) net: Net,
     /// The trace's directions, (32, hidden).
     pub(super) directions: Tensor,
+}
+
+/// What a pass over a given text shows at one of its positions.
+#[derive(Debug, Clone, Copy)]
+pub struct Position<'a> {
+    /// Number of the token that was read last, from 0; the values predict the one after it.
+    pub index: usize,
+    /// The hidden vector that the output head reads, after the last norm.
+    pub hidden: &'a [f32],
+    /// A logit for each token of the vocabulary.
+    pub logits: &'a [f32],
 }
 
 fn mismatch(what: String) -> Error {
@@ -79,7 +108,15 @@ impl Model {
         }
         let tokenizer = Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
         let (weights_bytes, weights) = read_weights(&dir.join(WEIGHTS_FILE), &config)?;
-        if manifest.weights_root.as_slice() != weights_root(&weights)? {
+        let exact = match manifest.numeric_class {
+            NumericClass::Exact => Some(ExactWeights::new(&config, &weights)?),
+            _ => None,
+        };
+        let root = match &exact {
+            Some(exact) => exact.root(),
+            None => weights_root(&weights)?,
+        };
+        if manifest.weights_root.as_slice() != root {
             return Err(mismatch(format!("{WEIGHTS_FILE} has another root")));
         }
         for file in &manifest.files {
@@ -93,17 +130,136 @@ impl Model {
                 return Err(mismatch(format!("{} is another blob", file.name)));
             }
         }
-        tracing::info!(
-            model = %manifest.name,
-            parameters = manifest.parameters,
-            class = manifest.numeric_class.as_str(),
-            // Threads of one matrix product, set by RAYON_NUM_THREADS.
-            threads = candle_core::utils::get_num_threads(),
-            "model loaded"
-        );
-        let (llama, cache, directions) = serving_network(&config, &weights)?;
-        let net = Net::new(&config, |name| weights.get(name).cloned())?;
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, llama, cache, net, directions })
+        let class = match exact {
+            Some(exact) => {
+                let path = chosen_path()?;
+                tracing::info!(
+                    model = %manifest.name,
+                    parameters = manifest.parameters,
+                    class = manifest.numeric_class.as_str(),
+                    cpu_path = path.name(),
+                    bytes = exact.bytes(),
+                    "model loaded"
+                );
+                Class::Exact(Box::new(ExactNet::new(&config, exact, path)))
+            }
+            None => {
+                tracing::info!(
+                    model = %manifest.name,
+                    parameters = manifest.parameters,
+                    class = manifest.numeric_class.as_str(),
+                    // Threads of one matrix product, set by RAYON_NUM_THREADS.
+                    threads = candle_core::utils::get_num_threads(),
+                    "model loaded"
+                );
+                Class::Tolerant(Box::new(tolerant(&config, &weights)?))
+            }
+        };
+        Ok(Model { manifest, manifest_bytes, config, tokenizer, class })
+    }
+
+    /// The processor's path that the exact class computes on; `None` in the tolerant class.
+    pub fn cpu_path(&self) -> Option<&'static str> {
+        match &self.class {
+            Class::Exact(net) => Some(net.path().name()),
+            Class::Tolerant(_) => None,
+        }
+    }
+
+    /// The same model on another path of this processor, which changes its speed and nothing else; `None`
+    /// in the tolerant class.
+    pub fn on_path(mut self, path: CpuPath) -> Option<Self> {
+        match &mut self.class {
+            Class::Exact(net) => net.set_path(path),
+            Class::Tolerant(_) => return None,
+        }
+        Some(self)
+    }
+
+    /// Bytes of the exact class's int8 weights in memory.
+    pub fn quantized_bytes(&self) -> Option<usize> {
+        match &self.class {
+            Class::Exact(net) => Some(net.weights().bytes()),
+            Class::Tolerant(_) => None,
+        }
+    }
+
+    /// Reads `tokens` as they are (teacher forcing) and shows every position from `from` on. In the exact
+    /// class the values are, bit for bit, those that generating showed at the same positions.
+    ///
+    /// # Errors
+    /// `E-MODEL-006` when the tokens are none, more than the context, or outside the vocabulary.
+    pub fn teacher_forced(
+        &self,
+        tokens: &[u32],
+        from: usize,
+        visit: &mut dyn FnMut(Position<'_>),
+    ) -> Result<()> {
+        self.check_text(tokens)?;
+        match &self.class {
+            Class::Exact(net) => {
+                let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
+                net.read_text(&mut cache, tokens, (CHUNK, from), &mut room, &mut |index, hidden, logits| {
+                    visit(Position { index, hidden, logits });
+                });
+            }
+            Class::Tolerant(own) => {
+                let hidden = own.net.hidden(tokens, 1)?;
+                let count = tokens.len().saturating_sub(from);
+                if count == 0 {
+                    return Ok(());
+                }
+                let hidden = hidden.narrow(0, from, count)?.contiguous()?;
+                let logits = own.net.logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
+                let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+                let rows = hidden
+                    .chunks_exact(self.config.hidden_size)
+                    .zip(logits.chunks_exact(self.config.vocab_size));
+                for (i, (hidden, logits)) in rows.enumerate() {
+                    visit(Position { index: from + i, hidden, logits });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hidden vectors and logits of every position of `tokens`, read in pieces of `chunk` tokens; for tests
+    /// and measurements of the exact class, where the pieces must change nothing.
+    ///
+    /// # Errors
+    /// As [`Model::teacher_forced`], and `E-MODEL-002` in the tolerant class.
+    pub fn read_in_chunks(&self, tokens: &[u32], chunk: usize) -> Result<Vec<f32>> {
+        self.check_text(tokens)?;
+        let Class::Exact(net) = &self.class else {
+            return Err(Error::new(
+                "E-MODEL-002",
+                "the tolerant class reads a text at once",
+                "Use a model of the class exact.",
+            ));
+        };
+        let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
+        let mut all = Vec::new();
+        net.read_text(&mut cache, tokens, (chunk, 0), &mut room, &mut |_, hidden, logits| {
+            all.extend_from_slice(hidden);
+            all.extend_from_slice(logits);
+        });
+        Ok(all)
+    }
+
+    /// Refuses tokens that cannot be read.
+    fn check_text(&self, tokens: &[u32]) -> Result<()> {
+        let outside = tokens.iter().find(|t| **t as usize >= self.config.vocab_size);
+        if tokens.is_empty() || tokens.len() > self.context() || outside.is_some() {
+            return Err(Error::new(
+                "E-MODEL-006",
+                match outside {
+                    Some(token) => format!("token {token} is outside the vocabulary"),
+                    None => format!("{} tokens do not fit the context of {}", tokens.len(), self.context()),
+                },
+                "Encode the text with this model's own tokenizer and shorten it to the context.",
+            ));
+        }
+        Ok(())
     }
 
     /// The manifest.
@@ -167,11 +323,6 @@ impl Model {
         self.tokenizer.decode(tokens)
     }
 
-    /// The network for all positions at once.
-    pub(crate) fn net(&self) -> &Net {
-        &self.net
-    }
-
     pub(super) fn too_long(&self, what: String) -> Error {
         Error::new(
             "E-GEN-002",
@@ -190,19 +341,54 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
         )
     };
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| refuse(e.to_string()))?;
-    if manifest.format != 1 || manifest.architecture != "llama" {
+    if manifest.format != 1 || !["llama", "qwen3"].contains(&manifest.architecture.as_str()) {
         return Err(refuse("format or architecture is unknown".into()));
     }
-    if manifest.numeric_class != NumericClass::TolerantF32
-        || manifest.sampler != SAMPLER
-        || manifest.commit_scheme != COMMIT_SCHEME
-    {
-        return Err(refuse("numeric class, sampler or commitment scheme is not supported".into()));
+    let (sampler, scheme) = class_schemes(manifest.numeric_class).ok_or_else(|| {
+        refuse(format!("the numeric class {} is not supported", manifest.numeric_class.as_str()))
+    })?;
+    if manifest.sampler != sampler || manifest.commit_scheme != scheme {
+        return Err(refuse("sampler or commitment scheme is not that of its numeric class".into()));
     }
     if manifest.template_hash.as_slice() != ZERO_HASH || manifest.adapter_root.as_slice() != ZERO_HASH {
         return Err(refuse("chat templates and adapters are not supported".into()));
     }
     Ok(manifest)
+}
+
+/// Sampler and commitment scheme of a numeric class that this engine computes.
+pub(crate) fn class_schemes(class: NumericClass) -> Option<(&'static str, &'static str)> {
+    match class {
+        NumericClass::Exact => Some((EXACT_SAMPLER, EXACT_COMMIT_SCHEME)),
+        NumericClass::TolerantF32 => Some((SAMPLER, COMMIT_SCHEME)),
+        NumericClass::TolerantBf16 => None,
+    }
+}
+
+/// The processor's fastest path, or the one that the environment variable `OPENLEDGER_CPU_PATH` names.
+fn chosen_path() -> Result<CpuPath> {
+    let Ok(name) = std::env::var("OPENLEDGER_CPU_PATH") else { return Ok(CpuPath::best()) };
+    CpuPath::available().find(|path| path.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = CpuPath::available().map(CpuPath::name).collect();
+        Error::new(
+            "E-MODEL-009",
+            format!("OPENLEDGER_CPU_PATH is {name:?}, this processor has {}", names.join(", ")),
+            "Unset the variable to use the fastest path.",
+        )
+    })
+}
+
+fn tolerant(config: &ModelConfig, weights: &Weights) -> Result<Tolerant> {
+    if !config.is_plain_llama() {
+        return Err(Error::new(
+            "E-MODEL-002",
+            format!("config.json refused: {} is served in the class exact only", config.model_type),
+            "Import the model in the class exact.",
+        ));
+    }
+    let (llama, cache, directions) = serving_network(config, weights)?;
+    let net = Net::new(config, |name| weights.get(name).cloned())?;
+    Ok(Tolerant { llama, cache, net, directions })
 }
 
 /// candle-transformers' Llama whose output head has 32 rows more than the vocabulary: the trace's

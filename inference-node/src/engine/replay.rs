@@ -1,20 +1,25 @@
-//! Replay of an answer by one teacher-forced pass (class `tolerant-f32`).
+//! Replay of an answer by one teacher-forced pass.
 //!
-//! Three things must hold: every token is what the sampler chooses from the recomputed logits, up to
-//! near ties; the recomputed projections are those of the trace, up to rounding; and the committed
-//! root is that of tokens and trace. Tokens alone miss small changes of the weights, projections
-//! alone miss who drew the token. How the answer ended and its text are derived again as well.
+//! In the class `exact` every token must be the sampler's choice and every window's digest of hidden
+//! vectors the one that was committed: equality, nothing else. In the class `tolerant-f32` three things
+//! must hold: every token is what the sampler chooses from the recomputed logits, up to near ties; the
+//! recomputed projections are those of the trace, up to rounding; and the committed root is that of tokens
+//! and trace. Tokens alone miss small changes of the weights, hidden vectors alone miss who drew the token.
+//! How the answer ended and its text are derived again as well.
 
-use openledger_types::formats::Outcome;
+use candle_core::{Device, Tensor};
+use openledger_types::formats::{NumericClass, Outcome};
 use openledger_types::merkle::Hash;
 
 use super::error::{Error, Result};
 use super::files::f32_values;
 use super::generate::{not_a_number, GenRequest};
-use super::model::Model;
+use super::model::{Class, Model};
 use super::sampler::Check;
 use super::stream::render;
-use super::trace::{commit_root, rel_l2, PROJECTIONS, TRACE_BYTES};
+use super::trace::{
+    commit_root, rel_l2, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
+};
 
 /// Largest relative distance of a token's projections in the class `tolerant-f32`. Honest replays
 /// stay below 2e-6, int8 weights above 1.6e-3.
@@ -38,14 +43,19 @@ pub struct ReplayRequest {
 /// What a replay found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayReport {
+    /// The class that decides what must be equal.
+    pub class: NumericClass,
     /// Tokens compared.
     pub tokens: usize,
     /// Tokens that lose by a margin within the tolerance.
     pub near_ties: usize,
     /// Tokens that the sampler does not choose: position and margin.
     pub mismatches: Vec<(usize, f64)>,
-    /// Largest relative distance between recomputed and stored projections; infinite when the trace
+    /// Windows of the exact class whose digest is not the stored one, by number; all of them when the trace
     /// has another length.
+    pub windows_differing: Vec<usize>,
+    /// Largest relative distance between recomputed and stored projections in the tolerant class; infinite
+    /// when the trace has another length. 0 in the exact class.
     pub rel_l2_max: f64,
     /// Its mean over the tokens.
     pub rel_l2_mean: f64,
@@ -61,6 +71,7 @@ impl ReplayReport {
     /// Whether everything holds.
     pub fn passes(&self) -> bool {
         self.mismatches.is_empty()
+            && self.windows_differing.is_empty()
             && self.rel_l2_max <= MAX_REL_L2
             && self.commit_root_equal
             && self.outcome_equal
@@ -74,6 +85,12 @@ impl ReplayReport {
                 "{} of {} tokens are not the sampler's choice, the first at {position} by {margin:.4}",
                 self.mismatches.len(),
                 self.tokens
+            ));
+        }
+        if let Some(window) = self.windows_differing.first() {
+            failures.push(format!(
+                "hidden vectors of {} windows are not those that were committed, the first is window {window}",
+                self.windows_differing.len()
             ));
         }
         // Written so that NaN fails.
@@ -117,28 +134,63 @@ impl Model {
         // The last token is chosen, never read.
         let mut input = prompt.clone();
         input.extend(tokens.iter().take(tokens.len() - 1));
-        let hidden = self.net().hidden(&input, 1)?.narrow(0, prompt.len() - 1, tokens.len())?.contiguous()?;
-        let logits = self.net().logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
-        let projections = hidden.matmul(&self.directions.t()?)?.flatten_all()?.to_vec1::<f32>()?;
-
-        let (mut near_ties, mut mismatches) = (0, Vec::new());
-        for (i, (row, token)) in logits.chunks_exact(vocab).zip(tokens).enumerate() {
-            match sampler.check(row, i as u64, *token).ok_or_else(not_a_number)? {
-                Check::Chosen => {}
-                Check::NearTie(_) => near_ties += 1,
-                Check::Mismatch(margin) => mismatches.push((i, margin)),
+        let first = prompt.len() - 1;
+        let (mut near_ties, mut mismatches, mut bad) = (0, Vec::new(), false);
+        let mut hidden_trace = HiddenTrace::default();
+        let mut hidden_rows = Vec::new();
+        let exact = matches!(self.class, Class::Exact(_));
+        self.teacher_forced(&input, first, &mut |at| {
+            let i = at.index - first;
+            let Some(token) = tokens.get(i).copied() else { return };
+            bad |= at.hidden.iter().any(|x| !x.is_finite());
+            match sampler.check(at.logits, i as u64, token) {
+                None => bad = true,
+                Some(_) if exact && sampler.draw(at.logits, i as u64) == Some(token) => {}
+                Some(Check::Chosen) if !exact => {}
+                Some(Check::Chosen) => mismatches.push((i, 0.0)),
+                Some(Check::NearTie(_)) if !exact => near_ties += 1,
+                Some(Check::NearTie(margin) | Check::Mismatch(margin)) => mismatches.push((i, margin)),
             }
+            match exact {
+                true => hidden_trace.push(at.hidden),
+                false => hidden_rows.extend_from_slice(at.hidden),
+            }
+        })?;
+        if bad {
+            return Err(not_a_number());
         }
-        let (rel_l2_max, rel_l2_mean) = distances(&projections, &replay.trace, tokens.len());
+        let (mut windows_differing, mut distance) = (Vec::new(), (0.0, 0.0));
+        // The root that the recomputed values give; in the tolerant class, that the stored ones give.
+        let root = match &self.class {
+            Class::Exact(_) => {
+                let digests = hidden_trace.finish();
+                let fits = digests.len() == replay.trace.len();
+                let pairs = digests.chunks(32).zip(replay.trace.chunks(32)).enumerate();
+                windows_differing
+                    .extend(pairs.filter(|(_, (a, b))| !fits || a != b).map(|(window, _)| window));
+                if !fits && windows_differing.is_empty() {
+                    windows_differing.push(0);
+                }
+                commit_root(EXACT_COMMIT_SCHEME, &replay.request.request_hash, tokens, &digests)
+            }
+            Class::Tolerant(own) => {
+                let rows = tokens.len();
+                let hidden = Tensor::from_vec(hidden_rows, (rows, self.config().hidden_size), &Device::Cpu)?;
+                let projections = hidden.matmul(&own.directions.t()?)?.flatten_all()?.to_vec1::<f32>()?;
+                distance = distances(&projections, &replay.trace, rows);
+                commit_root(COMMIT_SCHEME, &replay.request.request_hash, tokens, &replay.trace)
+            }
+        };
         let (text, stopped) = render(self.tokenizer(), tokens, &replay.request.stop, replay.outcome);
         Ok(ReplayReport {
+            class: self.manifest().numeric_class,
             tokens: tokens.len(),
             near_ties,
             mismatches,
-            rel_l2_max,
-            rel_l2_mean,
-            commit_root_equal: commit_root(&replay.request.request_hash, tokens, &replay.trace)
-                == replay.commit_root,
+            windows_differing,
+            rel_l2_max: distance.0,
+            rel_l2_mean: distance.1,
+            commit_root_equal: root == Some(replay.commit_root),
             outcome_equal: self.ends_as(replay, stopped),
             text,
         })

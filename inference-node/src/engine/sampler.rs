@@ -1,20 +1,27 @@
 //! Choice of the next token: Gumbel-max from a seed that the client's signed request fixes
-//! (PROTOCOL S5, sampler `gumbel-chacha8/1`).
+//! (PROTOCOL S5, samplers `gumbel-chacha8/1` and, in the exact class, `gumbel-chacha8/2`).
 //!
 //! The noise of token `v` at position `i` of the answer (from 0) is
 //! `g = -ln(-ln((w + 0.5) / 2^32))`, where `w` is word `v % 16` of block `v / 16` of ChaCha8 keyed by
 //! the seed, stream `i`. The token is the one with the largest `logit / T + g`, ties to the lower id,
 //! among those that top-k, then top-p (over the softmax of what top-k left) let through; both rank
-//! equal logits by the lower id. Temperature 0 takes the largest logit. All of it in f64.
+//! equal logits by the lower id. Temperature 0 takes the largest logit. All of it in f64, with the
+//! logarithm and the exponential of `openledger_numerics`, whose bits are the same everywhere.
 
+use std::sync::OnceLock;
+
+use openledger_numerics::{exp, ln};
 use openledger_types::formats::Decoding;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::{Error, Result};
 
-/// Name of the sampler, as it stands in manifests.
+/// Name of the tolerant class's sampler, as it stands in manifests.
 pub const SAMPLER: &str = "gumbel-chacha8/1";
+
+/// Name of the exact class's sampler: canonical logarithm and exponential are part of it.
+pub const EXACT_SAMPLER: &str = "gumbel-chacha8/2";
 
 /// Post-Gumbel margin up to which a replay in the class `tolerant-f32` accepts another token.
 pub const NEAR_TIE: f64 = 1e-3;
@@ -76,14 +83,37 @@ impl Sampler {
 
     /// The token at `position` of the answer; `None` when a logit is not a finite number.
     pub fn draw(&self, logits: &[f32], position: u64) -> Option<u32> {
-        let scores = self.scores(logits, position)?;
+        if logits.is_empty() || logits.iter().any(|l| !l.is_finite()) {
+            return None;
+        }
         let allowed = self.ranked(logits).map(|order| {
             let kept = self.kept(logits, &order, 0.0);
             let mut mask = vec![false; logits.len()];
             order.iter().take(kept).filter_map(|id| mask.get_mut(*id as usize).map(|m| *m = true)).count();
             mask
         });
-        best(&scores, allowed.as_deref()).map(|(id, _)| id)
+        if self.temperature == 0.0 {
+            let scores: Vec<f64> = logits.iter().map(|l| f64::from(*l)).collect();
+            return best(&scores, None).map(|(id, _)| id);
+        }
+        let bounds = bounds();
+        let mut rng = ChaCha8Rng::from_seed(self.seed);
+        rng.set_stream(position);
+        let mut found: Option<(u32, f64)> = None;
+        for (id, logit) in logits.iter().enumerate() {
+            let word = rng.next_u32();
+            let (scaled, top) = (self.scaled(*logit), found.map_or(f64::NEG_INFINITY, |(_, top)| top));
+            // Most tokens cannot win whatever their noise within its bound: they need no logarithm.
+            let bound = bounds.get((word >> 24) as usize).copied().unwrap_or(f64::INFINITY);
+            if scaled + bound < top || allowed.as_ref().is_some_and(|mask| mask.get(id) != Some(&true)) {
+                continue;
+            }
+            let score = scaled + gumbel(word);
+            if score > top {
+                found = Some((id as u32, score));
+            }
+        }
+        found.map(|(id, _)| id)
     }
 
     /// Whether `token` is the choice at `position` by these recomputed logits, up to the tolerance
@@ -157,7 +187,7 @@ impl Sampler {
             return k;
         }
         let largest = order.first().map_or(0.0, |id| logit(*id));
-        let weights: Vec<f64> = order.iter().take(k).map(|id| (logit(*id) - largest).exp()).collect();
+        let weights: Vec<f64> = order.iter().take(k).map(|id| exp(logit(*id) - largest)).collect();
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
         for (i, weight) in weights.iter().enumerate() {
@@ -180,7 +210,14 @@ impl Sampler {
 /// The standard Gumbel variate of a 32-bit word.
 fn gumbel(word: u32) -> f64 {
     let u = (f64::from(word) + 0.5) / 4_294_967_296.0;
-    -(-u.ln()).ln()
+    -ln(-ln(u))
+}
+
+/// For each first byte of a word, a value that its noise does not exceed.
+fn bounds() -> &'static [f64; 256] {
+    static BOUNDS: OnceLock<[f64; 256]> = OnceLock::new();
+    // The noise rises with the word; the margin is far above what rounding can do to that.
+    BOUNDS.get_or_init(|| std::array::from_fn(|byte| gumbel(((byte as u32) << 24) | 0x00ff_ffff) + 1e-9))
 }
 
 /// The largest score among the allowed, ties to the lower id.
@@ -221,6 +258,19 @@ mod tests {
             let expected = best(&scores, None).unwrap().0;
             assert_eq!(sampler.draw(&logits, position), Some(expected));
             assert_eq!(sampler.check(&logits, position, expected), Some(Check::Chosen));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_could_not_have_won() {
+        for position in 0..200 {
+            let flat = position % 2 == 0;
+            let logits: Vec<f32> = (0..600)
+                .map(|i| if flat { 0.0 } else { ((i * 7_919 + position) % 1_009) as f32 * 0.02 })
+                .collect();
+            let sampler = Sampler::new([5; 32], &decoding(900, 0, 1000)).unwrap();
+            let scores = sampler.scores(&logits, position).unwrap();
+            assert_eq!(sampler.draw(&logits, position), best(&scores, None).map(|(id, _)| id));
         }
     }
 

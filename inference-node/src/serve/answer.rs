@@ -9,7 +9,7 @@ use std::time::Instant;
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{hash32, seed, Decoding, Outcome, Receipt, SignedReceipt};
-use openledger_types::merkle::{chunk_root, Hash, CONTENT_CHUNK, ZERO_HASH};
+use openledger_types::merkle::{chunk_root, Hash, CONTENT_CHUNK};
 use openledger_types::money::answer_fee;
 use openledger_types::msg::escrow::SessionResponse;
 use tokio::sync::{mpsc, watch, OwnedSemaphorePermit};
@@ -210,7 +210,13 @@ impl Node {
             stop: job.asked.stop.clone(),
         };
         let generation = job.loaded.answerer.generate(&request, deliver)?;
-        let traced = job.loaded.answerer.trace(&job.asked.prompt, &generation.text, &seed);
+        let asked = crate::attribution::Asked {
+            prompt: &job.asked.prompt,
+            prompt_tokens: &job.prompt_tokens,
+            answer: &generation.text,
+            tokens: &generation.tokens,
+        };
+        let traced = job.loaded.answerer.trace(&asked, &seed)?;
         let receipt = self.receipt(job, &generation, &traced, &seed)?;
         receipt.validate().map_err(malformed)?;
         let pinned = &entry_of(&job.session, self.payee.node_id)?.node_key;
@@ -233,6 +239,7 @@ impl Node {
             tokens: generation.tokens,
             trace: Binary::from(generation.trace),
             evidence: traced.pieces,
+            signature: Binary::from(traced.signature),
         })
     }
 
@@ -276,8 +283,8 @@ impl Node {
             seed: HexBinary::from(seed),
             commit_scheme: job.loaded.manifest.commit_scheme.clone(),
             commit_root: HexBinary::from(&generation.commit_root),
-            signature_scheme: "none".into(),
-            signature_root: HexBinary::from(&ZERO_HASH),
+            signature_scheme: traced.signature_scheme.clone(),
+            signature_root: HexBinary::from(&traced.signature_root),
             evidence_root: HexBinary::from(&traced.root),
             outcome: generation.outcome,
             shares: traced.shares.clone(),

@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
 use std::time::Duration;
+
+use openledger_numerics::Path;
+
+use crate::engine::{Counters, GAP_BOUNDS};
 
 /// Upper bounds of the time to the first token, in milliseconds.
 const BOUNDS: [u64; 9] = [10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000];
@@ -44,6 +49,8 @@ pub struct Metrics {
     pub height: AtomicU64,
     /// Models that are ready.
     pub models: AtomicU64,
+    /// What the exact class's engine counts, over all models.
+    pub engine: Arc<Counters>,
     first_token: [AtomicU64; BOUNDS.len() + 1],
     first_token_ms: AtomicU64,
 }
@@ -90,25 +97,72 @@ impl Metrics {
         );
         line(&mut out, "height", "Newest height seen.", "gauge", &self.height.load(Relaxed).to_string());
         line(&mut out, "models", "Models that are ready.", "gauge", &self.models.load(Relaxed).to_string());
-        self.render_first_token(&mut out);
+        self.render_engine(&mut out);
+        histogram(
+            &mut out,
+            ("first_token_seconds", "Time from a paid request to its first token."),
+            (&BOUNDS, &self.first_token, &self.first_token_ms),
+            1e3,
+        );
+        let engine = &self.engine;
+        histogram(
+            &mut out,
+            ("token_gap_seconds", "Time between two tokens of an answer of the exact class."),
+            (&GAP_BOUNDS, &engine.gaps, &engine.gap_us),
+            1e6,
+        );
         out
     }
 
-    fn render_first_token(&self, out: &mut String) {
-        let name = "openledger_node_first_token_seconds";
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "# HELP {name} Time from a paid request to its first token.");
-        let _ = writeln!(out, "# TYPE {name} histogram");
-        let mut total = 0;
-        for (bound, counter) in BOUNDS.iter().zip(&self.first_token) {
-            total += counter.load(Relaxed);
-            let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {total}", *bound as f64 / 1_000.0);
+    fn render_engine(&self, out: &mut String) {
+        let e = &self.engine;
+        let counters = [
+            ("engine_steps_total", "Steps of the exact class's engine.", &e.steps),
+            ("engine_sequences_total", "Sequences in these steps: by steps, the mean batch.", &e.sequences),
+            ("engine_prompt_tokens_total", "Tokens of prompts computed.", &e.prompt_tokens),
+            ("engine_cached_tokens_total", "Tokens of prompts found in the cache.", &e.cached_tokens),
+            ("engine_written_tokens_total", "Tokens written.", &e.written_tokens),
+            ("engine_refused_total", "Requests that the engine's queue had no room for.", &e.refused),
+        ];
+        for (name, help, value) in counters {
+            line(out, name, help, "counter", &value.load(Relaxed).to_string());
         }
-        total += self.first_token.last().map_or(0, |c| c.load(Relaxed));
-        let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {total}");
-        let _ = writeln!(out, "{name}_sum {}", self.first_token_ms.load(Relaxed) as f64 / 1_000.0);
-        let _ = writeln!(out, "{name}_count {total}");
+        let gauges = [
+            ("engine_waiting", "Requests in the engine's queue.", &e.waiting),
+            ("engine_batch", "Sequences computed together now.", &e.live),
+            ("engine_cache_pages", "Pages of keys and values in the cache.", &e.pages),
+        ];
+        for (name, help, value) in gauges {
+            line(out, name, help, "gauge", &value.load(Relaxed).to_string());
+        }
+        let name = "openledger_node_cpu_path_info";
+        let _ = writeln!(out, "# HELP {name} The processor's path that the exact class is computed on.");
+        let _ = writeln!(out, "# TYPE {name} gauge");
+        let _ = writeln!(out, "{name}{{path=\"{}\"}} 1", Path::best().name());
     }
+}
+
+/// A histogram: bounds, counters (one more than bounds) and the sum of the values, in units of which
+/// `second` are a second.
+fn histogram(
+    out: &mut String,
+    (name, help): (&str, &str),
+    (bounds, counters, sum): (&[u64], &[AtomicU64], &AtomicU64),
+    second: f64,
+) {
+    let name = format!("openledger_node_{name}");
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP {name} {help}");
+    let _ = writeln!(out, "# TYPE {name} histogram");
+    let mut total = 0;
+    for (bound, counter) in bounds.iter().zip(counters) {
+        total += counter.load(Relaxed);
+        let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {total}", *bound as f64 / second);
+    }
+    total += counters.last().map_or(0, |c| c.load(Relaxed));
+    let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {total}");
+    let _ = writeln!(out, "{name}_sum {}", sum.load(Relaxed) as f64 / second);
+    let _ = writeln!(out, "{name}_count {total}");
 }
 
 fn line(out: &mut String, name: &str, help: &str, kind: &str, value: &str) {

@@ -6,19 +6,20 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use openledger_attribution::{Document, Evidence, Index};
+use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::api::EvidencePiece;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
+use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{GenRequest, Generation, Model};
+use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
 
-/// Name of the attribution scheme that this node computes.
-pub const ATTRIBUTION: &str = "span/1";
+/// Names of the attribution schemes that this node computes.
+pub const ATTRIBUTION: [&str; 2] = [SPAN_ONLY, TWO_LAYERS];
 
 /// Who earns an answer, with the evidence.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,12 @@ pub struct Traced {
     pub pieces: Vec<EvidencePiece>,
     /// Its root.
     pub root: Hash,
+    /// Scheme of the signature, `none` where there is none.
+    pub signature_scheme: String,
+    /// The signature's bytes.
+    pub signature: Vec<u8>,
+    /// Its root.
+    pub signature_root: Hash,
 }
 
 /// What answers and traces, so that the server runs in tests without a trained model.
@@ -45,23 +52,23 @@ pub trait Answerer: Send + Sync {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation>;
-    /// Traces an answer.
-    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced;
+    /// Finds what an answer rests on.
+    fn trace(&self, asked: &Asked, seed: &Hash) -> Result<Traced>;
 }
 
-/// A model with the index of the versions that it rests on.
+/// A model with the indexes of the versions that it rests on.
 pub struct Traceable {
-    model: Model,
-    index: Index,
+    batcher: Batcher,
+    attribution: Attribution,
 }
 
 impl Answerer for Traceable {
     fn context(&self) -> usize {
-        self.model.context()
+        self.batcher.model().context()
     }
 
     fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        Ok(self.model.encode_prompt(prompt)?)
+        Ok(self.batcher.model().encode_prompt(prompt)?)
     }
 
     fn generate(
@@ -69,11 +76,12 @@ impl Answerer for Traceable {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
-        Ok(self.model.generate(request, deliver)?)
+        Ok(self.batcher.generate(request, deliver)?)
     }
 
-    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced {
-        let trace = self.index.trace(prompt, answer, seed);
+    fn trace(&self, asked: &Asked, seed: &Hash) -> Result<Traced> {
+        let signature = self.attribution.sign(self.batcher.model(), asked)?;
+        let trace = self.attribution.evidence(asked, &signature, seed);
         let root = Evidence::new(&trace).root();
         let pieces = trace
             .pieces
@@ -85,7 +93,15 @@ impl Answerer for Traceable {
                 source_start: p.source_start,
             })
             .collect();
-        Traced { shares: trace.shares, no_evidence: trace.no_evidence_bps, pieces, root }
+        Ok(Traced {
+            shares: trace.shares,
+            no_evidence: trace.no_evidence_bps,
+            pieces,
+            root,
+            signature_scheme: self.attribution.signature_scheme().into(),
+            signature_root: self.attribution.signature_root(&signature),
+            signature: signature.to_bytes(),
+        })
     }
 }
 
@@ -290,8 +306,23 @@ impl Node {
         for doc in &docs {
             self.models.remember_owner(doc.facts.contribution_id, doc.facts.contributor.clone());
         }
-        let index = blocking(move || build_index(docs)).await?;
-        Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { model, index }) })
+        let influence = match manifest.files.iter().find(|file| file.name == INFLUENCE_FILE) {
+            Some(file) => Some(local.blob(&file.blob).await?),
+            None => None,
+        };
+        let named = manifest.clone();
+        let attribution =
+            blocking(move || Ok(Attribution::open(&named, build_index(docs)?, influence.as_deref())?)).await?;
+        let settings = BatchSettings {
+            workers: self.settings.workers,
+            batch: self.settings.batch,
+            // The node admits no more than this, whatever model they ask.
+            queue: self.settings.queue.saturating_add(self.settings.together()),
+            prefix_bytes: self.settings.prefix_bytes,
+        };
+        let batcher = Batcher::start(Arc::new(model), settings, self.metrics.engine.clone())?;
+        let answerer = Box::new(Traceable { batcher, attribution });
+        Ok(Loaded { info: info.clone(), manifest, answerer })
     }
 
     /// Refuses a model of which a file or a contribution is not stored here yet, before anything of
@@ -381,7 +412,7 @@ pub fn check_manifest(info: &ModelVersionResponse, bytes: &[u8]) -> Result<Manif
     if manifest.numeric_class != info.numeric_class {
         return Err(differs("numeric class"));
     }
-    if manifest.attribution != ATTRIBUTION {
+    if !ATTRIBUTION.contains(&manifest.attribution.as_str()) {
         return Err(differs("an attribution scheme that this node does not compute"));
     }
     if manifest.template_hash.as_slice() != ZERO_HASH {

@@ -28,8 +28,12 @@ pub type Store = Arc<dyn BlobStore + Send + Sync>;
 /// Numbers that an operator may set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Answers made at once.
+    /// Threads that compute answers of the exact class, for each model.
     pub workers: usize,
+    /// Answers that each of them computes together.
+    pub batch: usize,
+    /// Bytes of keys and values that each model keeps for prompts that begin alike.
+    pub prefix_bytes: usize,
     /// Requests that may wait beside them; further ones get 429.
     pub queue: usize,
     /// Longest time for which a session, height or setting read from the chain is used again.
@@ -54,6 +58,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             workers: 1,
+            batch: 8,
+            prefix_bytes: 64 << 20,
             queue: 16,
             cache: Duration::from_millis(1_000),
             settle_after_blocks: 720,
@@ -64,6 +70,13 @@ impl Default for Settings {
             origins: vec!["*".into()],
             roles: vec![Role::Inference, Role::Storage],
         }
+    }
+}
+
+impl Settings {
+    /// Answers made at once.
+    pub fn together(&self) -> usize {
+        self.workers.max(1).saturating_mul(self.batch.max(1)).min(100_000)
     }
 }
 
@@ -139,7 +152,7 @@ impl Node {
             node_id,
             node_key,
         };
-        let workers = settings.workers.max(1);
+        let together = settings.together();
         Arc::new(Node {
             chain,
             journal,
@@ -151,8 +164,8 @@ impl Node {
             models: Models::default(),
             settle: tokio::sync::Mutex::new(SettleState::default()),
             settle_asked: Mutex::default(),
-            workers: Arc::new(Semaphore::new(workers)),
-            admission: Arc::new(Semaphore::new(workers.saturating_add(settings.queue).min(100_000))),
+            workers: Arc::new(Semaphore::new(together)),
+            admission: Arc::new(Semaphore::new(together.saturating_add(settings.queue).min(100_000))),
             uploads: Semaphore::new(16),
             running: Mutex::default(),
             hopeless: Mutex::default(),

@@ -24,9 +24,6 @@ pub struct Heldout {
     pub documents: u64,
 }
 
-/// Sequences that are scored together.
-const BATCH: usize = 8;
-
 /// Measures `model` and the byte models on at most `max_bytes` of `heldout`, taken evenly from the
 /// beginnings of its documents.
 ///
@@ -83,31 +80,21 @@ pub fn model_bits(model: &Model, texts: &[&str]) -> Result<f64> {
             scored = until;
         }
     }
-    // Equal lengths stand together, so that little is padded.
-    windows.sort_by_key(|(tokens, _)| tokens.len());
-    let sums: Vec<f64> =
-        windows.par_chunks(BATCH).map(|group| group_bits(model, group, start)).collect::<Result<_>>()?;
+    let sums: Vec<f64> = windows
+        .par_iter()
+        .map(|(tokens, first)| window_bits(model, tokens, *first))
+        .collect::<Result<_>>()?;
     Ok(sums.iter().sum())
 }
 
-fn group_bits(model: &Model, group: &[(Vec<u32>, usize)], pad: u32) -> Result<f64> {
-    let len = group.iter().map(|(tokens, _)| tokens.len().saturating_sub(1)).max().unwrap_or(0);
-    let mut input = Vec::with_capacity(len * group.len());
-    for (tokens, _) in group {
-        let read = tokens.len().saturating_sub(1);
-        input.extend(tokens.iter().take(read));
-        // What is read after the end of a text changes nothing before it.
-        input.extend(std::iter::repeat_n(pad, len - read));
-    }
-    let vocab = model.config().vocab_size;
-    let logits =
-        model.net().logits(&model.net().hidden(&input, group.len())?)?.flatten_all()?.to_vec1::<f32>()?;
+/// Bits of the tokens from `first` on, each predicted from all before it.
+fn window_bits(model: &Model, tokens: &[u32], first: usize) -> Result<f64> {
+    let read = tokens.get(..tokens.len().saturating_sub(1)).unwrap_or(&[]);
     let mut sum = 0.0;
-    for ((tokens, first), rows) in group.iter().zip(logits.chunks_exact(len * vocab)) {
-        for (i, target) in tokens.iter().enumerate().skip(*first) {
-            let row = rows.get((i - 1) * vocab..i * vocab).unwrap_or(&[]);
-            sum += bits(row, *target).unwrap_or(f64::INFINITY);
+    model.teacher_forced(read, first.saturating_sub(1), &mut |at| {
+        if let Some(target) = tokens.get(at.index + 1) {
+            sum += bits(at.logits, *target).unwrap_or(f64::INFINITY);
         }
-    }
+    })?;
     Ok(sum)
 }

@@ -5,19 +5,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cosmwasm_std::HexBinary;
-use openledger_types::formats::{manifest_hash, BlobRef, Manifest, ModelFile, NumericClass, VersionRef};
-use openledger_types::merkle::{Hash, ZERO_HASH};
+use openledger_types::formats::{manifest_hash, Manifest, VersionRef};
+use openledger_types::merkle::Hash;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::checkpoint::CurvePoint;
 use super::counts::DatanetUses;
 use super::recipe::{Plan, Recipe};
-use crate::engine::files::{parse_weights, weights_bytes, weights_root, write_atomic};
-use crate::engine::{
-    Error, ModelConfig, Result, COMMIT_SCHEME, CONFIG_FILE, MANIFEST_FILE, SAMPLER, TOKENIZER_FILE,
-    WEIGHTS_FILE,
-};
+use crate::engine::files::{parse_weights, weights_bytes, write_atomic};
+use crate::engine::import::{self, About};
+use crate::engine::{Error, ModelConfig, Result, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 
 /// Name of the training receipt's file.
 pub const RECEIPT_FILE: &str = "training_receipt.json";
@@ -84,7 +81,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     let weights = weights_bytes(&export.tensors, metadata)?;
-    let root = weights_root(&parse_weights(&weights, export.config)?)?;
+    let parsed = parse_weights(&weights, export.config)?;
     let config = json(export.config)?;
     let receipt = json(export.receipt)?;
     let files = [
@@ -98,30 +95,14 @@ pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
     }
     write_atomic(&dir.join(format!("{CURVE_FILE}.csv")), curve_csv(export.curve).as_bytes())?;
     write_atomic(&dir.join(format!("{CURVE_FILE}.svg")), curve_svg(export.curve).as_bytes())?;
-    let sha = |bytes: &[u8]| HexBinary::from(&<[u8; 32]>::from(Sha256::digest(bytes)));
-    let manifest = Manifest {
-        format: 1,
+    let about = About {
         name: export.receipt.recipe.name.clone(),
-        architecture: "llama".into(),
-        numeric_class: NumericClass::TolerantF32,
-        sampler: SAMPLER.into(),
-        commit_scheme: COMMIT_SCHEME.into(),
-        attribution: "span/1".into(),
-        weights_root: HexBinary::from(&root),
-        tokenizer_hash: sha(export.tokenizer),
-        config_hash: sha(&config),
-        template_hash: HexBinary::from(&ZERO_HASH),
-        adapter_root: HexBinary::from(&ZERO_HASH),
-        context: u32::try_from(export.config.max_position_embeddings).unwrap_or(u32::MAX),
-        parameters: export.config.parameters(),
+        class: export.receipt.recipe.numeric_class,
         datanets: export.receipt.datanets.clone(),
         training_root: export.receipt.training_root.clone(),
-        files: files
-            .iter()
-            .map(|(name, bytes)| ModelFile { name: (*name).to_string(), blob: BlobRef::of(bytes) })
-            .collect(),
     };
-    let bytes = json(&manifest)?;
+    let manifest = import::manifest(about, export.config, &parsed, &files)?;
+    let bytes = import::manifest_bytes(&manifest)?;
     write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
     Ok((manifest, manifest_hash(&bytes)))
 }

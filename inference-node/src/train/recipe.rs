@@ -1,8 +1,9 @@
 //! What decides a training run.
 
+use openledger_types::formats::NumericClass;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Error, ModelConfig, Result};
+use crate::engine::{class_schemes, Error, ModelConfig, Result};
 
 /// From step `from` on, the run is planned to end after `total` steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Plan {
 pub struct Recipe {
     /// Name of the model in its manifest.
     pub name: String,
+    /// How exactly its answers repeat: `exact` or `tolerant-f32`. Training is the same.
+    #[serde(default = "before_it_was_named")]
+    pub numeric_class: NumericClass,
     /// Seed of the first weights and of the order of the data.
     pub seed: u64,
     /// Tokens in the vocabulary, at least 257.
@@ -63,11 +67,17 @@ pub struct Recipe {
     pub checkpoint_seconds: u64,
 }
 
+/// The class of receipts written before recipes named it.
+fn before_it_was_named() -> NumericClass {
+    NumericClass::TolerantF32
+}
+
 impl Default for Recipe {
     /// The demo's recipe: 1.05 M parameters, three minutes on two cores.
     fn default() -> Self {
         Recipe {
             name: "openledger-demo".into(),
+            numeric_class: NumericClass::Exact,
             seed: 1,
             vocab: 2_048,
             tokenizer_bytes: 4 << 20,
@@ -143,6 +153,9 @@ impl Recipe {
         {
             return refuse("the schedule does not rise");
         }
+        if class_schemes(self.numeric_class).is_none() {
+            return refuse("the numeric class is neither exact nor tolerant-f32");
+        }
         let unit = |x: f64| (0.0..1.0).contains(&x);
         if !unit(self.beta1) || !unit(self.beta2) || !unit(self.floor) || !unit(self.weight_decay) {
             return refuse("beta1, beta2, floor or weight_decay is not within 0 to 1");
@@ -164,6 +177,7 @@ impl Recipe {
             num_hidden_layers: self.layers,
             num_attention_heads: self.heads,
             num_key_value_heads: Some(self.heads),
+            head_dim: None,
             rms_norm_eps: 1e-5,
             rope_theta: 10_000.0,
             max_position_embeddings: self.context,
@@ -175,6 +189,7 @@ impl Recipe {
             rope_scaling: None,
             attention_bias: false,
             mlp_bias: false,
+            use_sliding_window: false,
         }
     }
 

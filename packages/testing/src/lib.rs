@@ -42,6 +42,7 @@
 //! # Ok::<(), openledger_testing::Refused>(())
 //! ```
 
+mod chain;
 mod client;
 mod data;
 mod datanets;
@@ -57,6 +58,7 @@ mod refused;
 mod validators;
 mod world;
 
+pub use chain::Chain;
 pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};

@@ -139,6 +139,10 @@ fn session_facts() -> SessionFacts {
     }
 }
 
+fn row() -> Row {
+    [0, 1, -1, 127, -127, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -12]
+}
+
 fn sum(node: SumNode) -> Value {
     json!({ "hash": hex32(node.hash), "sum": node.sum.to_string() })
 }
@@ -163,6 +167,8 @@ fn computed() -> Value {
         "contribution_1": { "input": facts(), "leaf": hex32(facts().legacy_leaf()) },
         "version": { "input": version(), "hash": hex32(version().hash()) },
         "manifest_hash": { "document": String::from_utf8_lossy(manifest), "hash": hex32(manifest_hash(manifest)) },
+        "quantized_row_leaf": hex32(quantized_row_leaf("lm_head.weight", 3, &[0.25], &[-127, 0, 127, 5])),
+        "hidden_digest": hex32(hidden_digest(&[1.5, -0.25])),
         "weights_row_leaf": hex32(weights_row_leaf("lm_head.weight", 3, &1.5f32.to_le_bytes())),
         "training_leaf": sum(training_leaf(17, 4)),
         "training_root": hex32(training_root(&[(3, SumRoot { hash: hx(7), sum: Uint128::new(44), count: 6 })])),
@@ -185,6 +191,12 @@ fn computed() -> Value {
         "log_of_three": { "root": sum(log.root().unwrap()), "peaks": log.peaks().iter().map(|p| sum(*p)).collect::<Vec<_>>() },
         "evidence_header_leaf": hex32(evidence_header_leaf(&h(15), 290)),
         "span_leaf": hex32(piece.leaf()),
+        "influence": {
+            "signature_header_leaf": hex32(signature_header_leaf("rkf16-int8/1", 2)),
+            "signature_row_leaf": hex32(signature_row_leaf(70_000, &row())),
+            "influence_header_leaf": hex32(influence_header_leaf("rkf16-int8/1", &h(26), &[(17, 0), (21, 3)], 2)),
+            "posting_leaf": hex32(posting_leaf(5, &[(0, row()), (1, row())])),
+        },
         "tie_key": hex32(tie_key(&h(9), 17)),
         "detail": { "input": detail(), "leaf": sum(detail().leaf()) },
         "ledger_leaf": { "input": leaf(), "leaf": sum(leaf().leaf()) },

@@ -4,3 +4,4 @@ export * as formats from "./formats.js";
 export * as ledger from "./ledger.js";
 export * as merkle from "./merkle.js";
 export * as money from "./money.js";
+export * as packed from "./packed.js";

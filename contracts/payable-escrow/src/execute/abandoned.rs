@@ -7,7 +7,7 @@ use cosmwasm_std::{
 use openledger_contract::lean::Lean;
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{sum_path, training_leaf};
+use openledger_types::formats::training_leaf;
 use openledger_types::msg::datanet::TrainingItem;
 use openledger_types::msg::escrow::{RootStatus, MAX_CLAIMS};
 use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
@@ -131,8 +131,7 @@ pub fn claim(
         let root = tree.node()?;
         for (position, item) in items.iter().enumerate() {
             let leaf = training_leaf(item.contribution_id, item.times_seen);
-            let path = sum_path(&item.path)?;
-            if !verify_inclusion(&leaf, item.index, tree.count, &path, &root) {
+            if !verify_inclusion(&leaf, item.index, tree.count, &item.path, &root) {
                 return Err(ContractError::NotTrained { position });
             }
             let claim = format!("{model_id}/{version}/{}", item.contribution_id);

@@ -431,7 +431,7 @@ impl Suite {
     /// Claims as anyone.
     pub fn claim(&mut self, claims: Vec<ClaimItem>) -> StdResult<AppResponse> {
         let anyone = self.stranger.clone();
-        self.call(&anyone, &ExecuteMsg::Claim { claims })
+        self.call(&anyone, &ExecuteMsg::Claim { claims: claims.into() })
     }
 
     /// Claims of a node's final ledger.

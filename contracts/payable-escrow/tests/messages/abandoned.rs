@@ -148,8 +148,14 @@ fn rule_l8_false_training_leaves_earn_nothing() {
     refused(claim(&mut suite, items()), &missing);
     close(&mut suite).unwrap();
     type Change = fn(&mut TrainingItem);
-    let changes: [Change; 4] =
-        [|i| i.times_seen += 1, |i| i.contribution_id += 1, |i| i.index += 1, |i| drop(i.path.pop())];
+    let changes: [Change; 4] = [
+        |i| i.times_seen += 1,
+        |i| i.contribution_id += 1,
+        |i| i.index += 1,
+        |i| {
+            i.path.pop();
+        },
+    ];
     for change in changes {
         let mut wrong = items();
         change(&mut wrong[1]);

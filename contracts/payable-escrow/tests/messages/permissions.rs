@@ -55,7 +55,7 @@ pub fn by_anyone(suite: &Suite) -> Vec<ExecuteMsg> {
     };
     vec![
         ExecuteMsg::Finalize { node_id: 1 },
-        ExecuteMsg::Claim { claims: vec![] },
+        ExecuteMsg::Claim { claims: vec![].into() },
         ExecuteMsg::Withdraw { denoms: vec![denom()] },
         ExecuteMsg::Refund { session_id: 1 },
         ExecuteMsg::CloseAbandoned { node_id: 1 },
@@ -78,7 +78,7 @@ pub fn by_anyone(suite: &Suite) -> Vec<ExecuteMsg> {
             contribution_id: 1,
             leaf,
             index: 0,
-            path: vec![],
+            path: vec![].into(),
             details: vec![],
         },
     ]

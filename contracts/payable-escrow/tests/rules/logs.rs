@@ -4,6 +4,7 @@ use cosmwasm_std::Uint128;
 use openledger_merkle::{Frontier, SumNode, Tree};
 use openledger_payable_escrow::ContractError;
 use openledger_types::formats::SumRoot;
+use openledger_types::packed::SumPath;
 
 use crate::common::node::Draft;
 use crate::common::suite::{refused_in, FINAL};
@@ -87,10 +88,11 @@ fn rule_s2_a_consistency_proof_that_is_changed_is_refused() {
     let (mut suite, _, draft) = scene();
     let proof = draft.settlements[0].consistency.clone();
     assert!(!proof.is_empty());
-    let mut bad_proofs = vec![vec![], [proof.clone(), proof[..1].to_vec()].concat()];
+    let twice = [proof.to_vec(), proof[..1].to_vec()].concat();
+    let mut bad_proofs = vec![SumPath::default(), twice.into()];
     for i in 0..proof.len() {
         let mut sum = proof.clone();
-        sum[i].sum += Uint128::one();
+        sum[i].sum += 1;
         let mut missing = proof.clone();
         missing.remove(i);
         bad_proofs.extend([sum, missing]);

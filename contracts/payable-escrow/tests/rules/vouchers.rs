@@ -251,11 +251,11 @@ fn rule_s1_peaks_must_bag_to_what_was_acknowledged() {
     let wrong = || ContractError::WrongPeaks {};
     refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks.clear());
     refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks.swap(0, 1));
-    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[1].sum += Uint128::one());
-    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[0].hash = HexBinary::from(&leaf_hash(b"x")));
+    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[1].sum += 1);
+    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[0].hash = leaf_hash(b"x"));
     refuse(&mut suite, &draft, wrong(), |s| {
-        s.acknowledged_peaks[0].sum = Uint128::MAX;
-        s.acknowledged_peaks[1].sum = Uint128::MAX;
+        s.acknowledged_peaks[0].sum = u128::MAX;
+        s.acknowledged_peaks[1].sum = u128::MAX;
     });
     // The client itself signs a sum, a count or a root that does not belong together.
     refuse(&mut suite, &draft, wrong(), |s| {

@@ -44,6 +44,17 @@ pub struct ModelFile {
     pub blob: BlobRef,
 }
 
+/// The second layer of a model's attribution, see `openledger_attribution::influence`.
+#[cw_serde]
+pub struct InfluenceParams {
+    /// Root of the influence index (32 bytes), see [`super::influence_header_leaf`].
+    pub index_root: HexBinary,
+    /// Weight of the influence layer in shares.
+    pub influence_weight: u32,
+    /// Weight of the span layer in shares.
+    pub span_weight: u32,
+}
+
 /// Everything that decides what a model answers. The chain holds the hash of the bytes of this
 /// document as they were written; it is never re-serialised.
 #[cw_serde]
@@ -52,17 +63,20 @@ pub struct Manifest {
     pub format: u32,
     /// Name shown to people.
     pub name: String,
-    /// Shape of the network: `llama`.
+    /// Shape of the network: `llama` or `qwen3`.
     pub architecture: String,
     /// How exactly its answers repeat.
     pub numeric_class: NumericClass,
-    /// Sampler and its version: `gumbel-chacha8/1`.
+    /// Sampler and its version: `gumbel-chacha8/1` or `/2`.
     pub sampler: String,
-    /// Commitment scheme of answers, for example `proj32-f32/1`.
+    /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
-    /// Attribution scheme: `span/1`.
+    /// Attribution scheme: `span/1`, or that of an influence layer beside it, `rkf16-span/1`.
     pub attribution: String,
-    /// Root over the rows of all weights (32 bytes), see [`weights_row_leaf`].
+    /// What the influence layer rests on; none with `span/1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub influence: Option<InfluenceParams>,
+    /// Root over the rows of all weights (32 bytes), see [`weights_row_leaf`] and [`quantized_row_leaf`].
     pub weights_root: HexBinary,
     /// SHA-256 of the tokenizer's file (32 bytes).
     pub tokenizer_hash: HexBinary,
@@ -95,6 +109,26 @@ pub fn manifest_hash(document: &[u8]) -> Hash {
 /// `openledger/row/1`: name text, row u64, the row's values as little-endian f32.
 pub fn weights_row_leaf(tensor: &str, row: u64, values: &[u8]) -> Hash {
     leaf_hash(&Preimage::new("openledger/row/1").text(tensor).u64(row).bytes(values).finish())
+}
+
+/// Leaf of the weights tree of the class `exact`: one output row in int8, in blocks of 32 under one scale
+/// each, the last block padded with zeros. Tensors of one dimension keep [`weights_row_leaf`].
+///
+/// `openledger/row-q8/1`: name text, row u64, scales as little-endian f32, the values as i8.
+pub fn quantized_row_leaf(tensor: &str, row: u64, scales: &[f32], values: &[i8]) -> Hash {
+    let scales: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
+    let values: Vec<u8> = values.iter().map(|v| v.to_le_bytes()[0]).collect();
+    let row = Preimage::new("openledger/row-q8/1").text(tensor).u64(row).bytes(&scales).bytes(&values);
+    leaf_hash(&row.finish())
+}
+
+/// What a window of the class `exact` commits to beside its tokens: the hidden vectors, one a token, that
+/// the output head read.
+///
+/// `openledger/hidden/1`: the vectors one after the other as little-endian f32.
+pub fn hidden_digest(vectors: &[f32]) -> Hash {
+    let bytes: Vec<u8> = vectors.iter().flat_map(|x| x.to_le_bytes()).collect();
+    Preimage::new("openledger/hidden/1").bytes(&bytes).hash()
 }
 
 /// Leaf of the training receipt of one datanet, sorted by contribution: how often training saw it;

@@ -3,12 +3,14 @@
 use cosmwasm_schema::{cw_serde, QueryResponses};
 use cosmwasm_std::{HexBinary, Uint128};
 
+pub use super::claims::{ClaimItem, Claims};
 use super::common::{Amount, InvariantsResponse, OwnershipAction, OwnershipResponse};
 use crate::faults::{Conviction, SessionFacts};
 use crate::formats::{
-    Account, BlobRef, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot, SumStep,
+    Account, BlobRef, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot,
 };
 use crate::money::{Royalty, Split};
+use crate::packed::SumPath;
 
 /// Most nodes of one session (S1).
 pub const MAX_NODES: usize = 4;
@@ -121,26 +123,11 @@ pub struct Settlement {
     /// The voucher with the newest acknowledgement.
     pub voucher: SignedVoucher,
     /// Peaks of the acknowledged log, the tallest first; they bag to its root.
-    pub acknowledged_peaks: Vec<SumStep>,
+    pub acknowledged_peaks: SumPath,
     /// Receipts after the acknowledged ones, in order of sequence without gaps, at most k.
     pub pending: Vec<PendingReceipt>,
     /// Proof that the log settled before is a prefix of the log settled now.
-    pub consistency: Vec<SumStep>,
-}
-
-/// A leaf of a final ledger with its path.
-#[cw_serde]
-pub struct ClaimItem {
-    /// Node.
-    pub node_id: u64,
-    /// Denom.
-    pub denom: String,
-    /// The leaf.
-    pub leaf: LedgerLeaf,
-    /// Its position.
-    pub index: u64,
-    /// Its path.
-    pub path: Vec<SumStep>,
+    pub consistency: SumPath,
 }
 
 /// A detail of a leaf with its place.
@@ -151,7 +138,7 @@ pub struct DetailItem {
     /// Its position in the leaf's detail tree.
     pub index: u64,
     /// Its path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// A receipt that a case holds, with its place in the epoch's receipts tree.
@@ -168,7 +155,7 @@ pub struct HeldReceipt {
     /// Position.
     pub index: u64,
     /// Path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// What can be done.
@@ -350,7 +337,7 @@ pub enum ExecuteMsg {
         /// Its position.
         index: u64,
         /// Its path.
-        path: Vec<SumStep>,
+        path: SumPath,
         /// Details of the contribution in rising order of positions, at most 32.
         details: Vec<DetailItem>,
     },
@@ -369,7 +356,7 @@ pub enum ExecuteMsg {
     /// Credits leaves of final ledgers to their accounts' balances (L10). By anyone, at most 32.
     Claim {
         /// The leaves.
-        claims: Vec<ClaimItem>,
+        claims: Claims,
     },
     /// Pays the sender's balances out.
     Withdraw {

@@ -1,7 +1,9 @@
 //! Messages and queries of the contracts.
 
+mod claims;
 pub mod common;
 pub mod datanet;
+mod documents;
 pub mod escrow;
 pub mod model_registry;
 pub mod node_registry;

@@ -1,0 +1,116 @@
+//! Models made elsewhere: a folder in Hugging Face's layout becomes a folder with a manifest.
+
+use std::path::Path;
+
+use cosmwasm_std::HexBinary;
+use openledger_attribution::SPAN_ONLY;
+use openledger_types::formats::{BlobRef, Manifest, ModelFile, NumericClass, VersionRef};
+use openledger_types::merkle::{Hash, ZERO_HASH};
+use sha2::{Digest, Sha256};
+
+use super::config::ModelConfig;
+use super::error::{Error, Result};
+use super::exact::weights::ExactWeights;
+use super::files::{
+    read_bounded, read_weights, weights_root, write_atomic, Weights, CONFIG_FILE, MANIFEST_FILE,
+    TOKENIZER_FILE, WEIGHTS_FILE,
+};
+use super::model::{class_schemes, MAX_CONFIG, MAX_TOKENIZER};
+use super::tokenizer::Tokenizer;
+
+/// What a manifest says beyond the files themselves.
+pub(crate) struct About {
+    pub name: String,
+    pub class: NumericClass,
+    pub datanets: Vec<VersionRef>,
+    pub training_root: HexBinary,
+}
+
+/// The manifest of a model whose files, `files`, begin with weights, configuration and tokenizer.
+///
+/// # Errors
+/// `E-MODEL-004` when the weights cannot be quantised, `-010` for a class that is not served.
+pub(crate) fn manifest(
+    about: About,
+    config: &ModelConfig,
+    weights: &Weights,
+    files: &[(&str, &[u8])],
+) -> Result<Manifest> {
+    let (sampler, commit_scheme) = class_schemes(about.class).ok_or_else(|| {
+        Error::new(
+            "E-MODEL-010",
+            format!("the numeric class {} is not served", about.class.as_str()),
+            "Use exact or tolerant-f32.",
+        )
+    })?;
+    let root = match about.class {
+        NumericClass::Exact => ExactWeights::new(config, weights)?.root(),
+        _ => weights_root(weights)?,
+    };
+    let sha = |name: &str| {
+        let bytes = files.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, bytes)| bytes);
+        HexBinary::from(&Hash::from(Sha256::digest(bytes)))
+    };
+    Ok(Manifest {
+        format: 1,
+        name: about.name,
+        architecture: config.model_type.clone(),
+        numeric_class: about.class,
+        sampler: sampler.into(),
+        commit_scheme: commit_scheme.into(),
+        // Who trains adds the influence layer to what was written (`Model::add_influence`).
+        attribution: SPAN_ONLY.into(),
+        influence: None,
+        weights_root: HexBinary::from(&root),
+        tokenizer_hash: sha(TOKENIZER_FILE),
+        config_hash: sha(CONFIG_FILE),
+        template_hash: HexBinary::from(&ZERO_HASH),
+        adapter_root: HexBinary::from(&ZERO_HASH),
+        context: u32::try_from(config.max_position_embeddings).unwrap_or(u32::MAX),
+        parameters: config.parameters(),
+        datanets: about.datanets,
+        training_root: about.training_root,
+        files: files
+            .iter()
+            .map(|(name, bytes)| ModelFile { name: (*name).to_string(), blob: BlobRef::of(bytes) })
+            .collect(),
+    })
+}
+
+/// The manifest as it is written and hashed.
+pub(crate) fn manifest_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(manifest).map_err(|e| {
+        Error::new(
+            "E-MODEL-008",
+            format!("the manifest cannot be written: {e}"),
+            "Report this with the model's configuration.",
+        )
+    })
+}
+
+/// Makes a model of the class `class` in `out` from a folder with `config.json`, `tokenizer.json` and
+/// `model.safetensors` (F32, F16 or BF16). It rests on no datanet.
+///
+/// # Errors
+/// As [`super::Model::load`] for files that are damaged, too large or of a shape that is not supported.
+pub fn import(source: &Path, out: &Path, name: &str, class: NumericClass) -> Result<Manifest> {
+    let config_bytes = read_bounded(&source.join(CONFIG_FILE), MAX_CONFIG)?;
+    let config = ModelConfig::parse(&config_bytes)?;
+    let tokenizer_bytes = read_bounded(&source.join(TOKENIZER_FILE), MAX_TOKENIZER)?;
+    Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
+    let (weights_bytes, weights) = read_weights(&source.join(WEIGHTS_FILE), &config)?;
+    let files = [
+        (WEIGHTS_FILE, weights_bytes.as_slice()),
+        (CONFIG_FILE, config_bytes.as_slice()),
+        (TOKENIZER_FILE, tokenizer_bytes.as_slice()),
+    ];
+    let about =
+        About { name: name.into(), class, datanets: Vec::new(), training_root: HexBinary::from(&ZERO_HASH) };
+    let manifest = manifest(about, &config, &weights, &files)?;
+    std::fs::create_dir_all(out).map_err(|e| Error::file(out, &e))?;
+    for (name, bytes) in files {
+        write_atomic(&out.join(name), bytes)?;
+    }
+    write_atomic(&out.join(MANIFEST_FILE), &manifest_bytes(&manifest)?)?;
+    Ok(manifest)
+}
