@@ -26,6 +26,8 @@ export interface AnswerBundle {
   answer: string;
   tokens: number[];
   trace: string;
+  /** The influence signature (base64); empty or absent with the scheme `none`. */
+  signature?: string;
   evidence: EvidencePiece[];
 }
 

@@ -6,7 +6,7 @@
  * of the profile's files or a script that only reads the store does not yield it. Writes are strict, so
  * that what was promised is on disk before it is sent.
  */
-import type { PayableEscrow } from "@openledger/client";
+import type { packed, PayableEscrow } from "@openledger/client";
 
 import type { AnswerBundle, PaymentSignature } from "./node";
 
@@ -34,7 +34,7 @@ export interface Session {
   /** Receipts received and checked. */
   count: number;
   /** Peaks of their log, the tallest first. */
-  peaks: PayableEscrow.SumStep[];
+  peaks: packed.SumStep[];
   outstanding: Outstanding | null;
   /** Transactions by what they did. */
   txs: Record<string, string>;

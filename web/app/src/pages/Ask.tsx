@@ -178,7 +178,7 @@ function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.S
       </p>
       <details>
         <summary>{t("ask.paid_to")}</summary>
-        <SharesTable receipt={receipt} split={split} denom={denom} />
+        <SharesTable bundle={answer.bundle} split={split} denom={denom} />
       </details>
     </article>
   );

@@ -108,7 +108,7 @@ function Result({ found }: { found: Verified }) {
       </div>
       <section className="card">
         <h2>{t("ask.paid_to")}</h2>
-        <SharesTable receipt={receipt} split={split} denom={denom} />
+        <SharesTable bundle={bundle} split={split} denom={denom} />
       </section>
     </>
   );
