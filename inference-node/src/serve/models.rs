@@ -324,7 +324,8 @@ impl Node {
         };
         let named = manifest.clone();
         let attribution =
-            blocking(move || Ok(Attribution::open(&named, build_index(docs)?, influence.as_deref())?)).await?;
+            blocking(move || Ok(Attribution::open(&named, build_index(docs)?, influence.as_deref())?))
+                .await?;
         let settings = BatchSettings {
             workers: self.settings.workers,
             batch: self.settings.batch,

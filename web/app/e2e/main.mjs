@@ -50,7 +50,7 @@ export const tests = {
 
     await page.goto(`${url}#/ask/${id}`);
     await page.getByRole("button", { name: "Close and refund" }).click();
-    await page.getByText("closed", { exact: true }).waitFor({ timeout: 90_000 });
+    await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 90_000 });
     claim(wallet.signed === before + 3, "closing and refund are two signatures");
     await page.getByRole("article", { name: "Answer 1" }).getByRole("link", { name: "Verify this answer" }).click();
     await page.getByText(/Settled in epoch/).waitFor({ timeout: 60_000 });

@@ -3,7 +3,7 @@ import { lazy, Suspense, useEffect, type ComponentType, type LazyExoticComponent
 import { useTranslation } from "react-i18next";
 
 import { Layout } from "./components/Layout";
-import { Empty, Loading } from "./components/ui";
+import { Loading } from "./components/ui";
 import { useRoute } from "./lib/hooks";
 import { Home } from "./pages/Home";
 
@@ -45,7 +45,7 @@ export function App() {
           <Page args={args} />
         </Suspense>
       ) : (
-        <Empty>{t("app.not_found")}</Empty>
+        <h1>{t("app.not_found")}</h1>
       )}
     </Layout>
   );

@@ -40,7 +40,7 @@ function made(): { pins: Pins; bundle: AnswerBundle } {
     tokens_in: 20,
     tokens_out: 40,
     fee: "54000",
-    commit_root: bytesToHex(commitRoot(request, tokens, trace)),
+    commit_root: bytesToHex(commitRoot(vectors.receipt.input.commit_scheme, request, tokens, trace)),
     evidence_root: bytesToHex(evidenceRoot(MATCH, evidence)),
   };
   const voucher: PayableEscrow.Voucher = {
@@ -103,7 +103,9 @@ describe("rule_S2_a_receipt", () => {
     ["another nonce", "seed", (b) => (b.nonce = "00".repeat(32))],
     ["a nonce that is too short", "request_hash", (b) => (b.nonce = "00")],
     ["a moved piece of evidence", "evidence_root", (b) => ((b.evidence[0] as { len: number }).len = 1)],
-    ["evidence of nobody paid", "evidence_shares", (b) => b.evidence.pop()],
+    ["evidence of nobody paid", "evidence_shares", (b) => ((b.evidence[0] as { contribution_id: number }).contribution_id = 18)],
+    ["a longer trace", "commitment", (b) => (b.trace = toBase64(new Uint8Array(41 * 128).fill(3)))],
+    ["an influence signature that nobody signed", "signature_root", (b) => (b.signature = toBase64(new Uint8Array(20).fill(1)))],
     ["a higher fee", "fee", (b) => (b.receipt.receipt.fee = "54001")],
     ["a fee above the promise", "fee_promised", (b) => (b.receipt.receipt.fee = "60001")],
     ["a share that was raised", "receipt_signature", (b) => (b.receipt.receipt.no_evidence = 2_499)],

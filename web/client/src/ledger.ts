@@ -79,6 +79,16 @@ export function spanLeaf(piece: Piece): Uint8Array {
   );
 }
 
+/** `openledger/signature/1`: leaf 0 of an influence signature. */
+export function signatureHeaderLeaf(scheme: string, rows: Integer): Uint8Array {
+  return leafHash(new Preimage("openledger/signature/1").text(scheme).u32(rows).finish());
+}
+
+/** `openledger/signature-row/1`: leaf of a signature's row, 16 signed bytes. */
+export function signatureRowLeaf(slot: Integer, row: Uint8Array): Uint8Array {
+  return leafHash(new Preimage("openledger/signature-row/1").u32(slot).bytes(row).finish());
+}
+
 /** `openledger/tie/1`: orders equal remainders, rising. */
 export function tieKey(seed: Uint8Array, contribution: Integer): Uint8Array {
   return new Preimage("openledger/tie/1").bytes(seed).u64(contribution).hash();

@@ -32,6 +32,10 @@ test("evidence, windows, ties and commits hash as in Rust", () => {
   assert.equal(bytesToHex(formats.commitLeaf(fill(1), "openledger1contributor", fill(2))), vectors.commit_leaf);
   const piece = { answer_start: 5, len: 40, contribution_id: 17, source_start: 1000 };
   assert.equal(bytesToHex(ledger.spanLeaf(piece)), vectors.span_leaf);
+  const { signature_header_leaf: header, signature_row_leaf: row } = vectors.influence;
+  assert.equal(bytesToHex(ledger.signatureHeaderLeaf("rkf16-int8/1", 2)), header);
+  const values = Uint8Array.from(Int8Array.of(0, 1, -1, 127, -127, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -12), (v) => v & 0xff);
+  assert.equal(bytesToHex(ledger.signatureRowLeaf(70_000, values)), row);
   const text = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => i % 251);
   const content = merkle.chunkRoot(text(2500), merkle.CONTENT_CHUNK);
   assert.equal(bytesToHex(content), vectors.chunk_root_2500_bytes_1024);

@@ -164,15 +164,17 @@ export function CitedAnswer({ bundle }: { bundle: AnswerBundle }) {
 
 /** Who is paid for an answer, down to the base unit. */
 export function SharesTable({
-  receipt,
+  bundle,
   split,
   denom,
 }: {
-  receipt: PayableEscrow.Receipt;
+  bundle: AnswerBundle;
   split: PayableEscrow.Split;
   denom: string;
 }) {
   const { t } = useTranslation();
+  const { receipt } = bundle.receipt;
+  const quoted = new Set(bundle.evidence.map((piece) => piece.contribution_id));
   const parts = useMemo(() => partsOf(receipt, split.data), [receipt, split]);
   const owners = useQuery(`owners ${receipt.seed}`, async () => {
     const { datanet } = await queries();
@@ -197,7 +199,7 @@ export function SharesTable({
                 <a href={`#/contribution/${share.contribution}`}>{found?.title ?? share.contribution}</a>
               </td>
               <td>{found ? <Address value={found.facts.contributor} /> : "…"}</td>
-              <td>{t("ask.evidence_span")}</td>
+              <td>{t(quoted.has(share.contribution) ? "ask.evidence_span" : "ask.evidence_influence")}</td>
               <td className="number">{percent(share.bps)}</td>
               <td className="number">
                 <Amount value={share.amount} denom={denom} />

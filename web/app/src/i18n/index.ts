@@ -38,6 +38,7 @@ export async function startTexts(): Promise<void> {
     // React escapes what it shows.
     interpolation: { escapeValue: false },
     keySeparator: ".",
+    showSupportNotice: false,
   });
   if (wanted() !== "en") await speak(wanted()).catch(() => undefined);
 }

@@ -22,6 +22,7 @@ export type CheckName =
   | "commitment"
   | "evidence_root"
   | "evidence_shares"
+  | "signature_root"
   | "fee"
   | "fee_promised"
   | "streamed"
@@ -47,9 +48,18 @@ export interface Pins {
   version: ModelRegistry.ModelVersionResponse;
 }
 
-/** Tokens in a window of the commitment, and bytes of one token's trace (scheme `proj32-f32/1`). */
+/** Tokens in a window of the commitment. */
 const WINDOW = 32;
-const TRACE_BYTES = 128;
+
+/** Bytes of a row of an influence signature: slot and values. */
+const ROW = { slot: 4, bytes: 20 };
+
+/** Bytes of the trace of a window of `tokens`, by the scheme of the commitment. */
+function windowBytes(scheme: string, tokens: number): number {
+  if (scheme === "hidden-q8/1") return 32;
+  if (scheme === "proj32-f32/1") return 128 * tokens;
+  throw new RangeError(`the scheme ${scheme} is unknown`);
+}
 
 /** Most contributions that one receipt pays. */
 const MAX_SHARES = 64;
@@ -64,12 +74,36 @@ export function verifies(signature: string, digest: Uint8Array, key: string): bo
 }
 
 /** Root over the windows of tokens with their trace. */
-export function commitRoot(request: Uint8Array, tokens: readonly number[], trace: Uint8Array): Uint8Array {
+export function commitRoot(
+  scheme: string,
+  request: Uint8Array,
+  tokens: readonly number[],
+  trace: Uint8Array,
+): Uint8Array {
   const leaves: Uint8Array[] = [];
+  let from = 0;
   for (let at = 0; at < tokens.length; at += WINDOW) {
     const ids = tokens.slice(at, at + WINDOW);
-    const records = trace.subarray(at * TRACE_BYTES, (at + ids.length) * TRACE_BYTES);
-    leaves.push(formats.windowLeaf(request, leaves.length, ids, records));
+    const to = from + windowBytes(scheme, ids.length);
+    leaves.push(formats.windowLeaf(request, leaves.length, ids, trace.subarray(from, to)));
+    from = to;
+  }
+  if (from !== trace.length) throw new RangeError(`the trace has ${trace.length} bytes, not ${from}`);
+  return merkle.root(merkle.PLAIN, leaves);
+}
+
+/** Root of an influence signature: rows of a slot and 16 signed bytes, slots rising. */
+export function signatureRoot(scheme: string, rows: Uint8Array): Uint8Array {
+  if (rows.length % ROW.bytes !== 0) throw new RangeError("the signature ends within a row");
+  const leaves = [ledger.signatureHeaderLeaf(scheme, rows.length / ROW.bytes)];
+  let last = -1;
+  for (let at = 0; at < rows.length; at += ROW.bytes) {
+    const slot = new DataView(rows.buffer, rows.byteOffset + at).getUint32(0);
+    const values = rows.subarray(at + ROW.slot, at + ROW.bytes);
+    if (slot <= last) throw new RangeError("slots do not rise");
+    if (values.every((value) => value === 0) || values.includes(0x80)) throw new RangeError("a row of no form");
+    leaves.push(ledger.signatureRowLeaf(slot, values));
+    last = slot;
   }
   return merkle.root(merkle.PLAIN, leaves);
 }
@@ -111,10 +145,8 @@ export function checkBundle(pins: Pins, bundle: AnswerBundle, matchText: string)
   const { receipt } = bundle.receipt;
   const { voucher } = bundle.voucher;
   const { session, node, version } = pins;
-  const digestOf = (make: () => Uint8Array) => make;
-  const request = digestOf(() => formats.requestHash(fromBase64(bundle.body), hexToBytes(bundle.nonce)));
+  const request = () => formats.requestHash(fromBase64(bundle.body), hexToBytes(bundle.nonce));
   const form = formOf(receipt);
-  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   return [
     attempt("form", () => form === null, form ?? undefined),
     attempt("voucher_signature", () =>
@@ -171,12 +203,18 @@ export function checkBundle(pins: Pins, bundle: AnswerBundle, matchText: string)
       "commitment",
       () =>
         receipt.tokens_out === bundle.tokens.length &&
-        bytesToHex(commitRoot(request(), bundle.tokens, fromBase64(bundle.trace))) === receipt.commit_root,
+        bytesToHex(commitRoot(receipt.commit_scheme, request(), bundle.tokens, fromBase64(bundle.trace))) ===
+          receipt.commit_root,
     ),
     attempt("evidence_root", () => bytesToHex(evidenceRoot(matchText, bundle.evidence)) === receipt.evidence_root),
     attempt("evidence_shares", () => {
-      const cited = [...new Set(bundle.evidence.map((piece) => piece.contribution_id))].sort((a, b) => a - b);
-      return same(cited, receipt.shares.map((share) => share.contribution_id));
+      const paid = new Set(receipt.shares.map((share) => share.contribution_id));
+      return bundle.evidence.every((piece) => paid.has(piece.contribution_id));
+    }),
+    attempt("signature_root", () => {
+      const rows = fromBase64(bundle.signature ?? "");
+      if (receipt.signature_scheme === "none") return rows.length === 0;
+      return bytesToHex(signatureRoot(receipt.signature_scheme, rows)) === receipt.signature_root;
     }),
     attempt("fee", () => {
       const [priceIn, priceOut, least] = [node.price_in, node.price_out, session.min_fee].map(units);

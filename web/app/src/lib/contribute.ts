@@ -2,7 +2,7 @@
  * Contributing from the page (PROTOCOL D1): clean here, commit, reveal, upload. Salts and ciphertexts are
  * kept in this browser before the chain hears of them, so that a batch that was cut off can be finished.
  */
-import { formats, merkle, type Datanet } from "@openledger/client";
+import { formats, merkle, packed, type Datanet } from "@openledger/client";
 
 import { units } from "./amount";
 import { bytesToHex, hexToBytes, utf8ToBytes } from "./bytes";
@@ -153,7 +153,7 @@ async function reveal(
   for (let from = 0; from < open.length; from += REVEALS) {
     const part = open.slice(from, from + REVEALS);
     const items = part.map((at) => revealItem(batch.items[at]!, at, merkle.prove(merkle.PLAIN, leaves, at)));
-    const msg = { reveal: { commit_id: commitId, items } };
+    const msg = { reveal: { commit_id: commitId, items: packed.documents(items) } };
     const sent = await execute(account, [{ contract: batch.contract, msg }]);
     for (const found of attributes(sent, batch.contract, "contribution_revealed")) {
       const item = batch.items[Number(found["index"])];
@@ -164,16 +164,17 @@ async function reveal(
   }
 }
 
-function revealItem(item: Item, index: number, path: Uint8Array[]): Datanet.RevealItem {
+function revealItem(item: Item, index: number, path: Uint8Array[]): packed.RevealItem {
   const { salt, raw_hash, content_root, content_len, match_root, match_len, match_hash, blob, media, license, title } =
     item;
-  const facts = { salt, raw_hash, content_root, content_len, match_root, match_len, match_hash, blob, media, title };
-  return { index, path: path.map(bytesToHex), ...facts, license, uses: null, near_duplicate_of: null };
+  const hashes = { salt, raw_hash, content_root, match_root, match_hash, blob_root: blob.root };
+  const facts = { ...hashes, content_len, match_len, blob_len: blob.len, media, title };
+  return { index, path: path.map(bytesToHex), ...facts, license };
 }
 
 /** The end of a name is what tells files apart, so the beginning goes; at most 128 bytes. */
 function shorten(name: string): string {
-  // eslint-disable-next-line no-control-regex
+   
   let clean = name.replace(/[\u0000-\u001f\u007f]/g, " ");
   while (utf8ToBytes(clean).length > 128) clean = clean.slice(1);
   return clean;

@@ -1,5 +1,5 @@
 /** What the ledgers of all nodes owe an account, from which answers, and taking it (PROTOCOL L10). */
-import { ledger, merkle, type PayableEscrow } from "@openledger/client";
+import { ledger, merkle, packed, type PayableEscrow } from "@openledger/client";
 
 import { units } from "./amount";
 import { bytesToHex } from "./bytes";
@@ -28,7 +28,7 @@ export interface NodeEarnings {
   pending: PayableEscrow.EpochResponse | null;
   /** What the root that waits will add for this account; null when its leaves cannot be read. */
   waiting: bigint | null;
-  item: PayableEscrow.ClaimItem | null;
+  item: packed.ClaimItem | null;
   problem: AppError | null;
 }
 
@@ -164,9 +164,10 @@ export async function history(address: string, most = 50): Promise<HistoryLine[]
 export async function claim(account: Account, found: Earnings): Promise<Sent> {
   const { contracts } = await config();
   const contract = contracts.payable_escrow;
-  const due = found.ledgers.filter((entry) => entry.claimable > 0n && entry.item).slice(0, MAX_CLAIMS);
+  const due = found.ledgers.filter((entry) => entry.claimable > 0n).slice(0, MAX_CLAIMS);
+  const items = due.flatMap((entry) => (entry.item ? [entry.item] : []));
   const calls: Call[] = [];
-  if (due.length > 0) calls.push({ contract, msg: { claim: { claims: due.map((entry) => entry.item) } } });
+  if (items.length > 0) calls.push({ contract, msg: { claim: { claims: packed.claims(items) } } });
   const denoms = [...new Set([...due.map((e) => e.denom), ...found.withdrawable.map((a) => a.denom)])].sort();
   if (denoms.length > 0) calls.push({ contract, msg: { withdraw: { denoms } } });
   return execute(account, calls);

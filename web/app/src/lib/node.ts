@@ -26,6 +26,8 @@ export interface AnswerBundle {
   answer: string;
   tokens: number[];
   trace: string;
+  /** The influence signature (base64); empty or absent with the scheme `none`. */
+  signature?: string;
   evidence: EvidencePiece[];
 }
 
@@ -234,5 +236,5 @@ export function promptOf(bundle: AnswerBundle): string {
 
 /** Bytes of a text, for requests. */
 export function bodyOf(value: object): Uint8Array<ArrayBuffer> {
-  return utf8ToBytes(JSON.stringify(value)) as Uint8Array<ArrayBuffer>;
+  return utf8ToBytes(JSON.stringify(value));
 }

@@ -11,13 +11,19 @@ import { bytesToHex, fromBase64, hexToBytes, toBase64 } from "./bytes";
 import { height, pages, PAGE, queries, waitForHeight } from "./chain";
 import { checkBundle, receiptId, type Check, type Pins } from "./check";
 import { config } from "./config";
-import { AppError, asAppError } from "./errors";
+import { AppError, asAppError, type Code } from "./errors";
 import { matchText } from "./ingest";
 import * as http from "./node";
 import * as store from "./store";
-import { attribute, execute, type Account } from "./wallet";
+import { attribute, execute, type Account, type Sent } from "./wallet";
 
 const ENDPOINT = "/v1/completions";
+
+/** Blocks for which a node is asked to settle before the session is closed without it. */
+const PATIENCE = 12;
+
+/** Failures after which a transaction is not on the chain. */
+const NEVER_SENT: ReadonlySet<Code> = new Set(["E-WEB-010", "E-WEB-011", "E-WEB-012", "E-WEB-013", "E-WEB-014"]);
 
 /** What a question asks for. */
 export interface Question {
@@ -63,7 +69,14 @@ export async function open(account: Account, opening: Opening): Promise<store.Se
     },
   };
   const funds = { denom: opening.denom, amount: opening.deposit + opening.openFee };
-  const sent = await execute(account, [{ contract: contracts.payable_escrow, msg, funds }]);
+  let sent: Sent;
+  try {
+    sent = await execute(account, [{ contract: contracts.payable_escrow, msg, funds }]);
+  } catch (error) {
+    // Refused by owner or chain: there is no session. After anything else there may be one, and the key stays.
+    if (NEVER_SENT.has(asAppError(error).code)) await store.dropSecret(sessionKey);
+    throw error;
+  }
   const id = attribute(sent, contracts.payable_escrow, "wasm", "session_id");
   if (!id) throw new AppError("E-WEB-012", sent.hash);
   return adopt(Number(id), { open: sent.hash });
@@ -293,17 +306,20 @@ export type ClosingStep = "settling" | "closing" | "waiting" | "refunding" | "do
  * Settles with the node, closes, waits for the grace and takes the refund. Every step can be repeated; a
  * node that does not answer does not stop it: its time to settle is the grace.
  */
-export async function close(
+export function close(account: Account, id: number, onStep: (step: ClosingStep) => void): Promise<store.Session> {
+  return locked(id, (session) => closeAlone(account, session, onStep));
+}
+
+async function closeAlone(
   account: Account,
-  id: number,
+  opened: store.Session,
   onStep: (step: ClosingStep) => void,
-  patience = 12,
 ): Promise<store.Session> {
   const { contracts } = await config();
   const { escrow } = await queries();
   const contract = contracts.payable_escrow;
-  let session = await store.loadSession(id);
-  if (!session) throw new AppError("E-WEB-026");
+  let session = opened;
+  const id = session.session_id;
   if (session.outstanding) throw new AppError("E-WEB-025");
   const owed = units(acknowledged(session).sum);
   const nodeId = session.node_id;
@@ -311,7 +327,7 @@ export async function close(
     s.nodes.some((node) => node.node_id === nodeId && units(node.settled) >= owed);
   let found = await escrow.session({ sessionId: id });
   onStep("settling");
-  for (let tries = 0; tries < patience && found.close_requested_at === null && !settled(found); tries += 1) {
+  for (let tries = 0; tries < PATIENCE && found.close_requested_at === null && !settled(found); tries += 1) {
     try {
       if (session.count > 0) {
         const cap = found.nodes.find((node) => node.node_id === nodeId)?.cap ?? "0";

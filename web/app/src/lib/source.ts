@@ -68,7 +68,7 @@ export async function sealBlob(
   const wrapped = await encrypter.encrypt(key);
   const sealed = xchacha20poly1305(key, nonce, associated(datanetId, contentRoot)).encrypt(content);
   const length = Uint8Array.of(wrapped.length >> 8, wrapped.length & 0xff);
-  return concatBytes(MAGIC, length, wrapped, nonce, sealed) as Uint8Array<ArrayBuffer>;
+  return concatBytes(MAGIC, length, wrapped, nonce, sealed);
 }
 
 const sources = new Map<number, Promise<Source>>();

@@ -6,7 +6,7 @@
  * of the profile's files or a script that only reads the store does not yield it. Writes are strict, so
  * that what was promised is on disk before it is sent.
  */
-import type { PayableEscrow } from "@openledger/client";
+import type { packed, PayableEscrow } from "@openledger/client";
 
 import type { AnswerBundle, PaymentSignature } from "./node";
 
@@ -34,7 +34,7 @@ export interface Session {
   /** Receipts received and checked. */
   count: number;
   /** Peaks of their log, the tallest first. */
-  peaks: PayableEscrow.SumStep[];
+  peaks: packed.SumStep[];
   outstanding: Outstanding | null;
   /** Transactions by what they did. */
   txs: Record<string, string>;
@@ -129,6 +129,13 @@ export async function loadSecret(sessionKey: string): Promise<Uint8Array | null>
   if (!found) return null;
   const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: found.iv }, await wrappingKey(), found.data);
   return new Uint8Array(plain);
+}
+
+/** Forgets the secret of a session key whose session was never opened. */
+export async function dropSecret(sessionKey: string): Promise<void> {
+  const transaction = (await open()).transaction("secrets", "readwrite");
+  transaction.objectStore("secrets").delete(sessionKey);
+  await done(transaction);
 }
 
 /** Session keys that were made for an owner, whether or not their session is known. */

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
 import { CitedAnswer, SharesTable } from "../components/AnswerView";
-import { Amount, Empty, Facts, Failure, Field, Loaded, NeedsWallet, Pill, Short, TxLink } from "../components/ui";
+import { Amount, Empty, Facts, Failure, Field, Loaded, Loading, NeedsWallet, Pill, Short, TxLink } from "../components/ui";
 import { coinOf, decimal, parseDecimal, units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { queries } from "../lib/chain";
@@ -178,7 +178,7 @@ function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.S
       </p>
       <details>
         <summary>{t("ask.paid_to")}</summary>
-        <SharesTable receipt={receipt} split={split} denom={denom} />
+        <SharesTable bundle={answer.bundle} split={split} denom={denom} />
       </details>
     </article>
   );
@@ -209,7 +209,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
     if (coming !== "") end.current?.scrollIntoView({ block: "nearest" });
   }, [coming]);
   if (found.error && !shown) return <Failure error={found.error} retry={found.reload} />;
-  if (!shown || shown.local.session_id !== id) return found.data === null ? <Empty>{t("error.E-WEB-026")}</Empty> : null;
+  if (!shown || shown.local.session_id !== id) return found.data === null ? <Empty>{t("error.E-WEB-026")}</Empty> : <Loading />;
   const { local, chain, answers } = shown;
   const spent = units(sessions.acknowledged(local).sum);
   const cap = units(chain.nodes.find((node) => node.node_id === local.node_id)?.cap ?? "0");
@@ -239,7 +239,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
         <h2>{t("ask.session", { id })}</h2>
         <span className="soft">
           {chain.closed
-            ? t("ask.closed", { amount: "" }).replace(", ", "")
+            ? t("explore.closed")
             : over
               ? t("ask.expired", { height: chain.expires })
               : t("ask.expires", { height: chain.expires, left: Math.max(0, chain.expires - (height ?? chain.opened_at)) })}

@@ -33,7 +33,7 @@ function Conservation() {
       <p className="soft">{t("explore.conservation_text")}</p>
       <Loaded query={found}>
         {(contracts) => (
-          <Table caption={t("explore.conservation")} head={[t("explore.contract"), t("explore.balance"), t("explore.owes"), ""]}>
+          <Table caption={t("explore.conservation")} head={[t("explore.contract"), t("explore.balance"), t("explore.owes"), t("explore.state")]}>
             {contracts.flatMap(({ name, found: { denoms, holds } }) =>
               denoms.length === 0
                 ? [

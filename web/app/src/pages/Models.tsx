@@ -158,7 +158,7 @@ function Card({ modelId, version: number }: { modelId: number; version: number }
                   ],
                 ]}
               />
-              <h3>{t("models.split")}</h3>
+              <h2>{t("models.split")}</h2>
               <PartsBar
                 label={t("models.split")}
                 parts={[
@@ -225,11 +225,11 @@ function Card({ modelId, version: number }: { modelId: number; version: number }
                   ]}
                 />
                 <h3>{t("models.files")}</h3>
-                <Table caption={t("models.files")} head={[t("models.files"), "KiB", "Root"]}>
+                <Table caption={t("models.files")} head={[t("models.files"), "Bytes", "Root"]}>
                   {document.data.files.map((file) => (
                     <tr key={file.name}>
                       <td>{file.name}</td>
-                      <td className="number">{(file.blob.len / 1024).toFixed(0)}</td>
+                      <td className="number">{file.blob.len.toLocaleString()}</td>
                       <td>
                         <Short text={file.blob.root} />
                       </td>

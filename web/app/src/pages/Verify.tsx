@@ -1,5 +1,5 @@
 /** Verify: any receipt re-checked in the browser. */
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
@@ -108,38 +108,33 @@ function Result({ found }: { found: Verified }) {
       </div>
       <section className="card">
         <h2>{t("ask.paid_to")}</h2>
-        <SharesTable receipt={receipt} split={split} denom={denom} />
+        <SharesTable bundle={bundle} split={split} denom={denom} />
       </section>
     </>
   );
 }
 
-/** The page. */
-export default function Verify({ args }: PageProps) {
+function Form({ wanted }: { wanted: string }) {
   const { t } = useTranslation();
   const { config } = useApp();
-  const [input, setInput] = useState(args[0] ?? "");
+  const [input, setInput] = useState(wanted);
   const [found, setFound] = useState<Verified>();
   const { busy, error, run } = useAction();
   const recent = useQuery(`latest ${config ? 1 : 0}`, latest);
-  const check = (text: string) =>
-    run(async () => {
-      setFound(undefined);
-      const own = await loadAnswer(text.trim().toLowerCase()).catch(() => undefined);
-      setFound(await verify(own?.bundle ?? (await findBundle(text))));
-    });
-  const started = useRef("");
-  const wanted = args[0] ?? "";
+  const check = useCallback(
+    (text: string) =>
+      run(async () => {
+        setFound(undefined);
+        const own = await loadAnswer(text.trim().toLowerCase()).catch(() => undefined);
+        setFound(await verify(own?.bundle ?? (await findBundle(text))));
+      }),
+    [run],
+  );
   useEffect(() => {
-    if (wanted === "" || started.current === wanted) return;
-    started.current = wanted;
-    setInput(wanted);
-    void check(wanted);
-  });
+    if (wanted !== "") void check(wanted);
+  }, [wanted, check]);
   return (
     <>
-      <h1>{t("verify.title")}</h1>
-      <p className="lead">{t("verify.lead")}</p>
       <form
         className="card"
         onSubmit={(event) => {
@@ -192,6 +187,19 @@ export default function Verify({ args }: PageProps) {
           </Loaded>
         </section>
       )}
+    </>
+  );
+}
+
+/** The page. */
+export default function Verify({ args }: PageProps) {
+  const { t } = useTranslation();
+  const wanted = args[0] ?? "";
+  return (
+    <>
+      <h1>{t("verify.title")}</h1>
+      <p className="lead">{t("verify.lead")}</p>
+      <Form key={wanted} wanted={wanted} />
     </>
   );
 }
