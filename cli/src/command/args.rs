@@ -636,7 +636,8 @@ mod tests {
     #[test]
     fn bounties_are_read() {
         let award = read("datanet bounty award 1 7 340282366920938463463374607431768211455").unwrap().command;
-        let Command::Datanet(Datanet::Bounty(Bounty::Award { bounty_id, contribution_id, amount })) = award else {
+        let Command::Datanet(Datanet::Bounty(Bounty::Award { bounty_id, contribution_id, amount })) = award
+        else {
             panic!("{award:?}")
         };
         assert_eq!((bounty_id, contribution_id, amount), (1, 7, u128::MAX));
