@@ -53,8 +53,10 @@ impl Batch {
         Ok(Batch { owner: owner.into(), texts, tree })
     }
 
+    /// All leaves, opened; they are one whole block, whose root is the commit's: no path is needed.
     fn items(&self) -> Result<Vec<RevealItem>> {
-        (0..self.texts.len()).map(|index| self.item(index)).collect()
+        let item = |index| Ok(RevealItem { path: vec![], ..self.item(index)? });
+        (0..self.texts.len()).map(item).collect()
     }
 
     /// Leaf `index`, opened. The texts are their own match texts: lower case, single spaces.

@@ -1,7 +1,8 @@
 //! A whole OpenLedger in memory, for tests of contracts and of whatever talks to them.
 //!
 //! [`World`] runs all contracts on cw-multi-test with real secp256k1 signatures, real Merkle paths
-//! and real transaction indexes; nothing in it is stubbed but the chain. The modules beside it play
+//! and real transaction indexes; nothing in it is stubbed but the chain, and that can be a real one:
+//! see [`Chain`]. The modules beside it play
 //! the other parts: [`Batch`] a contributor, [`Client`] a user's page, [`NodeModel`] a node with its
 //! ledger.
 //!

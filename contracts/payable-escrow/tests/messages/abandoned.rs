@@ -24,7 +24,7 @@ fn items() -> Vec<TrainingItem> {
         contribution_id: *contribution_id,
         times_seen: *times_seen,
         index: index as u64,
-        path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+        path: tree.prove(index as u64).unwrap().into(),
     };
     SEEN.iter().enumerate().map(item).collect()
 }

@@ -35,7 +35,7 @@ fn proof(suite: &Suite, contribution_id: u64, epoch: u64) -> ExecuteMsg {
         .map(|(index, detail)| DetailItem {
             detail: detail.clone(),
             index: index as u64,
-            path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+            path: tree.prove(index as u64).unwrap().into(),
         })
         .collect();
     ExecuteMsg::ProveUses {

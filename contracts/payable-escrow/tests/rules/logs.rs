@@ -37,8 +37,8 @@ fn forked(client: &Client, draft: &Draft, leaves: &[SumNode], consistency: &[Sum
     voucher.sequence = log.size();
     voucher.cumulative_max = Uint128::new(90_000);
     settlement.voucher = client.sign(voucher);
-    settlement.acknowledged_peaks = log.peaks().iter().map(|p| (*p).into()).collect();
-    settlement.consistency = consistency.iter().map(|p| (*p).into()).collect();
+    settlement.acknowledged_peaks = log.peaks().to_vec().into();
+    settlement.consistency = consistency.to_vec().into();
     forked
 }
 

@@ -136,7 +136,7 @@ fn rule_s1_a_replayed_or_lower_voucher_pays_nothing() {
     let mut equal = replay.clone();
     let lane = &client.lanes[&1];
     equal.settlements[0].voucher = client.acknowledge(1);
-    equal.settlements[0].acknowledged_peaks = lane.log.peaks().iter().map(|p| (*p).into()).collect();
+    equal.settlements[0].acknowledged_peaks = lane.log.peaks().to_vec().into();
     equal.settlements[0].pending.clear();
     refused_in(1, suite.post_draft(&equal), ContractError::NothingNew { settled });
     // The next answer settles.

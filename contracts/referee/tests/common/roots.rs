@@ -52,7 +52,7 @@ pub fn receipt(epoch: u64, number: usize) -> HeldReceipt {
         sequence: number as u64 + 1,
         fee: Uint128::new(FEES[number]),
         index: number as u64,
-        path: receipts_tree(epoch).prove(number as u64).unwrap().into_iter().map(Into::into).collect(),
+        path: receipts_tree(epoch).prove(number as u64).unwrap().into(),
     }
 }
 

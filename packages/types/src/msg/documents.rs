@@ -79,10 +79,13 @@ impl Packed for Documents {
                 out.varint(len.into());
             }
             let plain = item.media == PLAIN;
-            out.u8(u8::from(item.license.is_some()) * LICENSE
-                | u8::from(item.uses.is_some()) * USES
-                | u8::from(item.near_duplicate_of.is_some()) * NEAR
-                | u8::from(!plain) * MEDIA);
+            let flags = [
+                (item.license.is_some(), LICENSE),
+                (item.uses.is_some(), USES),
+                (item.near_duplicate_of.is_some(), NEAR),
+                (!plain, MEDIA),
+            ];
+            out.u8(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
             if let Some(license) = &item.license {
                 out.text(license);
             }
