@@ -120,7 +120,10 @@ pub fn text(found: &Payouts) -> String {
         })
         .collect();
     if !rows.is_empty() {
-        text.push_str(&show::table(&["in the escrow", "at the gateway", "least payout", "for the relayer"], &rows));
+        text.push_str(&show::table(
+            &["in the escrow", "at the gateway", "least payout", "for the relayer"],
+            &rows,
+        ));
     }
     let rows: Vec<Vec<String>> = found
         .routes

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	sdkmath "cosmossdk.io/math"
@@ -19,7 +20,7 @@ import (
 	channeltypes "github.com/cosmos/ibc-go/v10/modules/core/04-channel/types"
 	ibctesting "github.com/cosmos/ibc-go/v10/testing"
 
-	"github.com/CosmWasm/wasmd/tests/wasmibctesting"
+	wasmibctesting "github.com/CosmWasm/wasmd/tests/wasmibctesting"
 	wasmtypes "github.com/CosmWasm/wasmd/x/wasm/types"
 )
 
@@ -85,11 +86,13 @@ func newWorld(t *testing.T) *world {
 		"grace_blocks":2,"challenge_blocks":2,"unattested_windows":4,"max_session_blocks":100,"in_flight":4,
 		"epoch_blocks":2,"abandoned_epochs":3,"audit_bps":4000,"abandoned_cut_bps":1000,"exposure_bps":5000}}`,
 		owner, owner, owner, w.voucher))
+	// Both chains are of one make here, and so are their addresses.
+	prefix, _, _ := strings.Cut(owner, "1")
 	prices := `"min_payout":"1000","max_bounty":"500"`
 	w.gateway = w.instantiate(gatewayWasm, fmt.Sprintf(`{"owner":%q,"escrow":%q,"params":%s,"routes":[{
-		"name":"other","channel_id":%q,"prefix":"cosmos","timeout_seconds":60,"enabled":true,
+		"name":"other","channel_id":%q,"prefix":%q,"timeout_seconds":60,"enabled":true,
 		"denoms":[{"denom":%q,%s,"pay_in":true},{"denom":%q,%s,"pay_in":false}]}]}`,
-		owner, w.escrow, params(300_000), w.path.EndpointA.ChannelID, w.voucher, prices, denom, prices))
+		owner, w.escrow, params(300_000), w.path.EndpointA.ChannelID, prefix, w.voucher, prices, denom, prices))
 	w.execute(w.escrow, fmt.Sprintf(`{"connect_gateway":{"gateway":%q}}`, w.gateway))
 	return w
 }
