@@ -16,6 +16,7 @@ pub mod html;
 pub mod keys;
 pub mod model;
 pub mod node_http;
+pub mod payout;
 pub mod progress;
 pub mod session;
 pub mod show;

@@ -235,11 +235,11 @@ impl Summary {
         }
         let mut owners = self.owners.values();
         let first = owners.next();
-        if self.owners.len() != 5
+        if self.owners.len() != 6
             || owners.any(|owner| Some(owner) != first)
             || first.is_none_or(String::is_empty)
         {
-            faults.push("the five contracts are not owned by one account".into());
+            faults.push("the contracts are not owned by one account".into());
         }
         if !self.invariants.holds {
             faults.push("a contract's conservation equation does not hold".into());

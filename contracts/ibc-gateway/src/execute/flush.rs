@@ -6,7 +6,7 @@ use cosmwasm_std::{
 };
 use cw_storage_plus::Bound;
 use openledger_contract::lean::Lean;
-use openledger_contract::{paging, payment};
+use openledger_contract::{paging, payment, CommonError};
 use openledger_types::msg::escrow::{Draw, ExecuteMsg as EscrowMsg};
 use openledger_types::msg::gateway::{Memo, Params, PayoutState, Preference, Route, MAX_FLUSH};
 
@@ -73,7 +73,7 @@ pub fn flush(
                 continue;
             }
         };
-        last = last.checked_add(1).ok_or(ContractError::UnreadableReply {})?;
+        last = last.checked_add(1).ok_or(CommonError::AmountTooLarge {})?;
         let amount = due.drawn.checked_add(due.accrued)?.checked_sub(due.bounty)?;
         let timeout = env.block.time.plus_seconds(due.timeout_seconds);
         if !due.drawn.is_zero() {
