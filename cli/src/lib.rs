@@ -14,6 +14,7 @@ pub mod error;
 pub mod keys;
 pub mod model;
 pub mod node_http;
+pub mod payout;
 pub mod progress;
 pub mod session;
 pub mod show;

@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 31] = [
     asked("contribute_batch", "the same for each of 64 documents under one commit", 20_000.0),
     asked("fraud_proof_span", "`ProveFault` of a false span: root voided, bond cut", 250_000.0),
     asked("wasm_kib_datanet", "size of the contract", 600.0),
+    asked("wasm_kib_ibc-gateway", "size of the contract", 600.0),
     asked("wasm_kib_model-registry", "size of the contract", 600.0),
     asked("wasm_kib_node-registry", "size of the contract", 600.0),
     asked("wasm_kib_payable-escrow", "size of the contract", 740.0),

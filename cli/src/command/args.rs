@@ -70,6 +70,9 @@ pub enum Command {
     Earnings(Earnings),
     /// Credit earnings from all nodes and pay them out
     Claim(Claim),
+    /// Earnings to an account of another chain
+    #[command(subcommand)]
+    Payout(Payout),
     /// Verify a paid answer from chain and public blobs
     Verify(Verify),
     /// Conservation of money in the contracts, term by term
@@ -535,6 +538,37 @@ pub struct Claim {
     /// Credit only, pay nothing out
     #[arg(long)]
     pub no_withdraw: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Payout {
+    /// Show routes, preference, money and payouts of an account
+    Show {
+        /// Address; that of --key when absent
+        address: Option<String>,
+    },
+    /// Name the account of another chain that earnings go to
+    Set {
+        /// Route: the chain's name, see `payout show`
+        route: String,
+        /// Address there
+        remote_addr: String,
+    },
+    /// Take the preference back: earnings stay on this chain
+    Clear,
+    /// Pay what the gateway holds out on this chain
+    Withdraw,
+    /// Send earnings to the chain they are to go to; anyone may, for anyone
+    Flush {
+        /// Route
+        route: String,
+        /// Accounts, at most 20; all of the route when absent
+        #[arg(long = "for", value_name = "ADDRESS")]
+        accounts: Vec<String>,
+        /// Denom
+        #[arg(long, default_value = openledger::context::DENOM)]
+        denom: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
-    verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, payout, session, show,
+    usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -42,6 +42,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
+        Command::Payout(command) => payouts(ctx, &out, command).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
         Command::Invariants => invariants(ctx, &out).await,
         Command::Demo(args) => demo::run(ctx, *args).await,
@@ -689,6 +690,22 @@ async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
             _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
         }
     })
+}
+
+async fn payouts(ctx: &Context, out: &Out, command: args::Payout) -> Result<()> {
+    let done = match command {
+        args::Payout::Show { address: given } => {
+            let found = payout::show(ctx, &address(ctx, given)?).await?;
+            return out.print(&found, || payout::text(&found));
+        }
+        args::Payout::Set { route, remote_addr } => payout::set(ctx, route, remote_addr).await?,
+        args::Payout::Clear => payout::clear(ctx).await?,
+        args::Payout::Withdraw => payout::withdraw(ctx).await?,
+        args::Payout::Flush { route, accounts, denom } => {
+            payout::flush(ctx, &route, &denom, accounts).await?
+        }
+    };
+    out.print(&done, || done.text())
 }
 
 async fn usage(ctx: &Context, out: &Out, command: args::Usage) -> Result<()> {

@@ -20,7 +20,8 @@ use crate::money::liabilities;
 use crate::roots::{self, Epoch};
 use crate::state::{
     account_key, parse_claimed, Counters, Uses, BALANCES, CASES, CLAIMED, CONNECTED, CONTRIBUTOR_USES,
-    COUNTERS, FUNDS, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
+    COUNTERS, FUNDS, GATEWAY, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS,
+    USES,
 };
 
 /// Answers a query.
@@ -184,7 +185,8 @@ fn pending(deps: Deps, env: &Env, node_id: u64) -> ContractResult<PendingRespons
 fn connections(deps: Deps) -> ContractResult<ConnectionsResponse> {
     let connected = CONNECTED.may_load(deps.storage)?;
     let (datanet, referee) = connected.map(|of| (of.datanet.to_string(), of.referee.to_string())).unzip();
-    Ok(ConnectionsResponse { datanet, referee })
+    let gateway = GATEWAY.may_load(deps.storage)?.map(String::from);
+    Ok(ConnectionsResponse { datanet, referee, gateway })
 }
 
 fn held(deps: Deps, case_id: u64) -> ContractResult<HeldResponse> {

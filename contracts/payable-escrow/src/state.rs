@@ -84,6 +84,9 @@ stored! {
         /// Least fee for each token of an answer (D5).
         #[serde(default, skip_serializing_if = "Uint128::is_zero")]
         pub floor_per_token: Uint128,
+        /// The gateway that opened it for its owner, and may start its end (P1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub opener: Option<Addr>,
     }
 }
 
@@ -530,6 +533,8 @@ pub const COUNTERS: Map<&str, Counters> = Map::new("counters");
 
 /// Contracts that are believed; none before `Connect`.
 pub const CONNECTED: Item<Connected> = Item::new("connected");
+/// The IBC gateway, once connected.
+pub const GATEWAY: Item<Addr> = Item::new("gateway");
 /// Case → receipts that it held.
 pub const CASES: Map<u64, HeldCase> = Map::new("cases");
 /// Receipt's id → whether a case has held it: none does twice.

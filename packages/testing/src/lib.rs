@@ -47,6 +47,8 @@ mod data;
 mod datanets;
 mod escrow;
 mod forge;
+mod gateway;
+mod ibc;
 mod indexed;
 mod keys;
 mod models;
@@ -61,6 +63,8 @@ pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
 pub use forge::{verify, Auditor};
+pub use gateway::{CHANNEL, PREFIX, ROUTE};
+pub use ibc::{Ack, Callback, CallbackMsg, Incoming, Packet, TransferModule};
 pub use keys::{age_recipient, Key};
 pub use models::{new_version, parents, training_root_of, ModelRef, TrainingTree};
 pub use node_model::{Answer, NodeModel, Posting};
@@ -69,7 +73,7 @@ pub use openledger_types::profile::Profile;
 pub use referee::Ballot;
 pub use refused::Refused;
 pub use validators::SELF_DELEGATION;
-pub use world::{attribute, attributes, World, WorldBuilder};
+pub use world::{attribute, attributes, SimulatedChain, World, WorldBuilder};
 
 /// A result whose error is what a contract said.
 pub type Result<T> = std::result::Result<T, Refused>;

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::rc::Rc;
 
-use cosmwasm_std::testing::MockApi;
+use cosmwasm_std::testing::{MockApi, MockStorage};
 use cosmwasm_std::{coin, coins, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
 use cw_multi_test::{
-    App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, StakingInfo, SudoMsg,
+    App, AppBuilder, AppResponse, BankKeeper, BankSudo, Contract, ContractWrapper, DistributionKeeper,
+    Executor, FailingModule, StakeKeeper, StakingInfo, SudoMsg, WasmKeeper,
 };
 use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
+use crate::ibc::TransferModule;
 use crate::indexed::Indexed;
 use crate::{Profile, Refused, Result};
 
@@ -24,10 +26,22 @@ const CHAIN_ID: &str = "openledger-1";
 /// Base units that every account starts with.
 const BALANCE: u128 = 1_000_000_000_000;
 
+/// cw-multi-test with ICS-20 transfers.
+pub type SimulatedChain = App<
+    BankKeeper,
+    MockApi,
+    MockStorage,
+    FailingModule<Empty, Empty, Empty>,
+    WasmKeeper<Empty, Empty>,
+    StakeKeeper,
+    DistributionKeeper,
+    TransferModule,
+>;
+
 /// A simulated chain with all contracts.
 pub struct World {
     /// The simulation underneath.
-    pub app: App,
+    pub app: SimulatedChain,
     /// Denom of bonds and sessions.
     pub denom: String,
     /// Parameters that the contracts were set up with.
@@ -44,6 +58,8 @@ pub struct World {
     pub escrow: Addr,
     /// The referee.
     pub referee: Addr,
+    /// The IBC gateway.
+    pub gateway: Addr,
     balance: u128,
     funded: BTreeSet<Addr>,
     index: Rc<Cell<u32>>,
@@ -78,9 +94,11 @@ impl WorldBuilder {
         };
         let denom = self.profile.datanet.denom.clone();
         let staking = StakingInfo { bonded_denom: denom.clone(), ..StakingInfo::default() };
-        let app = AppBuilder::new().with_api(api).with_block(block).build(|router, _, storage| {
-            router.staking.setup(storage, staking).expect("an empty chain takes its staking denom");
-        });
+        let app = AppBuilder::new().with_api(api).with_block(block).with_ibc(TransferModule).build(
+            |router, _, storage| {
+                router.staking.setup(storage, staking).expect("an empty chain takes its staking denom");
+            },
+        );
         let nowhere = Addr::unchecked("");
         let mut world = World {
             app,
@@ -91,7 +109,8 @@ impl WorldBuilder {
             model_registry: nowhere.clone(),
             node_registry: nowhere.clone(),
             escrow: nowhere.clone(),
-            referee: nowhere,
+            referee: nowhere.clone(),
+            gateway: nowhere,
             balance: self.balance,
             funded: BTreeSet::new(),
             index: Rc::new(Cell::new(0)),
@@ -197,6 +216,7 @@ impl World {
             },
         );
         self.connect();
+        self.deploy_gateway(profile.gateway);
     }
 
     /// Tells every contract which others it believes.
@@ -304,6 +324,7 @@ impl World {
             ("node-registry", self.query(&self.node_registry, &node_registry::QueryMsg::Invariants {})),
             ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
             ("referee", self.query(&self.referee, &referee::QueryMsg::Invariants {})),
+            ("ibc-gateway", self.query(&self.gateway, &gateway::QueryMsg::Invariants {})),
         ];
         answers.into_iter().map(|(name, answer)| (name, answer.expect("the contract answers"))).collect()
     }

@@ -1,4 +1,4 @@
-//! All five contracts together: how a root becomes final, how it falls, and where every coin is then.
+//! All contracts together: how a root becomes final, how it falls, and where every coin is then.
 
 use cosmwasm_std::{to_json_vec, Addr, Uint128};
 use openledger_testing::{

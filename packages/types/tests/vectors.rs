@@ -190,6 +190,8 @@ fn computed() -> Value {
         "ledger_leaf": { "input": leaf(), "leaf": sum(leaf().leaf()) },
         "commons_leaf": sum(LedgerLeaf { account: Account::Commons, ..leaf() }.leaf()),
         "dust_leaf": sum(LedgerLeaf { account: Account::Dust, ..leaf() }.leaf()),
+        "close_digest": hex32(close_digest("openledger-1", "openledger1gateway", 7)),
+        "payer_account": hex32(payer_account("openledger1gateway", "channel-0", "cosmos1payer")),
         "epoch": { "input": epoch(), "hash": hex32(epoch().hash()) },
         "divide_answer": {
             "fee": "84001", "data_bps": 5000, "seed": hex32(h(9)),

@@ -151,6 +151,9 @@ fn the_table_of_permissions() {
         (ExecuteMsg::UpdateParams { params: params() }, owner),
         (ExecuteMsg::SetPaused { paused: true }, owner),
         (suite.connect(), owner),
+        (ExecuteMsg::ConnectGateway { gateway: None }, owner),
+        (ExecuteMsg::DrawAccrued { denom: OPEN.into(), draws: vec![] }, [false; 7]),
+        (suite.opening_for(&suite.owner, &Key::named("k"), &[(1, 50_000)]), [false; 7]),
         (ExecuteMsg::UpdateOwnership(propose), owner),
         (
             ExecuteMsg::UpdateOwnership(OwnershipAction::Accept {}),

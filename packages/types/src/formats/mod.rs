@@ -3,6 +3,7 @@
 mod audit;
 mod data;
 mod evidence;
+mod gateway;
 mod ledger;
 mod model;
 mod session;
@@ -10,6 +11,7 @@ mod session;
 pub use audit::*;
 pub use data::*;
 pub use evidence::*;
+pub use gateway::*;
 pub use ledger::*;
 pub use model::*;
 pub use session::*;

@@ -22,6 +22,8 @@ pub const MAX_DENOMS: usize = 8;
 pub const MAX_HELD: usize = 16;
 /// Most datanets that one sweep of the commons pays.
 pub const MAX_SWEPT: usize = 16;
+/// Most accounts of one `DrawAccrued`.
+pub const MAX_DRAWS: usize = 20;
 /// Most details of one proof of uses.
 pub const MAX_DETAILS: usize = 32;
 
@@ -93,6 +95,18 @@ pub struct Connections {
     pub datanet: String,
     /// The referee.
     pub referee: String,
+    /// The IBC gateway.
+    #[serde(default)]
+    pub gateway: Option<String>,
+}
+
+/// What an account gives to the gateway.
+#[cw_serde]
+pub struct Draw {
+    /// Account.
+    pub account: String,
+    /// Base units, at most its balance, not zero.
+    pub amount: Uint128,
 }
 
 /// A node of a session and the most that it may be paid.
@@ -186,6 +200,22 @@ pub enum ExecuteMsg {
         /// Compressed secp256k1 key that signs vouchers (33 bytes).
         session_key: HexBinary,
         /// 1 to 4 nodes; caps together at most the deposit; sorted by node, without repeats.
+        nodes: Vec<NodeCap>,
+        /// Life in blocks; the longest when absent.
+        blocks: Option<u64>,
+    },
+    /// Opens a session as `OpenSession` does, for another owner. The gateway may start its end, too.
+    /// The answer's data is the session's number as 8 bytes, big-endian. Only by the gateway.
+    OpenSessionFor {
+        /// Who owns the session and gets the refund.
+        owner: String,
+        /// Model.
+        model_id: u64,
+        /// Version.
+        model_version: u32,
+        /// Compressed secp256k1 key that signs vouchers (33 bytes).
+        session_key: HexBinary,
+        /// As in `OpenSession`.
         nodes: Vec<NodeCap>,
         /// Life in blocks; the longest when absent.
         blocks: Option<u64>,
@@ -361,6 +391,12 @@ pub enum ExecuteMsg {
         /// The referee.
         referee: String,
     },
+    /// Names the IBC gateway, which may draw balances and open sessions for others; none to believe
+    /// none. Only by the owner.
+    ConnectGateway {
+        /// The gateway.
+        gateway: Option<String>,
+    },
     /// Makes a root final whose windows are over. By anyone; claims do it too.
     Finalize {
         /// Node.
@@ -376,7 +412,16 @@ pub enum ExecuteMsg {
         /// Denoms, at most 8.
         denoms: Vec<String>,
     },
-    /// Starts the end of a session. By its owner, by anyone after its life.
+    /// Pays balances of accounts to the gateway, which sends them on as these accounts asked it to. Only
+    /// by the gateway.
+    DrawAccrued {
+        /// Denom.
+        denom: String,
+        /// 1 to 20 accounts, none twice.
+        draws: Vec<Draw>,
+    },
+    /// Starts the end of a session. By its owner, by the gateway that opened it for one, by anyone
+    /// after its life.
     RequestClose {
         /// Session.
         session_id: u64,
@@ -694,6 +739,8 @@ pub struct ConnectionsResponse {
     pub datanet: Option<String>,
     /// The referee.
     pub referee: Option<String>,
+    /// The IBC gateway.
+    pub gateway: Option<String>,
 }
 
 /// Answer to `Held {}`.
