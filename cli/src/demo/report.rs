@@ -78,6 +78,8 @@ pub(super) struct Paid {
     pub(super) share: f64,
     pub(super) before: u128,
     pub(super) after: u128,
+    /// Whether it is paid on the second chain.
+    pub(super) abroad: bool,
 }
 
 pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::Origin>) -> String {
@@ -91,15 +93,25 @@ pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::
                 p.payout.uses.to_string(),
                 format!("{:.2} %", p.share),
                 table::open(p.payout.amount.u128()),
+                if p.abroad { "IBC" } else { "bank" }.into(),
                 table::open(p.before),
                 table::open(p.after),
                 p.payout.tx.as_deref().map_or("-".into(), |tx| format!("{}…", &tx[..tx.len().min(16)])),
             ]
         })
         .collect();
-    let heading =
-        ["contributor", "licence", "uses", "share", "paid", "balance before", "balance after", "transaction"];
-    table::render(&heading, &rows, &[2, 3, 4, 5, 6])
+    let heading = [
+        "contributor",
+        "licence",
+        "uses",
+        "share",
+        "paid",
+        "by",
+        "balance before",
+        "balance after",
+        "transaction",
+    ];
+    table::render(&heading, &rows, &[2, 3, 4, 6, 7])
 }
 
 pub(super) fn session_summary(

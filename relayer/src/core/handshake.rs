@@ -75,10 +75,13 @@ pub fn next_step(a: &LinkEnd, b: &LinkEnd, connection: Option<(&str, &str)>) -> 
     }
 }
 
+/// An open pair, or the step that leads to one.
+type Found = Result<(String, String), Step>;
+
 /// The open pair, or the step that brings the most advanced pair on.
-fn layer_step(layer: Layer, a: &[End], b: &[End]) -> Result<(String, String), Step> {
-    let mut best: Option<(u8, Result<(String, String), Step>)> = None;
-    let mut offer = |rank: u8, found: Result<(String, String), Step>| {
+fn layer_step(layer: Layer, a: &[End], b: &[End]) -> Found {
+    let mut best: Option<(u8, Found)> = None;
+    let mut offer = |rank: u8, found: Found| {
         // The first of equals wins: lists come in the order of the ids' numbers.
         if best.as_ref().is_none_or(|(known, _)| rank > *known) {
             best = Some((rank, found));
@@ -100,8 +103,6 @@ fn layer_step(layer: Layer, a: &[End], b: &[End]) -> Result<(String, String), St
     }
     best.map_or(Err(Step::Init(layer, Side::A)), |(_, found)| found)
 }
-
-type Found = Result<(String, String), Step>;
 
 /// What a pair of ends needs; none when the two do not belong together or are of no use.
 fn pair_step(layer: Layer, near: &End, far: &End) -> Option<(u8, Found)> {

@@ -11,6 +11,11 @@ use crate::packet::{IbcHeight, Kind, PacketEvent};
 use crate::scan::{scan_blocks, Range};
 use crate::telemetry::Metrics;
 
+/// Blocks that are read in one go, less one; a chain that is further ahead is read between the rounds.
+const BLOCKS: u64 = 49;
+/// Answers' time that so many blocks may take.
+const PATIENCE: u32 = 6;
+
 impl Relay {
     /// Reads the blocks of a chain that it has not read, up to its head.
     pub(super) async fn read_blocks(&mut self, side: Side) -> Result<()> {
@@ -33,7 +38,8 @@ impl Relay {
         let client = self.end(side).client.clone();
         let mut given = BTreeSet::new();
         let connection = chain.endpoints().chain().await?;
-        let read = scan_blocks(&connection, &file, Range { from, to: Some(head) }, |block, packets| {
+        let to = head.min(next.saturating_add(BLOCKS));
+        let read = scan_blocks(&connection, &file, Range { from, to: Some(to) }, |block, packets| {
             watch.at(Point::BlockRead);
             count_events(metrics, id, block, packets);
             given.extend(heights_given(block, &client));
@@ -42,7 +48,15 @@ impl Relay {
             watch.at(Point::PacketsKept);
             Ok(())
         });
-        match read.await {
+        // Dropped half-way it has read some blocks, which are on disk, or reads one again.
+        let patience = chain.entry().rpc_timeout.saturating_mul(PATIENCE);
+        let Ok(read) = tokio::time::timeout(patience, read).await else {
+            chain.endpoints().distrust();
+            let what = format!("blocks from {next} on");
+            let source = openledger_client::Error::Timeout { what, waited: patience };
+            return Err(Error::Chain { chain_id: chain.id().into(), source });
+        };
+        match read {
             Ok(summary) => {
                 metrics.add("blocks_read_total", label(id), summary.blocks);
                 if let Some(slot) = self.next.get_mut(index) {

@@ -184,9 +184,7 @@ impl Relay {
             let pause = match self.step().await {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => POLL,
-                Err(e @ (Error::OtherHistory { .. } | Error::Path { .. } | Error::NoKey { .. })) => {
-                    return Err(e)
-                }
+                Err(e @ (Error::OtherHistory { .. } | Error::NoKey { .. })) => return Err(e),
                 Err(e) => {
                     tracing::warn!(code = e.code(), error = %e, "round failed");
                     self.view.send_modify(|v| v.error = format!("{}: {e}", e.code()));
