@@ -179,7 +179,7 @@ fn labels(passage: &[u32]) -> Vec<Option<u32>> {
 }
 
 /// Both layers over the documents, as a node has them.
-fn layers(experiment: &Experiment, model: &Retrained, docs: &[Doc]) -> Result<Layers> {
+pub(super) fn layers(experiment: &Experiment, model: &Retrained, docs: &[Doc]) -> Result<Layers> {
     let vocabulary = experiment.vocabulary();
     let mut statistics = Statistics::new(model.width(), vocabulary);
     for passage in experiment.passages() {
@@ -205,7 +205,6 @@ fn layers(experiment: &Experiment, model: &Retrained, docs: &[Doc]) -> Result<La
         builder.add(&mut sum, &segments(&builder, passage)?);
         raw.insert(id, sum);
     }
-    let influence: InfluenceIndex = builder.index(&raw);
     let documents = (1u64..)
         .zip(experiment.passages())
         .zip(docs)
@@ -216,10 +215,14 @@ fn layers(experiment: &Experiment, model: &Retrained, docs: &[Doc]) -> Result<La
             match_text: openledger_ingest::match_text(&experiment.decode(passage)),
         })
         .collect();
-    Ok(Layers::new(Index::build(documents)?, influence, Weights::default())?)
+    let index = Index::build(documents)?;
+    // A passage that turns out to be a copy once it is cut earns nothing.
+    raw.retain(|id, _| index.document(*id).is_some());
+    let influence: InfluenceIndex = builder.index(&raw);
+    Ok(Layers::new(index, influence, Weights::default())?)
 }
 
-fn signature(index: &Layers, model: &Retrained, query: &[u32]) -> Result<Signature> {
+pub(super) fn signature(index: &Layers, model: &Retrained, query: &[u32]) -> Result<Signature> {
     let found = model.positions(query)?;
     let builder = Builder::of(index.influence().context("the method has an influence index")?);
     let labels = labels(query);
@@ -237,7 +240,9 @@ fn layer_scores(
     for query in queries {
         let signature = signature(index, model, query)?;
         let found = index.influence().context("the method has an influence index")?.influence(&signature);
-        influence.push(found.documents.iter().map(|(_, i)| *i as f64).collect());
+        let by_id: BTreeMap<u64, i64> = found.documents.into_iter().collect();
+        let all = 1..=experiment.passages().len() as u64;
+        influence.push(all.map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
         let trace = index.index().trace("", &experiment.decode(query), &SEED);
         let credit = |id: u64| trace.credits.get(&id).map_or(0.0, |c| *c as f64);
         span.push((1..=experiment.passages().len() as u64).map(credit).collect());

@@ -2,6 +2,7 @@
 //! influence against retraining. Never mix the two questions: provenance asks who wrote it (rank), influence
 //! what would change without it (LDS).
 
+mod attacks;
 mod corpus;
 mod influence;
 mod planted;
@@ -35,6 +36,7 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     let mut metrics = spans::measure(settings)?;
     metrics.extend(planted::measure(settings)?);
     metrics.extend(influence::measure(settings)?);
+    metrics.extend(attacks::measure(settings)?);
     Ok(metrics)
 }
 
