@@ -93,7 +93,7 @@ async function earn({ browser, url, key }) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export as CSV" }).click()]);
     claim(download.suggestedFilename().endsWith(".csv"), "the history is exported");
     await accessible(page, "earnings");
-    await picture(page, "earnings-1280-light");
+    await picture(page, "earnings-paid-1280-light");
     await made.close();
     claim(problems.length === 0, problems.join("\n"));
     return;

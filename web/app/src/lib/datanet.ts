@@ -1,4 +1,5 @@
 /** Making a datanet from the page: a public one, whose key everyone may know. */
+import type { Datanet } from "@openledger/client";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 
 import { config } from "./config";
@@ -17,7 +18,7 @@ export interface NewDatanet {
 export async function createDatanet(account: Account, wanted: NewDatanet): Promise<number> {
   const { contracts } = await config();
   const identity = await generateIdentity();
-  const msg = {
+  const msg: Datanet.ExecuteMsg = {
     create_datanet: {
       name: wanted.name,
       description: wanted.description,

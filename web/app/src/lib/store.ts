@@ -6,7 +6,7 @@
  * of the profile's files or a script that only reads the store does not yield it. Writes are strict, so
  * that what was promised is on disk before it is sent.
  */
-import type { packed, PayableEscrow } from "@openledger/client";
+import type { packed } from "@openledger/client";
 
 import type { AnswerBundle, PaymentSignature } from "./node";
 

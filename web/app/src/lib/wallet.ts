@@ -3,6 +3,7 @@
  * when the first transaction is signed.
  */
 import type { OfflineAminoSigner } from "@cosmjs/amino";
+import type { Datanet, PayableEscrow } from "@openledger/client";
 
 import { config, type ChainInfo } from "./config";
 import { AppError, asAppError } from "./errors";
@@ -29,10 +30,13 @@ export interface Account {
   ledger: boolean;
 }
 
+/** Messages of the contracts that the page writes to. */
+export type Message = Datanet.ExecuteMsg | PayableEscrow.ExecuteMsg;
+
 /** A message to a contract. */
 export interface Call {
   contract: string;
-  msg: object;
+  msg: Message;
   funds?: { denom: string; amount: bigint };
 }
 

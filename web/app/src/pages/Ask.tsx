@@ -250,7 +250,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
           [t("ask.model"), <a key="m" href={`#/models/${chain.model_id}/${chain.model_version}`}>{`${chain.model_id}:${chain.model_version}`}</a>],
           [t("ask.spent"), <Amount key="s" value={spent} denom={local.denom} />],
           [t("ask.left"), <Amount key="l" value={cap - spent} denom={local.denom} />],
-          ...Object.entries(local.txs).map(([what, hash]) => [`Tx · ${what}`, <TxLink key={what} hash={hash} />] as const),
+          ...Object.entries(local.txs).map(([what, hash]) => [t(`ask.tx_${what}`), <TxLink key={what} hash={hash} />] as const),
         ]}
       />
       <div aria-live="polite" aria-busy={busy}>

@@ -54,7 +54,7 @@ function Outcome({ found, name }: { found: Cleaned; name: string }) {
   if (entry?.refused) {
     return (
       <>
-        <Pill kind="bad">{t("contribute.refused")}</Pill> {entry.refused.reason} {entry.refused.advice}
+        <Pill kind="bad">{t("contribute.refused")}</Pill> {entry.refused.reason}. {entry.refused.advice}
       </>
     );
   }

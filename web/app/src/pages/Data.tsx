@@ -157,7 +157,7 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
   const selectable = (row: (typeof rows)[number]) =>
     (curator && row.status === "proposed") ||
     (row.facts.contributor === account?.address && ["proposed", "accepted", "sealed"].includes(row.status));
-  const send = (msg: object) =>
+  const send = (msg: Datanet.ExecuteMsg) =>
     void run(async () => {
       if (!account || !config) return;
       setDone((await execute(account, [{ contract: config.contracts.datanet, msg }])).hash);
