@@ -1,5 +1,6 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
+mod engine;
 mod gas;
 mod host;
 mod report;
@@ -19,6 +20,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Speed of the exact class on the weights of a GGUF file, beside llama.cpp.
+    Engine {
+        /// GGUF file in Q8_0.
+        #[arg(long)]
+        gguf: PathBuf,
+        /// Python of an environment that has the peer.
+        #[arg(long)]
+        python: Option<PathBuf>,
+        /// Script that measures the peer.
+        #[arg(long, default_value = "bench/peers/llama_cpp.py")]
+        script: PathBuf,
+        /// One run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Gas of transactions on a chain that runs and whose development accounts are known.
     Gas {
         /// CometBFT RPC address.
@@ -57,8 +76,28 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn run(bench: Bench) -> Result<()> {
-    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench;
     let before = host::load();
+    let (rpc, chain_id, wasm_dir, accounts, quick, json, page) = match bench {
+        Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
+            (rpc, chain_id, wasm_dir, accounts, quick, json, page)
+        }
+        Bench::Engine { gguf, python, script, quick, json } => {
+            let runs = if quick { 1 } else { 5 };
+            let setting = engine::Setting { gguf, python, script, runs };
+            let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
+            let report = report::Report {
+                name: "engine".into(),
+                host: host::describe(before),
+                runs: runs as u64,
+                metrics,
+            };
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&report)?),
+                false => print!("{}", report.table()),
+            }
+            return Ok(());
+        }
+    };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
     let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
     let report =
