@@ -1,6 +1,7 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
 mod attribution;
+mod engine;
 mod gas;
 mod host;
 mod report;
@@ -29,6 +30,24 @@ enum Bench {
         #[arg(long)]
         exchange: PathBuf,
         /// Small sizes.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Speed of the exact class on the weights of a GGUF file, beside llama.cpp.
+    Engine {
+        /// GGUF file in Q8_0.
+        #[arg(long)]
+        gguf: PathBuf,
+        /// Python of an environment that has the peer.
+        #[arg(long)]
+        python: Option<PathBuf>,
+        /// Script that measures the peer.
+        #[arg(long, default_value = "bench/peers/llama_cpp.py")]
+        script: PathBuf,
+        /// One run.
         #[arg(long)]
         quick: bool,
         /// One JSON object on standard output in place of a table.
@@ -74,8 +93,20 @@ async fn main() -> std::process::ExitCode {
 
 async fn run(bench: Bench) -> Result<()> {
     let before = host::load();
-    let Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } = bench else {
-        return measure_attribution(bench, before);
+    let (rpc, chain_id, wasm_dir, accounts, quick, json, page) = match bench {
+        Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
+            (rpc, chain_id, wasm_dir, accounts, quick, json, page)
+        }
+        Bench::Attribution { cache, exchange, quick, json } => {
+            let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
+            return show("attribution", before, 1, metrics, json);
+        }
+        Bench::Engine { gguf, python, script, quick, json } => {
+            let runs = if quick { 1 } else { 5 };
+            let setting = engine::Setting { gguf, python, script, runs };
+            let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
+            return show("engine", before, runs as u64, metrics, json);
+        }
     };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
     let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
@@ -95,11 +126,9 @@ async fn run(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-fn measure_attribution(bench: Bench, before: f64) -> Result<()> {
-    let Bench::Attribution { cache, exchange, quick, json } = bench else { return Ok(()) };
-    let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
-    let report =
-        report::Report { name: "attribution".into(), host: host::describe(before), runs: 1, metrics };
+/// Prints what was measured.
+fn show(name: &str, before: f64, runs: u64, metrics: Vec<report::Metric>, json: bool) -> Result<()> {
+    let report = report::Report { name: name.into(), host: host::describe(before), runs, metrics };
     match json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{}", report.table()),

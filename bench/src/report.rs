@@ -52,6 +52,14 @@ impl Metric {
         }
     }
 
+    /// With a peer, where more is better.
+    pub fn beside(mut self, peer_name: &str, peer: f64) -> Self {
+        self.ratio = (peer > 0.0).then(|| self.ours / peer);
+        self.peer = Some(peer);
+        self.peer_name = Some(peer_name.into());
+        self
+    }
+
     /// With a peer, of whose figure less is better as well.
     pub fn against(mut self, peer_name: &str, peer: f64) -> Self {
         self.ratio = (self.ours > 0.0).then(|| peer / self.ours);

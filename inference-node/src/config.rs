@@ -115,11 +115,13 @@ pub struct Audit {
     pub demand_budget: u64,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u64,
+    /// Part of a root's answers that is computed again, in percent.
+    pub replay_percent: u32,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000 }
+        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000, replay_percent: 10 }
     }
 }
 
@@ -130,6 +132,7 @@ impl Audit {
             tick: Duration::from_millis(self.tick_ms.max(50)),
             demand_budget: self.demand_budget.into(),
             least_claim: self.least_claim.into(),
+            replay_percent: self.replay_percent.min(100),
         }
     }
 }

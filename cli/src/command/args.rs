@@ -364,6 +364,8 @@ pub enum Visible {
 pub enum Model {
     /// Train a model on sealed versions
     Train(Train),
+    /// Make a model of a GGUF file, or of a folder in Hugging Face's layout, made elsewhere
+    Import(Import),
     /// Register a trained model and upload it to a node
     Register(Register),
     /// Show a model and one of its versions
@@ -374,6 +376,40 @@ pub enum Model {
     },
     /// List all models
     List,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// GGUF file (F32, F16, BF16, Q8_0), or folder with config.json, tokenizer.json, model.safetensors
+    #[arg(value_name = "PATH")]
+    pub source: PathBuf,
+    /// Folder for the model
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Name in the manifest
+    #[arg(long)]
+    pub name: String,
+    /// How exactly its answers repeat
+    #[arg(long, value_enum, default_value = "exact")]
+    pub class: NumericClass,
+}
+
+/// How exactly a model's answers repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NumericClass {
+    /// To the bit, on every processor
+    Exact,
+    /// Within thresholds
+    TolerantF32,
+}
+
+impl From<NumericClass> for openledger_types::formats::NumericClass {
+    fn from(class: NumericClass) -> Self {
+        match class {
+            NumericClass::Exact => Self::Exact,
+            NumericClass::TolerantF32 => Self::TolerantF32,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -390,6 +426,9 @@ pub struct Train {
     /// Name in the manifest
     #[arg(long)]
     pub name: Option<String>,
+    /// How exactly its answers repeat; the recipe's class, or exact
+    #[arg(long, value_enum)]
+    pub class: Option<NumericClass>,
     /// Seconds of training
     #[arg(long, conflicts_with = "steps")]
     pub seconds: Option<u64>,

@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout, session,
-    show, training_pay, usage as uses, verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout,
+    session, show, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -358,6 +358,22 @@ async fn bounty(ctx: &Context, out: &Out, command: args::Bounty) -> Result<()> {
 async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
     match command {
         args::Model::Train(args) => train(ctx, out, args).await,
+        args::Model::Import(args) => {
+            // Nothing else goes on in this process meanwhile.
+            let class = args.class.into();
+            let manifest = openledger_node::engine::import(&args.source, &args.out, &args.name, class)?;
+            out.print(&manifest, || {
+                format!(
+                    "{}: {}, {} parameters, context {}, class {}, weights {}\n",
+                    args.out.display(),
+                    manifest.architecture,
+                    manifest.parameters,
+                    manifest.context,
+                    manifest.numeric_class.as_str(),
+                    manifest.weights_root
+                )
+            })
+        }
         args::Model::Register(args) => {
             let signer = ctx.signer(None).await?;
             let protocol = ctx.reader().await?.model_config().await?.params.protocol_bps;
@@ -446,6 +462,9 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
     let mut recipe = recipe(args.recipe.as_ref())?;
     if let Some(name) = args.name {
         recipe.name = name;
+    }
+    if let Some(class) = args.class {
+        recipe.numeric_class = class.into();
     }
     if let Some(seed) = args.seed {
         recipe.seed = seed;

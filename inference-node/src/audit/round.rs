@@ -43,11 +43,14 @@ pub struct AuditSettings {
     pub demand_budget: u128,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u128,
+    /// Part of the answers of a root that is computed again, in percent; 0 for none.
+    pub replay_percent: u32,
 }
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        AuditSettings { tick: Duration::from_millis(1_000), demand_budget: 0, least_claim: 2_000 }
+        let tick = Duration::from_millis(1_000);
+        AuditSettings { tick, demand_budget: 0, least_claim: 2_000, replay_percent: 10 }
     }
 }
 
@@ -217,6 +220,7 @@ impl Auditor {
             parsed.map_err(|fault| Obstacle::Wrong(Finding { code: "E-AUDIT-009", what: fault.what }))?;
         let known = self.known(target, &receipts).await?;
         let (commit, posted_at) = (epoch.commit.clone(), epoch.posted_at);
+        let answers = receipts.clone();
         // The ledger grows by exactly the data part: the escrow saw to it when the root was posted.
         let data = commit.ledger.sum.u128().saturating_sub(commit.previous.sum.u128());
         let found = blocking(move || {
@@ -236,7 +240,48 @@ impl Auditor {
             }))
         })
         .await?;
-        found.map_err(Obstacle::Wrong)
+        found.map_err(Obstacle::Wrong)?;
+        self.replay(target, &answers).await
+    }
+
+    /// Computes a sample of the answers again, as far as this node has their models; at least one of them.
+    /// Which ones nobody can know beforehand.
+    async fn replay(
+        &self,
+        target: &Target<'_>,
+        receipts: &[SignedReceipt],
+    ) -> std::result::Result<(), Obstacle> {
+        if self.settings.replay_percent == 0 {
+            return Ok(());
+        }
+        let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
+        let here =
+            |r: &&SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
+        let mut due: Vec<&SignedReceipt> = receipts.iter().filter(here).collect();
+        let Some(count) = due.len().checked_sub(1) else { return Ok(()) };
+        let sure = rand::random_range(0..=count);
+        let mut number = 0;
+        due.retain(|_| {
+            number += 1;
+            number - 1 == sure || rand::random_range(0..100) < self.settings.replay_percent
+        });
+        for signed in due {
+            let receipt = &signed.receipt;
+            let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+            let bundle = source.bundle(&receipt.digest()).await?;
+            let named = format!("answer {} of session {}", receipt.sequence, receipt.session_id);
+            if bundle.receipt != *signed {
+                let what = format!("{named}: the node shows another receipt than it settled");
+                return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
+            }
+            let failures = blocking(move || Ok(loaded.answerer.replay(&bundle))).await?;
+            if !failures.is_empty() {
+                let what = format!("{named}: {}", failures.join("; "));
+                return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
+            }
+            tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
+        }
+        Ok(())
     }
 
     /// The leaves of the ledger that the root grew from.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use openledger_types::api::SessionState;
+use openledger_types::api::{AnswerBundle, SessionState};
 use openledger_types::formats::{BlobRef, SignedReceipt};
+use openledger_types::merkle::Hash;
 use reqwest::StatusCode;
 use tokio::sync::Semaphore;
 
@@ -118,6 +119,22 @@ impl HttpBlobs {
         }
         receipts.truncate(usize::try_from(count).unwrap_or(usize::MAX));
         Ok(receipts)
+    }
+
+    /// The answer whose receipt has this id, with everything to check it by. Nothing of it is checked.
+    ///
+    /// # Errors
+    /// `E-CORPUS-010` unreachable, `-012` refused, `-016` not readable.
+    pub async fn bundle(&self, receipt_id: &Hash) -> Result<AnswerBundle> {
+        let url = format!("{}/v1/receipts/{}", self.base_url, hex::encode(receipt_id));
+        let bytes = self.repeat(|| self.fetch(&url, MAX_BLOB)).await?;
+        serde_json::from_slice(&bytes).map_err(|e| {
+            Fault::unavailable(
+                "E-CORPUS-016",
+                format!("{url} gives no answer: {e}"),
+                "Use a node of this release.",
+            )
+        })
     }
 
     /// Uploads a blob; `reference` says what on chain names it: `contribution:ID` or

@@ -1,4 +1,4 @@
-//! Models made elsewhere: a folder in Hugging Face's layout becomes a folder with a manifest.
+//! Models made elsewhere: a GGUF file, or a folder in Hugging Face's layout, becomes a folder with a manifest.
 
 use std::path::Path;
 
@@ -12,9 +12,10 @@ use super::config::ModelConfig;
 use super::error::{Error, Result};
 use super::exact::weights::ExactWeights;
 use super::files::{
-    read_bounded, read_weights, weights_root, write_atomic, Weights, CONFIG_FILE, MANIFEST_FILE,
-    TOKENIZER_FILE, WEIGHTS_FILE,
+    parse_weights, read_bounded, read_weights, weights_root, write_atomic, Weights, CONFIG_FILE,
+    MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
 };
+use super::gguf;
 use super::model::{class_schemes, MAX_CONFIG, MAX_TOKENIZER};
 use super::tokenizer::Tokenizer;
 
@@ -88,17 +89,36 @@ pub(crate) fn manifest_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
     })
 }
 
-/// Makes a model of the class `class` in `out` from a folder with `config.json`, `tokenizer.json` and
-/// `model.safetensors` (F32, F16 or BF16). It rests on no datanet.
+/// Most bytes of a GGUF file.
+const MAX_GGUF: u64 = 8 << 30;
+
+/// Makes a model of the class `class` in `out` from a GGUF file (F32, F16, BF16, Q8_0), or from a folder
+/// with `config.json`, `tokenizer.json` and `model.safetensors` (F32, F16, BF16). It rests on no datanet.
 ///
 /// # Errors
-/// As [`super::Model::load`] for files that are damaged, too large or of a shape that is not supported.
+/// As [`super::Model::load`] for files that are damaged, too large or of a shape that is not supported;
+/// `E-MODEL-011` for a GGUF file.
 pub fn import(source: &Path, out: &Path, name: &str, class: NumericClass) -> Result<Manifest> {
-    let config_bytes = read_bounded(&source.join(CONFIG_FILE), MAX_CONFIG)?;
+    let (config_bytes, tokenizer_bytes, weights_bytes) = if source.is_dir() {
+        let config_bytes = read_bounded(&source.join(CONFIG_FILE), MAX_CONFIG)?;
+        let config = ModelConfig::parse(&config_bytes)?;
+        let tokenizer_bytes = read_bounded(&source.join(TOKENIZER_FILE), MAX_TOKENIZER)?;
+        let (weights_bytes, _) = read_weights(&source.join(WEIGHTS_FILE), &config)?;
+        (config_bytes, tokenizer_bytes, weights_bytes)
+    } else {
+        let model = gguf::read(&read_bounded(source, MAX_GGUF)?)?;
+        let config = serde_json::to_vec_pretty(&model.config).map_err(|e| {
+            Error::new(
+                "E-MODEL-002",
+                format!("config.json cannot be written: {e}"),
+                "Report this with the file.",
+            )
+        })?;
+        (config, model.tokenizer.clone(), model.weights()?)
+    };
     let config = ModelConfig::parse(&config_bytes)?;
-    let tokenizer_bytes = read_bounded(&source.join(TOKENIZER_FILE), MAX_TOKENIZER)?;
     Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
-    let (weights_bytes, weights) = read_weights(&source.join(WEIGHTS_FILE), &config)?;
+    let weights = parse_weights(&weights_bytes, &config)?;
     let files = [
         (WEIGHTS_FILE, weights_bytes.as_slice()),
         (CONFIG_FILE, config_bytes.as_slice()),

@@ -12,6 +12,7 @@ mod error;
 pub(crate) mod exact;
 pub(crate) mod files;
 mod generate;
+mod gguf;
 pub(crate) mod import;
 mod model;
 pub(crate) mod net;

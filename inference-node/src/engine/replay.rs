@@ -143,13 +143,16 @@ impl Model {
             let i = at.index - first;
             let Some(token) = tokens.get(i).copied() else { return };
             bad |= at.hidden.iter().any(|x| !x.is_finite());
-            match sampler.check(at.logits, i as u64, token) {
-                None => bad = true,
-                Some(_) if exact && sampler.draw(at.logits, i as u64) == Some(token) => {}
-                Some(Check::Chosen) if !exact => {}
-                Some(Check::Chosen) => mismatches.push((i, 0.0)),
-                Some(Check::NearTie(_)) if !exact => near_ties += 1,
-                Some(Check::NearTie(margin) | Check::Mismatch(margin)) => mismatches.push((i, margin)),
+            // The draw alone decides in the exact class; margins are for the report.
+            let drawn = if exact { sampler.draw(at.logits, i as u64) } else { None };
+            if !exact || drawn != Some(token) {
+                match sampler.check(at.logits, i as u64, token) {
+                    None => bad = true,
+                    Some(Check::Chosen) if !exact => {}
+                    Some(Check::NearTie(_)) if !exact => near_ties += 1,
+                    Some(Check::Chosen) => mismatches.push((i, 0.0)),
+                    Some(Check::NearTie(margin) | Check::Mismatch(margin)) => mismatches.push((i, margin)),
+                }
             }
             match exact {
                 true => hidden_trace.push(at.hidden),

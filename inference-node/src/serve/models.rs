@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
-use openledger_types::api::EvidencePiece;
-use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
+use openledger_types::api::{AnswerBundle, EvidencePiece};
+use openledger_types::formats::{manifest_hash, request_hash, seed, BlobRef, Manifest, Share, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
+use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model, ReplayRequest};
 use crate::fault::{Class, Fault, Result};
+use crate::request::{parse, Endpoint};
 
 /// Names of the attribution schemes that this node computes.
 pub const ATTRIBUTION: [&str; 2] = [SPAN_ONLY, TWO_LAYERS];
@@ -54,6 +55,8 @@ pub trait Answerer: Send + Sync {
     ) -> Result<Generation>;
     /// Finds what an answer rests on; contributions of `barred` are not cited.
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced>;
+    /// Computes an answer again: one line for each thing that is not as its receipt says.
+    fn replay(&self, bundle: &AnswerBundle) -> Vec<String>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -77,6 +80,10 @@ impl Answerer for Traceable {
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
         Ok(self.batcher.generate(request, deliver)?)
+    }
+
+    fn replay(&self, bundle: &AnswerBundle) -> Vec<String> {
+        replay_failures(self.batcher.model(), bundle)
     }
 
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
@@ -103,6 +110,52 @@ impl Answerer for Traceable {
             signature: signature.to_bytes(),
         })
     }
+}
+
+/// What in an answer is not as its request, its receipt and the model make it; by one pass over it.
+fn replay_failures(model: &Model, bundle: &AnswerBundle) -> Vec<String> {
+    let receipt = &bundle.receipt.receipt;
+    let hash = |bytes: &[u8]| Hash::try_from(bytes).unwrap_or(ZERO_HASH);
+    let check = || -> Result<Vec<String>> {
+        let asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        let prompt_tokens = model.encode_prompt(&asked.prompt)?;
+        let decoding = asked.decoding(model.context(), prompt_tokens.len())?;
+        let mut failures = Vec::new();
+        if !asked.model.names(receipt.model_id, receipt.model_version) || decoding != receipt.decoding {
+            failures.push("the receipt is not of what was asked".into());
+        }
+        let counts = (prompt_tokens.len() as u64, bundle.tokens.len() as u64);
+        if counts != (u64::from(receipt.tokens_in), u64::from(receipt.tokens_out)) {
+            failures.push("the receipt counts other tokens".into());
+        }
+        let asked_hash = request_hash(&bundle.body, &hash(&bundle.nonce));
+        let its_seed = seed(&asked_hash, receipt.session_id, receipt.node_id, receipt.sequence);
+        if receipt.request_hash.as_slice() != asked_hash || receipt.seed.as_slice() != its_seed {
+            failures.push("request hash or seed do not follow from the request".into());
+        }
+        if receipt.commit_scheme != model.manifest().commit_scheme {
+            failures.push("the receipt commits by another scheme than the model".into());
+        }
+        let report = model.replay(&ReplayRequest {
+            request: GenRequest {
+                prompt_tokens,
+                decoding,
+                seed: hash(&receipt.seed),
+                request_hash: hash(&receipt.request_hash),
+                stop: asked.stop.clone(),
+            },
+            tokens: bundle.tokens.clone(),
+            outcome: receipt.outcome,
+            trace: bundle.trace.to_vec(),
+            commit_root: hash(&receipt.commit_root),
+        })?;
+        failures.extend(report.failures());
+        if report.text != bundle.answer {
+            failures.push("the tokens give another text".into());
+        }
+        Ok(failures)
+    };
+    check().unwrap_or_else(|fault| vec![fault.to_string()])
 }
 
 /// A model version that is ready.

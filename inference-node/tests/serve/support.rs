@@ -413,6 +413,12 @@ impl Answerer for Rote {
         let commit_root = openledger_types::formats::window_leaf(&request.request_hash, 0, &tokens, &trace);
         Ok(Generation { tokens, text, outcome, commit_root, trace })
     }
+    fn replay(&self, _: &AnswerBundle) -> Vec<String> {
+        if self.fails {
+            return vec!["the answer is not the model's".into()];
+        }
+        Vec::new()
+    }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
         let odd = (asked.answer.len() % 7) as u16;

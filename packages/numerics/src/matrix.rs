@@ -259,6 +259,8 @@ pub(crate) struct Group<'a> {
     pub count: usize,
     pub values: [&'a [i8]; GROUP],
     pub scales: [&'a [f32]; GROUP],
+    /// Read where weights are the unsigned operand.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub sums: [&'a [i32]; GROUP],
 }
 

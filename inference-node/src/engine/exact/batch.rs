@@ -355,6 +355,10 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
     }
     over.dedup();
     for i in over.into_iter().rev() {
-        live.swap_remove(i);
+        let ended = live.swap_remove(i);
+        // A chat goes on from here.
+        let mut prefixes = lock(&shared.prefixes);
+        prefixes.keep(&ended.job.tokens, &ended.cache);
+        counters.pages.store(prefixes.len() as u64, Relaxed);
     }
 }

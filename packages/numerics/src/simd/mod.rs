@@ -3,6 +3,7 @@
 //! callers check.
 
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop)] // An index names the same lane of several arrays.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,6 +1,8 @@
 //! The exact class: a tiny model is trained once; what it answers must have the same bits however it is
 //! computed, and every cheat must show.
 
+mod elsewhere;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -208,16 +210,24 @@ fn rule_s5_answers_repeat_and_follow_their_seed() {
 
 /// Detection by one replay, over several answers of a model or way that is not the agreed one.
 fn detected(name: &str, least: f64, forge: impl Fn(&GenRequest) -> Generation) {
-    let count = 12;
-    let caught = (0..count)
-        .filter(|i| {
-            let request = request("the owner of data", *i as u8, 64);
-            !check(&request, &forge(&request)).passes()
-        })
-        .count();
+    detected_in(name, 64, least, forge);
+}
+
+/// The same over answers of exactly `tokens` tokens: a short answer gives less to be caught by.
+fn detected_in(name: &str, tokens: u32, least: f64, forge: impl Fn(&GenRequest) -> Generation) {
+    let answers = (0..=u8::MAX).map(|seed| {
+        let request = request("the owner of data", seed, tokens);
+        let forged = forge(&request);
+        (request, forged)
+    });
+    let (mut caught, mut count) = (0, 0);
+    for (request, forged) in answers.filter(|(_, forged)| forged.outcome == Outcome::Length).take(12) {
+        count += 1;
+        caught += usize::from(!check(&request, &forged).passes());
+    }
     let rate = caught as f64 / f64::from(count);
     println!("{name}: {caught} of {count} answers caught");
-    assert!(rate >= least, "{name}: {rate}");
+    assert!(count == 12 && rate >= least, "{name}: {rate}");
 }
 
 #[test]
@@ -273,7 +283,7 @@ fn node_attack_05_other_sampling_is_caught() {
 #[test]
 fn node_attack_06_another_seed_is_caught() {
     detected("seed of the node's choice", 1.0, |request| {
-        answer(model(), &GenRequest { seed: [99; 32], ..request.clone() })
+        answer(model(), &GenRequest { seed: request.seed.map(|byte| !byte), ..request.clone() })
     });
 }
 
@@ -283,7 +293,8 @@ fn node_attack_07_cheap_tokens_under_true_commitments_are_caught() {
         true => (x * 28.0).round() / 28.0,
         false => x,
     });
-    detected("4-bit tokens with the true hidden vectors", 0.95, |request| {
+    // 95 of 100 answers are expected to be caught: of twelve at least eleven.
+    detected_in("4-bit tokens with the true hidden vectors", 160, 0.9, |request| {
         let mut forged = answer(&cheap, request);
         // What an honest pass over these tokens commits to.
         let mut text = request.prompt_tokens.clone();
