@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use openledger_attribution::influence::{Distance, Signature};
 use openledger_attribution::{Evidence, Index, Trace};
 use openledger_client::contracts::Reader;
-use openledger_node::attribution::{check_documents, Asked, Attribution, Source, INFLUENCE_FILE};
+use openledger_node::attribution::{check_documents, Asked, Attribution, Readout, Source, INFLUENCE_FILE};
 use openledger_node::engine::{Model, ReplayReport, ReplayRequest, MANIFEST_FILE};
 use openledger_node::ledger::parse_receipts;
 use openledger_node::request::{self, Endpoint};
@@ -95,7 +95,7 @@ pub struct Recomputed {
 /// Replays an answer, signs it again and recomputes its shares, and compares all with its receipt. Pure.
 ///
 /// Shares follow from the posted signature, to the last bit; the signature itself may differ from the one
-/// computed here by what the numeric class allows ([`Distance::is_tolerable`]).
+/// computed here by what the numeric class allows ([`Distance::agrees`]).
 ///
 /// `barred` are the contributions that may not be cited at the receipt's height, see [`barred`].
 pub fn recompute(
@@ -233,7 +233,7 @@ fn signed_again(
         return None;
     };
     let distance = posted.distance(&again);
-    checks.add("signature recomputed", distance.is_tolerable(), || {
+    checks.add("signature recomputed", distance.agrees(model.agreement()), || {
         format!(
             "{} of {} entries differ, by at most {}",
             distance.different, distance.entries, distance.largest

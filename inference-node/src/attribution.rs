@@ -10,6 +10,9 @@ mod sign;
 pub use build::{build, check_documents, Source, INFLUENCE_FILE};
 pub use sign::{signature, Asked, Attribution};
 
+use openledger_attribution::influence::Agreement;
+use openledger_types::formats::NumericClass;
+
 use crate::engine::{Model, Result};
 
 /// What a model computes at the positions of a text.
@@ -35,6 +38,8 @@ pub trait Readout: Sync {
     fn document_tokens(&self, text: &str) -> Result<Vec<u32>>;
     /// The token that stands before a document.
     fn start_token(&self) -> u32;
+    /// How closely another pass over the same text must agree.
+    fn agreement(&self) -> Agreement;
     /// Vectors and logits at the positions from `from` on, after reading all of `tokens`.
     ///
     /// # Errors
@@ -61,6 +66,13 @@ impl Readout for Model {
 
     fn start_token(&self) -> u32 {
         self.config().bos_token_id.unwrap_or(self.config().eos_token_id)
+    }
+
+    fn agreement(&self) -> Agreement {
+        match self.manifest().numeric_class {
+            NumericClass::Exact => Agreement::Equal,
+            _ => Agreement::LastPlace,
+        }
     }
 
     fn positions(&self, tokens: &[u32], from: usize) -> Result<Positions> {

@@ -146,7 +146,7 @@ pub fn check_documents(
             Ok((document.contribution_id, rows(model, &builder, &windows)?))
         })
         .collect::<Result<_>>()?;
-    Ok(index.differing(&again))
+    Ok(index.differing(&again, model.agreement()))
 }
 
 impl Model {

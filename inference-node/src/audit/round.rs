@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use openledger_types::faults::find::FoundFault;
 use openledger_types::faults::SessionFacts;
+use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus};
@@ -25,7 +26,7 @@ use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
 use crate::journal::{AuditRow, AuditState};
 use crate::ledger::{parse_ledger, parse_receipts};
-use crate::serve::{blocking, lock, root_of, Node, Posting};
+use crate::serve::{blocking, lock, root_of, Loaded, Node, Posting};
 
 /// Questions to the chain under way at once.
 const PARALLEL: usize = 8;
@@ -274,7 +275,12 @@ impl Auditor {
                 let what = format!("{named}: the node shows another receipt than it settled");
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
             }
-            let failures = blocking(move || Ok(loaded.answerer.replay(&bundle))).await?;
+            let bundle = Arc::new(bundle);
+            let (again, answerer) = (bundle.clone(), loaded.clone());
+            let mut failures = blocking(move || Ok(answerer.answerer.replay(&again))).await?;
+            if failures.is_empty() {
+                failures.extend(self.shares_differ(&loaded, &bundle).await?);
+            }
             if !failures.is_empty() {
                 let what = format!("{named}: {}", failures.join("; "));
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
@@ -282,6 +288,28 @@ impl Auditor {
             tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
         }
         Ok(())
+    }
+
+    /// Divides an answer among contributors again, from the signature posted with it; says so when its
+    /// receipt divides it otherwise. What may not be cited at the receipt's height is left out, as the node
+    /// must (PROTOCOL D4).
+    async fn shares_differ(&self, loaded: &Arc<Loaded>, bundle: &Arc<AnswerBundle>) -> Result<Option<String>> {
+        let receipt = &bundle.receipt.receipt;
+        let mut barred = BTreeSet::new();
+        loop {
+            let (loaded, bundle, without) = (loaded.clone(), bundle.clone(), barred.clone());
+            let traced = blocking(move || loaded.answerer.trace_again(&bundle, &without)).await?;
+            let cited: Vec<u64> = traced.shares.iter().map(|share| share.contribution_id).collect();
+            let more = self.node.barred(&cited, receipt.height).await?;
+            if !more.is_empty() {
+                barred.extend(more);
+                continue;
+            }
+            let same = traced.shares == receipt.shares
+                && traced.no_evidence == receipt.no_evidence
+                && receipt.evidence_root.as_slice() == traced.root;
+            return Ok((!same).then(|| "the data give other shares or other evidence".into()));
+        }
     }
 
     /// The leaves of the ledger that the root grew from.

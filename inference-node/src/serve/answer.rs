@@ -254,7 +254,7 @@ impl Node {
 
     /// Which of these contributions may not be cited at a height. The chain is asked once for each, and
     /// again only when a withdrawal since then could count.
-    async fn barred(&self, cited: &[u64], height: u64) -> Result<Vec<u64>> {
+    pub(crate) async fn barred(&self, cited: &[u64], height: u64) -> Result<Vec<u64>> {
         let unknown: Vec<u64> =
             cited.iter().copied().filter(|id| !self.models.is_citable(*id, height)).collect();
         if unknown.is_empty() {

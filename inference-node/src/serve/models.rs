@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use openledger_attribution::influence::Signature;
 use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 use openledger_types::formats::{manifest_hash, request_hash, seed, BlobRef, Manifest, Share, VersionRef};
@@ -13,7 +14,7 @@ use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
-use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
+use crate::attribution::{Asked, Attribution, Readout, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model, ReplayRequest};
 use crate::fault::{Class, Fault, Result};
@@ -57,6 +58,8 @@ pub trait Answerer: Send + Sync {
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced>;
     /// Computes an answer again: one line for each thing that is not as its receipt says.
     fn replay(&self, bundle: &AnswerBundle) -> Vec<String>;
+    /// Finds again what an answer rests on, from the signature that was posted with it.
+    fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -83,11 +86,36 @@ impl Answerer for Traceable {
     }
 
     fn replay(&self, bundle: &AnswerBundle) -> Vec<String> {
-        replay_failures(self.batcher.model(), bundle)
+        let model = self.batcher.model();
+        let mut failures = replay_failures(model, bundle);
+        match self.signature_failure(model, bundle) {
+            Ok(failure) => failures.extend(failure),
+            Err(fault) => failures.push(fault.to_string()),
+        }
+        failures
+    }
+
+    fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced> {
+        let asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        let asked = Asked {
+            prompt: &asked.prompt,
+            prompt_tokens: &[],
+            answer: &bundle.answer,
+            tokens: &bundle.tokens,
+        };
+        let seed = Hash::try_from(bundle.receipt.receipt.seed.as_slice()).unwrap_or(ZERO_HASH);
+        let signature = Signature::parse(&bundle.signature).map_err(unreadable)?;
+        Ok(self.traced(&asked, signature, &seed, barred))
     }
 
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         let signature = self.attribution.sign(self.batcher.model(), asked)?;
+        Ok(self.traced(asked, signature, seed, barred))
+    }
+}
+
+impl Traceable {
+    fn traced(&self, asked: &Asked, signature: Signature, seed: &Hash, barred: &BTreeSet<u64>) -> Traced {
         let trace = self.attribution.evidence(asked, &signature, seed, barred);
         let root = Evidence::new(&trace).root();
         let pieces = trace
@@ -100,7 +128,7 @@ impl Answerer for Traceable {
                 source_start: p.source_start,
             })
             .collect();
-        Ok(Traced {
+        Traced {
             shares: trace.shares,
             no_evidence: trace.no_evidence_bps,
             pieces,
@@ -108,8 +136,31 @@ impl Answerer for Traceable {
             signature_scheme: self.attribution.signature_scheme().into(),
             signature_root: self.attribution.signature_root(&signature),
             signature: signature.to_bytes(),
-        })
+        }
     }
+
+    /// Signs an answer again; says how the signature differs from the one posted with it, if it does.
+    fn signature_failure(&self, model: &Model, bundle: &AnswerBundle) -> Result<Option<String>> {
+        let posted = Signature::parse(&bundle.signature).map_err(unreadable)?;
+        if bundle.receipt.receipt.signature_root.as_slice() != self.attribution.signature_root(&posted) {
+            return Ok(Some("the receipt commits to another signature".into()));
+        }
+        let request = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        let asked = Asked {
+            prompt: &request.prompt,
+            prompt_tokens: &model.encode_prompt(&request.prompt)?,
+            answer: &bundle.answer,
+            tokens: &bundle.tokens,
+        };
+        let distance = posted.distance(&self.attribution.sign(model, &asked)?);
+        let what = format!("{} of {} entries of the signature differ", distance.different, distance.entries);
+        Ok((!distance.agrees(model.agreement())).then_some(what))
+    }
+}
+
+fn unreadable(error: openledger_attribution::Error) -> Fault {
+    let what = format!("the signature of the answer cannot be read: {error}");
+    Fault::invalid("E-AUDIT-015", what, "Fetch the answer again.")
 }
 
 /// What in an answer is not as its request, its receipt and the model make it; by one pass over it.

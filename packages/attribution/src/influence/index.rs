@@ -7,6 +7,7 @@ use openledger_types::formats::{influence_header_leaf, posting_leaf, row_bytes, 
 use sha2::{Digest, Sha256};
 
 use super::codec::Reader;
+use super::signature::Agreement;
 use crate::Error;
 
 /// First bytes of the file.
@@ -245,9 +246,9 @@ impl InfluenceIndex {
         }
     }
 
-    /// The contributions whose rows are not those of `raw`, computed again: an entry may differ by one
-    /// unit, and one in a hundred of a document's at most. A contribution that is not indexed differs.
-    pub fn differing(&self, raw: &BTreeMap<u64, super::Raw>) -> BTreeSet<u64> {
+    /// The contributions whose rows are not those of `raw`, computed again. A contribution that is not
+    /// indexed differs.
+    pub fn differing(&self, raw: &BTreeMap<u64, super::Raw>, agreement: Agreement) -> BTreeSet<u64> {
         let mut differing = BTreeSet::new();
         let mut stored: BTreeMap<u32, Vec<(u32, Row)>> = BTreeMap::new();
         let number = |id: u64| self.documents.binary_search_by_key(&id, |(known, _)| *known).ok();
@@ -269,7 +270,7 @@ impl InfluenceIndex {
             let again =
                 raw[&id].iter().map(|(slot, row)| (*slot, quantised(row, &self.parameters, exponent)));
             let again = super::Signature::new(again.collect());
-            if !super::Signature::new(rows).distance(&again).is_tolerable() {
+            if !super::Signature::new(rows).distance(&again).agrees(agreement) {
                 differing.insert(id);
             }
         }

@@ -26,7 +26,7 @@ pub use index::{InfluenceIndex, Parameters, MAX_EXPONENT};
 pub use openledger_types::formats::{Row, RANK};
 pub use readout::{Builder, Passage, Raw, Statistics, SEGMENT};
 pub use score::{Influence, OwnerInfluence};
-pub use signature::{Distance, Signature};
+pub use signature::{Agreement, Distance, Signature};
 pub use whiten::{top_eigenvectors, Symmetric};
 
 /// Scheme of the readout's rows in a receipt: slots are tokens of the model's vocabulary.

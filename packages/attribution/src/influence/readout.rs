@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 
+use openledger_numerics::exp_f32;
+
 use super::whiten::{top_eigenvectors, Symmetric};
 use super::{InfluenceIndex, Parameters, Signature, RANK, READOUT};
 
@@ -79,7 +81,7 @@ impl Statistics {
             }
             let (largest, sum) = softmax_scale(logits);
             for (variance, logit) in self.variances.iter_mut().zip(logits) {
-                let p = f64::from((logit - largest).exp()) / sum;
+                let p = f64::from(exp_f32(logit - largest)) / sum;
                 *variance += p * (1.0 - p);
             }
             self.positions += 1.0;
@@ -138,10 +140,10 @@ fn softmax_scale(logits: &[f32]) -> (f32, f64) {
     let mut chunks = logits.chunks_exact(8);
     for chunk in &mut chunks {
         for (sum, logit) in sums.iter_mut().zip(chunk) {
-            *sum += (logit - largest).exp();
+            *sum += exp_f32(logit - largest);
         }
     }
-    let rest: f32 = chunks.remainder().iter().map(|logit| (logit - largest).exp()).sum();
+    let rest: f32 = chunks.remainder().iter().map(|logit| exp_f32(logit - largest)).sum();
     (largest, sums.iter().map(|s| f64::from(*s)).sum::<f64>() + f64::from(rest))
 }
 
@@ -231,7 +233,7 @@ impl Builder {
             }
             let (largest, sum) = softmax_scale(logits);
             for (slot, total) in labels.iter().zip(&mut sums) {
-                let probability = f64::from((logits[*slot as usize] - largest).exp()) / sum;
+                let probability = f64::from(exp_f32(logits[*slot as usize] - largest)) / sum;
                 let error = probability - f64::from(u8::from(slot == label));
                 total.iter_mut().zip(&z).for_each(|(t, z)| *t += z * error);
             }

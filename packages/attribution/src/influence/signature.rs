@@ -130,6 +130,17 @@ impl Signature {
     }
 }
 
+/// How closely two computations of the same rows must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Every entry equal: hidden vectors and logits have the same bits on every machine, and what is made
+    /// of them is added up in a fixed order with canonical exponentials.
+    Equal,
+    /// Every entry within one unit of the last place and at most one in a hundred not equal; of few
+    /// entries one may differ.
+    LastPlace,
+}
+
 /// How far two signatures are apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Distance {
@@ -142,9 +153,11 @@ pub struct Distance {
 }
 
 impl Distance {
-    /// Whether another computation of the same answer may be this far away: every entry within one unit
-    /// of the last place and at most one in a hundred not equal. Of few entries one may differ.
-    pub fn is_tolerable(&self) -> bool {
-        self.largest <= 1 && self.different <= (self.entries / 100).max(1)
+    /// Whether another computation of the same answer may be this far away.
+    pub fn agrees(&self, agreement: Agreement) -> bool {
+        match agreement {
+            Agreement::Equal => self.different == 0,
+            Agreement::LastPlace => self.largest <= 1 && self.different <= (self.entries / 100).max(1),
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_attribution::influence::{
-    Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, RANK, READOUT,
+    Agreement, Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, RANK, READOUT,
 };
 use openledger_attribution::{shares, Answer, Document, Layers, Method, Weights};
 use proptest::test_runner::Config;
@@ -248,7 +248,7 @@ fn attr_attack_14_steering_within_the_tolerance_moves_little() {
             *entry = (i16::from(*entry) + value.signum() as i16).clamp(-127, 127) as i8;
         }
         let forged = Signature::new(forged);
-        assert!(honest.distance(&forged).is_tolerable());
+        assert!(honest.distance(&forged).agrees(Agreement::LastPlace));
         let after = evidence(&forged);
         assert!(after.abs_diff(before) <= 15, "{before} became {after}");
     }
