@@ -95,13 +95,14 @@ impl Target {
                 "A document is six hashes, three lengths and a title: 300 bytes in base64, 3,000 gas. Four of \
                  the hashes are facts from which versions are made and are stored, 5,000 gas with the rest of \
                  the record; its match text is looked up and entered in the chain-wide order, 4,500 (D2). The \
-                 commit is a 64th each."
+                 commit is a 64th each, 2,700."
             }
             "fraud_proof_span" => {
                 "Three contracts take part: the referee judges, the escrow voids the root, the node registry \
                  cuts the bond. Loading the second and the third costs 60,000 each, on top of the 122,000 of \
                  any execute: 242,000 before anything is judged. The proof carries a commitment, the \
-                 session's facts, a receipt and two chunks of 1 KiB, 10 gas a byte."
+                 session's facts, a receipt and two chunks of 1 KiB: 7,500 bytes, 75,000. The rest reads and \
+                 writes the state of three contracts."
             }
             "wasm_kib_referee" => "It judges every kind of one-step proof beside demands, cases and seeds.",
             _ => "No reason is known yet.",
