@@ -138,11 +138,11 @@ func (w *world) ask(msg string, answer any) error {
 }
 
 // balance of an address in base units.
-func (w *world) balance(chain *wasmibctesting.WasmTestChain, address, denom string) int64 {
+func (w *world) balance(chain *wasmibctesting.WasmTestChain, address, denom string) sdkmath.Int {
 	w.t.Helper()
 	account, err := sdk.AccAddressFromBech32(address)
 	w.check(err)
-	return chain.Balance(account, denom).Amount.Int64()
+	return chain.Balance(account, denom).Amount
 }
 
 func (w *world) payer() string { return w.other.SenderAccount.GetAddress().String() }
@@ -160,7 +160,7 @@ func (w *world) payIn(memo string) int64 {
 	))
 	w.check(err)
 	w.check(wasmibctesting.RelayAndAckPendingPackets(w.path))
-	return before - w.balance(w.other, w.payer(), denom)
+	return before.Sub(w.balance(w.other, w.payer(), denom)).Int64()
 }
 
 func (w *world) memo(gas string, rest string) string {
@@ -235,7 +235,7 @@ func TestRuleP1BadPayInsAreBookedAndGoBack(t *testing.T) {
 	w.flush(w.voucher, account)
 	before := w.balance(w.other, w.payer(), denom)
 	w.check(wasmibctesting.RelayAndAckPendingPackets(w.path))
-	if got := w.balance(w.other, w.payer(), denom) - before; got != 3*amount-500 {
+	if got := w.balance(w.other, w.payer(), denom).Sub(before).Int64(); got != 3*amount-500 {
 		t.Fatalf("%d came back", got)
 	}
 	if surplus := w.surplus(w.voucher); surplus != "0" {
@@ -259,7 +259,7 @@ func TestRuleP1ADestinationCallbackThatFailsReturnsTheCoins(t *testing.T) {
 		if lost := w.payIn(memo); lost != 0 {
 			t.Errorf("%s: the payer lost %d", name, lost)
 		}
-		if held := w.balance(w.ours, w.gateway, w.voucher); held != 0 {
+		if held := w.balance(w.ours, w.gateway, w.voucher).Int64(); held != 0 {
 			t.Errorf("%s: the gateway holds %d", name, held)
 		}
 	}
@@ -282,7 +282,7 @@ func TestRuleP1ATransferWithoutCallbackIsSurplusThatTheOwnerBooks(t *testing.T) 
 	w.flush(w.voucher, found.Account)
 	before := w.balance(w.other, w.payer(), denom)
 	w.check(wasmibctesting.RelayAndAckPendingPackets(w.path))
-	if got := w.balance(w.other, w.payer(), denom) - before; got != 2*amount-500 {
+	if got := w.balance(w.other, w.payer(), denom).Sub(before).Int64(); got != 2*amount-500 {
 		t.Fatalf("%d came back", got)
 	}
 }
@@ -330,7 +330,7 @@ func TestRuleI4APayoutSettlesOrComesBack(t *testing.T) {
 	w.flush(denom, account)
 	voucher := transfertypes.NewDenom(denom, transfertypes.NewHop(transfertypes.PortID, w.path.EndpointB.ChannelID)).IBCDenom()
 	w.check(wasmibctesting.RelayAndAckPendingPackets(w.path))
-	if got := w.balance(w.other, w.payer(), voucher); got != amount-500 {
+	if got := w.balance(w.other, w.payer(), voucher).Int64(); got != amount-500 {
 		t.Fatalf("%d arrived", got)
 	}
 	if found := w.payout(1); found.State != "settled" || found.Sequence != 1 {
@@ -351,7 +351,7 @@ func TestRuleI4APayoutSettlesOrComesBack(t *testing.T) {
 		t.Fatalf("the relayer earned %s", got)
 	}
 	w.execute(w.gateway, fmt.Sprintf(`{"withdraw":{"denoms":[%q]}}`, denom))
-	if held := w.balance(w.ours, w.gateway, denom); held != 500 {
+	if held := w.balance(w.ours, w.gateway, denom).Int64(); held != 500 {
 		t.Fatalf("the gateway holds %d", held)
 	}
 }
@@ -378,7 +378,7 @@ func TestRuleA2ASourceCallbackThatRunsOutOfGasIsRepairedByTheOwner(t *testing.T)
 		t.Fatalf("surplus %s", surplus)
 	}
 	w.execute(w.gateway, fmt.Sprintf(`{"withdraw":{"denoms":[%q]}}`, denom))
-	if held := w.balance(w.ours, w.gateway, denom); held != 0 {
+	if held := w.balance(w.ours, w.gateway, denom).Int64(); held != 0 {
 		t.Fatalf("the gateway holds %d", held)
 	}
 }

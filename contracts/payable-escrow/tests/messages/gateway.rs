@@ -76,7 +76,7 @@ fn rule_a2_the_gateway_draws_what_balances_hold_and_no_more() {
 #[test]
 fn rule_p1_a_session_opened_for_a_payer_is_the_payers_and_ended_by_either() {
     let (mut suite, gateway) = scene();
-    let payer = suite.address("payer");
+    let payer = suite.user(1);
     let open = suite.opening_for(&payer, &Key::named("page"), &[(1, 50_000)]);
     for _ in 0..2 {
         suite.send(&gateway, &open, &[coin(50_000 + OPEN_FEE, OPEN)]).unwrap();

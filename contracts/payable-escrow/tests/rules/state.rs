@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::common::{Answer, Suite, OPEN};
 
 /// Every namespace of the contract and of what it shares.
-const NAMESPACES: [&str; 34] = [
+const NAMESPACES: [&str; 35] = [
+    "gateway",
     "contract_info",
     "ownership",
     "paused",
