@@ -491,6 +491,6 @@ mod tests {
             assert_eq!(found.first(), Some(&(code, format!("chains[0].{field}"))), "{to}");
         }
         let all = EXAMPLE.replace("14d", "x").replace("5s", "y").replace("30s", "z");
-        assert_eq!(codes(&all).len(), 6);
+        assert_eq!(codes(&all).len(), 7);
     }
 }
