@@ -42,8 +42,16 @@ fn honest() -> &'static Honest {
 }
 
 fn texts() -> Vec<String> {
-    let sentence = "the ledger pays every contributor for each answer that repeats its words exactly";
-    (0..4).map(|i| format!("document {i}: {}", format!("{sentence} and nobody else; ").repeat(40))).collect()
+    let sentences = [
+        "the ledger pays every contributor for each answer that repeats its words exactly and nobody else",
+        "in the old harbour a ledger lists boats, their captains, cargo and the tolls that were due at dusk",
+        "apples from the northern orchard are weighed twice before any ledger names the buyer or his price",
+        "when iron leaves the foundry its weight goes into a second ledger that the smith keeps under lock",
+    ];
+    (0..)
+        .zip(sentences)
+        .map(|(i, text)| format!("document {i}: {}", format!("{text}; ").repeat(40)))
+        .collect()
 }
 
 fn make() -> Honest {

@@ -118,7 +118,7 @@ fn holds(text: &str, phrase: &str) -> bool {
 fn layer_b(index: Index, answers: &[String]) -> Result<Vec<Metric>> {
     const SLOTS: u64 = 2_048;
     let mut numbers = Numbers(7);
-    let mut row = || -> Row { std::array::from_fn(|_| numbers.below(200) as i8 - 100) };
+    let mut row = || -> Row { std::array::from_fn(|_| (numbers.below(200) as i16 - 100) as i8) };
     let ids: Vec<u64> = index.documents().iter().map(|d| d.contribution_id).take(25_000).collect();
     let parameters = Parameters {
         width: 1,
