@@ -55,7 +55,7 @@ export const tests = {
     await page.getByRole("article", { name: "Answer 1" }).getByRole("link", { name: "Verify this answer" }).click();
     await page.getByText(/Settled in epoch/).waitFor({ timeout: 60_000 });
     await page.getByText("Everything that was checked holds.").waitFor();
-    await picture(page, "verify-1280-light");
+    await picture(page, "verify-checked-1280-light");
 
     await made.close();
     await earn({ browser, url, key });

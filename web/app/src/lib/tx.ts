@@ -33,7 +33,7 @@ export async function send(
   try {
     const instructions = calls.map(({ contract, msg, funds }) => ({
       contractAddress: contract,
-      msg: msg as Record<string, unknown>,
+      msg,
       ...(funds ? { funds: [{ denom: funds.denom, amount: funds.amount.toString() }] } : {}),
     }));
     const messages = instructions.map(({ contractAddress, msg, funds }) => ({
