@@ -1,5 +1,6 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
+mod attribution;
 mod engine;
 mod gas;
 mod host;
@@ -32,6 +33,21 @@ enum Bench {
         #[arg(long, default_value = "bench/peers/llama_cpp.py")]
         script: PathBuf,
         /// One run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Provenance and influence against ground truth.
+    Attribution {
+        /// Folder in which trainings are kept.
+        #[arg(long)]
+        cache: PathBuf,
+        /// Folder for what peers read and write.
+        #[arg(long)]
+        exchange: PathBuf,
+        /// Small sizes.
         #[arg(long)]
         quick: bool,
         /// One JSON object on standard output in place of a table.
@@ -97,6 +113,7 @@ async fn run(bench: Bench) -> Result<()> {
             }
             return Ok(());
         }
+        other => return measure_attribution(other, before),
     };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
     let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
@@ -113,5 +130,17 @@ async fn run(bench: Bench) -> Result<()> {
         print!("{}", report.table());
     }
     anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
+    Ok(())
+}
+
+fn measure_attribution(bench: Bench, before: f64) -> Result<()> {
+    let Bench::Attribution { cache, exchange, quick, json } = bench else { return Ok(()) };
+    let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
+    let report =
+        report::Report { name: "attribution".into(), host: host::describe(before), runs: 1, metrics };
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => print!("{}", report.table()),
+    }
     Ok(())
 }

@@ -2,9 +2,10 @@
 //! before a client acknowledges an answer, and again by every verifier.
 
 use cosmwasm_std::{HexBinary, Uint128};
+use openledger_attribution::influence::Signature;
 use openledger_attribution::Evidence;
 use openledger_client::verify_digest;
-use openledger_merkle::{chunk_root, Hash, CONTENT_CHUNK};
+use openledger_merkle::{chunk_root, Hash, CONTENT_CHUNK, ZERO_HASH};
 use openledger_node::engine::commit_root;
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{request_hash, seed, Piece, VersionRef};
@@ -176,6 +177,15 @@ pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
     checks.add("evidence root", receipt.evidence_root.as_slice() == evidence.root(), || {
         "the evidence is not the one that was signed".into()
     });
+    let signature = Signature::parse(&bundle.signature);
+    checks.add(
+        "signature root",
+        match receipt.signature_scheme.as_str() {
+            "none" => bundle.signature.is_empty() && receipt.signature_root.as_slice() == ZERO_HASH,
+            scheme => signature.is_ok_and(|s| receipt.signature_root.as_slice() == s.root(scheme)),
+        },
+        || "the influence signature is not the one that was signed".into(),
+    );
     let fee = answer_fee(receipt.tokens_in, receipt.tokens_out, pins.price_in, pins.price_out, pins.min_fee);
     checks.add("fee by the pinned prices", fee == Some(receipt.fee.u128()), || {
         format!("{} instead of {}", receipt.fee, fee.map(Uint128::new).unwrap_or_default())

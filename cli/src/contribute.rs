@@ -14,7 +14,7 @@ use openledger_client::{Coin, Signer};
 use openledger_ingest::{Deduplicator, Media, Options, Report, Run};
 use openledger_merkle::{Hash, Tree};
 use openledger_types::formats::{commit_leaf, BlobRef, Uses};
-use openledger_types::msg::datanet::{ExecuteMsg, RevealItem, MAX_COMMIT};
+use openledger_types::msg::datanet::{Documents, ExecuteMsg, RevealItem, MAX_COMMIT};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
@@ -279,8 +279,7 @@ async fn reveal(
     // An interrupted run may have opened leaves without noting it: the chain knows.
     if reader.commit(commit_id).await?.revealed > 0 {
         for item in batch.items.iter_mut().filter(|item| item.contribution_id.is_none()) {
-            let hash: Hash = item.match_hash.as_slice().try_into().unwrap_or_default();
-            if let Some(id) = reader.by_match_hash(&hash).await? {
+            if let Some(id) = reader.by_match_hash(&hash(&item.match_hash)).await? {
                 if reader.contribution(id).await?.facts.contributor == batch.owner {
                     item.contribution_id = Some(id);
                 }
@@ -292,7 +291,7 @@ async fn reveal(
         (0..batch.items.len()).filter(|i| batch.items[*i].contribution_id.is_none()).collect();
     let bar = progress::bar(ctx, open.len() as u64, "revealing");
     for part in open.chunks(REVEALS) {
-        let items = part.iter().map(|i| reveal_item(&batch.items[*i], *i, tree)).collect();
+        let items = reveal_items(batch, part, tree);
         let result = signer.execute(contract, &ExecuteMsg::Reveal { commit_id, items }, &[]).await?;
         done.txs.push(result.hash.clone());
         let numbers: BTreeMap<usize, u64> = result
@@ -369,19 +368,40 @@ async fn find_commit(reader: &Reader, contract: &str, batch: &Batch) -> Result<O
     Ok(None)
 }
 
+/// A hash of the contributions file; zeros, which no commit holds, where the file was damaged.
+fn hash(value: &HexBinary) -> Hash {
+    value.as_slice().try_into().unwrap_or_default()
+}
+
+/// Opened leaves; a whole block of the commit shares one path, which saves its bytes (docs/gas.md).
+fn reveal_items(batch: &Batch, part: &[usize], tree: &Tree<Hash>) -> Documents {
+    let mut items: Documents =
+        part.iter().map(|index| reveal_item(&batch.items[*index], *index, tree)).collect();
+    let first = part.first().copied().unwrap_or_default();
+    let block = batch.items.len().saturating_sub(first).min(REVEALS);
+    let whole = first % REVEALS == 0 && part.len() == block && part.iter().copied().eq(first..first + block);
+    if whole && block > 1 {
+        let inside = block.next_power_of_two().trailing_zeros() as usize;
+        for (at, item) in items.iter_mut().enumerate() {
+            item.path = if at == 0 { item.path.split_off(inside.min(item.path.len())) } else { Vec::new() };
+        }
+    }
+    items
+}
+
 fn reveal_item(item: &Item, index: usize, tree: &Tree<Hash>) -> RevealItem {
-    let path = tree.prove(index as u64).unwrap_or_default();
     RevealItem {
         index: index as u32,
-        path: path.iter().map(HexBinary::from).collect(),
-        salt: item.salt.clone(),
-        raw_hash: item.raw_hash.clone(),
-        content_root: item.content_root.clone(),
+        path: tree.prove(index as u64).unwrap_or_default(),
+        salt: hash(&item.salt),
+        raw_hash: hash(&item.raw_hash),
+        content_root: hash(&item.content_root),
         content_len: item.content_len,
-        match_root: item.match_root.clone(),
+        match_root: hash(&item.match_root),
         match_len: item.match_len,
-        match_hash: item.match_hash.clone(),
-        blob: item.blob.clone(),
+        match_hash: hash(&item.match_hash),
+        blob_root: hash(&item.blob.root),
+        blob_len: item.blob.len,
         media: item.media.clone(),
         license: item.license.clone(),
         uses: item.uses,
@@ -391,9 +411,7 @@ fn reveal_item(item: &Item, index: usize, tree: &Tree<Hash>) -> RevealItem {
 }
 
 fn leaf(item: &Item, owner: &str) -> Hash {
-    let salt: Hash = item.salt.as_slice().try_into().unwrap_or_default();
-    let raw: Hash = item.raw_hash.as_slice().try_into().unwrap_or_default();
-    commit_leaf(&salt, owner, &raw)
+    commit_leaf(&hash(&item.salt), owner, &hash(&item.raw_hash))
 }
 
 fn folder(ctx: &Context) -> PathBuf {

@@ -1,10 +1,10 @@
-//! Sets the five contracts up, owned by the governance account from their first block on.
+//! Sets the contracts up, owned by the governance account from their first block on.
 
 use std::path::Path;
 
 use openledger_client::contracts::Contracts;
 use openledger_client::{Chain, Signer};
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
 use openledger_types::profile::Profile;
 
 use crate::context::{write_json, Context, Deployment};
@@ -40,15 +40,23 @@ pub async fn deploy(
     let node_registry = store(signer, wasm_dir, "node-registry").await?;
     let payable_escrow = store(signer, wasm_dir, "payable-escrow").await?;
     let referee = store(signer, wasm_dir, "referee").await?;
+    let ibc_gateway = store(signer, wasm_dir, "ibc-gateway").await?;
     let contracts = Contracts {
         datanet: datanet.address.clone(),
         model_registry: model_registry.address.clone(),
         node_registry: node_registry.address.clone(),
         payable_escrow: payable_escrow.address.clone(),
         referee: referee.address.clone(),
+        ibc_gateway: Some(ibc_gateway.address.clone()),
     };
-    let Profile { datanet: data, model_registry: models, node_registry: nodes, escrow, referee: judging } =
-        profile;
+    let Profile {
+        datanet: data,
+        model_registry: models,
+        node_registry: nodes,
+        escrow,
+        referee: judging,
+        gateway: payouts,
+    } = profile;
     let c = contracts.clone();
     let msg = datanet::InstantiateMsg {
         owner: owner.clone(),
@@ -77,23 +85,36 @@ pub async fn deploy(
         model_registry: c.model_registry.clone(),
         node_registry: c.node_registry.clone(),
         params: escrow,
-        connect: Some(escrow::Connections { datanet: c.datanet.clone(), referee: c.referee.clone() }),
+        connect: Some(escrow::Connections {
+            datanet: c.datanet.clone(),
+            referee: c.referee.clone(),
+            gateway: c.ibc_gateway.clone(),
+        }),
     };
     make(signer, &payable_escrow, &msg, "openledger payable escrow", &owner).await?;
     let msg = referee::InstantiateMsg {
         owner: owner.clone(),
         datanet: c.datanet,
         node_registry: c.node_registry,
-        escrow: c.payable_escrow,
+        escrow: c.payable_escrow.clone(),
         params: judging,
     };
     make(signer, &referee, &msg, "openledger referee", &owner).await?;
+    // Routes come with the channels, by governance.
+    let msg = gateway::InstantiateMsg {
+        owner: owner.clone(),
+        escrow: c.payable_escrow,
+        params: payouts,
+        routes: vec![],
+    };
+    make(signer, &ibc_gateway, &msg, "openledger ibc gateway", &owner).await?;
     let code_ids = [
         ("datanet", datanet.code_id),
         ("model_registry", model_registry.code_id),
         ("node_registry", node_registry.code_id),
         ("payable_escrow", payable_escrow.code_id),
         ("referee", referee.code_id),
+        ("ibc_gateway", ibc_gateway.code_id),
     ];
     let deployment = Deployment {
         chain_id: chain.config().chain_id.clone(),
@@ -121,8 +142,9 @@ async fn check_connections(chain: &Chain, deployment: &Deployment) -> Result<()>
         && believed.referee.as_ref() == Some(&c.referee);
     let believed: escrow::ConnectionsResponse =
         chain.query_smart(&c.payable_escrow, &escrow::QueryMsg::Connections {}).await?;
-    let escrow =
-        believed.datanet.as_ref() == Some(&c.datanet) && believed.referee.as_ref() == Some(&c.referee);
+    let escrow = believed.datanet.as_ref() == Some(&c.datanet)
+        && believed.referee.as_ref() == Some(&c.referee)
+        && believed.gateway == c.ibc_gateway;
     for (name, connected) in [("datanet", datanet), ("node registry", nodes), ("payable escrow", escrow)] {
         if !connected {
             return Err(CliError::new(

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cosmwasm_std::Uint128;
-use openledger_attribution::Index;
+use openledger_attribution::{Index, Weights};
 use openledger_client::contracts::Reader;
 use openledger_client::Signer;
+use openledger_node::attribution::Source;
 use openledger_node::corpus::{self, HttpBlobs, Identities};
 use openledger_node::engine::{Model, MANIFEST_FILE};
 use openledger_node::serve::build_index;
@@ -122,6 +123,12 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         false => Box::new(|_| {}),
     };
     let versions = datanets.clone();
+    // The influence index tells which tokens a document holds: it is made of public documents only.
+    let mut public = true;
+    for version in &datanets {
+        public &= reader.datanet(version.datanet_id).await?.public_identity.is_some();
+    }
+    let bar = progress::bar(ctx, 0, "indexing influence");
     let done = blocking(move || {
         // A copy is stored, but never trained on (rule D3): its credit belongs to the first.
         let copies: HashSet<u64> =
@@ -136,7 +143,19 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 text: &doc.content,
             })
             .collect();
-        let report = train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?;
+        let mut report = train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?;
+        if public {
+            let sources: Vec<Source> = docs
+                .iter()
+                .map(|doc| Source { contribution_id: doc.facts.contribution_id, text: &doc.content })
+                .collect();
+            let shown = |done, all| {
+                bar.set_length(all);
+                bar.set_position(done);
+            };
+            report.manifest_hash = Model::add_influence(&out, &sources, Weights::default(), &shown)?;
+        }
+        bar.finish_and_clear();
         let measured = match heldout.is_empty() {
             true => None,
             false => {

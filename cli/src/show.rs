@@ -7,6 +7,7 @@ use std::ops::Range;
 use openledger_attribution::{Run, RunKind, Trace};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 
+use crate::explain::{Earned, Explained};
 use crate::verify::Verification;
 
 /// Words from which a span is cited with its contributions; shorter ones are only underlined.
@@ -73,6 +74,7 @@ pub fn highlight_evidence(answer: &str, evidence: &[EvidencePiece], colour: bool
         runs,
         credits: BTreeMap::new(),
         no_evidence: 0,
+        total: Default::default(),
         shares: Vec::new(),
         no_evidence_bps: 0,
         pieces: Vec::new(),
@@ -152,16 +154,75 @@ pub fn shares(bundle: &AnswerBundle, denom: &str, contributor: &dyn Fn(u64) -> O
     let mut rows = Vec::new();
     for share in &receipt.shares {
         let owner = contributor(share.contribution_id).unwrap_or_default();
-        rows.push(vec![share.contribution_id.to_string(), percent(share.bps), owner]);
+        let kind = kind_of_evidence(bundle, share.contribution_id).into();
+        rows.push(vec![share.contribution_id.to_string(), percent(share.bps), kind, owner]);
     }
-    rows.push(vec!["(no evidence)".into(), percent(receipt.no_evidence), "commons".into()]);
+    rows.push(vec!["(no evidence)".into(), percent(receipt.no_evidence), String::new(), "commons".into()]);
     format!(
         "{}fee {} for {} + {} tokens\n",
-        table(&["contribution", "share", "contributor"], &rows),
+        table(&["contribution", "share", "evidence", "contributor"], &rows),
         amount(receipt.fee.u128(), denom),
         receipt.tokens_in,
         receipt.tokens_out
     )
+}
+
+/// An answer's shares by layer.
+pub fn explained(explained: &Explained) -> String {
+    let mut rows: Vec<Vec<String>> = explained
+        .parts
+        .iter()
+        .map(|part| {
+            vec![
+                part.contribution_id.to_string(),
+                percent(part.bps),
+                percent(part.influence_bps),
+                percent(part.wording_bps),
+                part.quoted_words.to_string(),
+                part.contributor.clone(),
+            ]
+        })
+        .collect();
+    rows.push(vec!["(no evidence)".into(), percent(explained.no_evidence_bps)]);
+    table(&["contribution", "share", "influence", "wording", "words", "contributor"], &rows)
+}
+
+/// What answers earned, with the words that they quote.
+pub fn earned(earned: &[Earned]) -> String {
+    let mut text = String::new();
+    for item in earned {
+        let share = item.bps.map(percent).unwrap_or_default();
+        let line = format!(
+            "{} for contribution {} ({share} {}) of answer {} on node {}, epoch {}",
+            amount(item.amount, &item.denom),
+            item.contribution_id,
+            item.evidence.unwrap_or_default(),
+            item.receipt_id.get(..16).unwrap_or_default(),
+            item.node_id,
+            item.epoch
+        );
+        text.push_str(&clean(&line));
+        text.push('\n');
+        for words in &item.quotations {
+            let _ = writeln!(text, "    \u{201c}{}\u{201d}", clean(words).replace('\n', " "));
+        }
+        if let Some(problem) = &item.problem {
+            let _ = writeln!(text, "    not shown: {}", clean(problem));
+        }
+    }
+    if earned.is_empty() {
+        text.push_str("no final ledger owes this account anything\n");
+    }
+    text
+}
+
+/// On what a share rests, as the bundle shows without the data: the answer's own words, or what the
+/// contribution did to the model.
+pub fn kind_of_evidence(bundle: &AnswerBundle, contribution_id: u64) -> &'static str {
+    match bundle.evidence.iter().any(|piece| piece.contribution_id == contribution_id) {
+        true => "quoted",
+        false => "influence",
+    }
 }
 
 /// A table with its columns as wide as their widest cell.

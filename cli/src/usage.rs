@@ -8,7 +8,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_node::ledger::{parse_ledger, use_proof, UseProof};
 use openledger_node::train::RECEIPT_FILE;
-use openledger_types::formats::{sum_path, training_leaf, Account, BlobRef, Manifest, SumRoot, SumStep};
+use openledger_types::formats::{training_leaf, Account, BlobRef, Manifest, SumRoot};
 use openledger_types::merkle::{verify_inclusion, SumNode};
 use openledger_types::msg::datanet::{ContributionResponse, TrainingItem};
 use openledger_types::msg::escrow::{self, RootStatus, UsageResponse};
@@ -196,10 +196,10 @@ fn check_use(proof: &UseProof, root: &SumRoot) -> Result<()> {
     unless_broken(holds)
 }
 
-fn included(leaf: &SumNode, index: u64, root: &SumRoot, path: &[SumStep]) -> Result<bool> {
+fn included(leaf: &SumNode, index: u64, root: &SumRoot, path: &[SumNode]) -> Result<bool> {
     let malformed = |e: openledger_types::formats::FormatError| CliError::usage(e.to_string());
-    let (path, node) = (sum_path(path).map_err(malformed)?, root.node().map_err(malformed)?);
-    Ok(verify_inclusion(leaf, index, root.count, &path, &node))
+    let node = root.node().map_err(malformed)?;
+    Ok(verify_inclusion(leaf, index, root.count, path, &node))
 }
 
 fn unless_broken(holds: bool) -> Result<()> {
@@ -290,7 +290,7 @@ async fn training_item(
 }
 
 /// A blob from whichever node keeps it; the one of `--node` first.
-async fn any_blob(ctx: &Context, reader: &Reader, blob: &BlobRef) -> Result<Vec<u8>> {
+pub(crate) async fn any_blob(ctx: &Context, reader: &Reader, blob: &BlobRef) -> Result<Vec<u8>> {
     if let Ok(url) = ctx.node_url() {
         if let Ok(bytes) = node_http::get_blob(&ctx.http, &url, &blob.root.to_hex()).await {
             if BlobRef::of(&bytes) == *blob {

@@ -4,12 +4,14 @@
 //! over its data, all fetched and compared with the chain. [`recompute`] is the pure part: it replays
 //! the answer and traces it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use openledger_attribution::influence::{Distance, Signature};
 use openledger_attribution::{Evidence, Index, Trace};
 use openledger_client::contracts::Reader;
+use openledger_node::attribution::{check_documents, Asked, Attribution, Source, INFLUENCE_FILE};
 use openledger_node::engine::{Model, ReplayReport, ReplayRequest, MANIFEST_FILE};
 use openledger_node::ledger::parse_receipts;
 use openledger_node::request::{self, Endpoint};
@@ -24,6 +26,7 @@ use serde::Serialize;
 use crate::check::{check_bundle, Check, Checks, Pins};
 use crate::context::{make_private_dir, write_private, Context};
 use crate::error::{Class, CliError, Result};
+use crate::explain::{explain, Explained};
 use crate::model::{blocking, load_corpus, plain_name};
 use crate::{node_http, progress};
 
@@ -48,10 +51,25 @@ pub struct Verification {
     pub rel_l2_mean: f64,
     /// Windows of the exact class whose hidden vectors are not those committed.
     pub windows_differing: usize,
+    /// How the answer is attributed.
+    pub attribution: String,
+    /// How far the posted signature is from the one computed here, with schemes that have signatures.
+    pub signature: Option<SignatureDistance>,
     /// The epoch that covers the receipt, when one does.
     pub epoch: Option<u64>,
     /// Where the receipt stands with settlement; being unsettled is no fault.
     pub settlement: String,
+}
+
+/// A signature's distance from the one computed here.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SignatureDistance {
+    /// Entries compared.
+    pub entries: usize,
+    /// Entries that differ.
+    pub different: usize,
+    /// Largest difference, in units of the last place.
+    pub largest: u16,
 }
 
 impl Verification {
@@ -70,10 +88,22 @@ pub struct Recomputed {
     pub replay: Option<ReplayReport>,
     /// The trace, when the prompt could be read.
     pub trace: Option<Trace>,
+    /// How far the posted signature is from the one computed here, when there is one.
+    pub signature: Option<Distance>,
 }
 
-/// Replays and traces an answer again and compares both with its receipt. Pure.
-pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recomputed {
+/// Replays an answer, signs it again and recomputes its shares, and compares all with its receipt. Pure.
+///
+/// Shares follow from the posted signature, to the last bit; the signature itself may differ from the one
+/// computed here by what the numeric class allows ([`Distance::is_tolerable`]).
+///
+/// `barred` are the contributions that may not be cited at the receipt's height, see [`barred`].
+pub fn recompute(
+    model: &Model,
+    attribution: &Attribution,
+    bundle: &AnswerBundle,
+    barred: &BTreeSet<u64>,
+) -> Recomputed {
     let receipt = &bundle.receipt.receipt;
     let mut found = Recomputed::default();
     let checks = &mut found.checks;
@@ -103,6 +133,13 @@ pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recompu
     match model.encode_prompt(&asked.prompt) {
         Err(error) => checks.add("prompt fits the model", false, || error.to_string()),
         Ok(prompt_tokens) => {
+            let answered = Asked {
+                prompt: &asked.prompt,
+                prompt_tokens: &prompt_tokens,
+                answer: &bundle.answer,
+                tokens: &bundle.tokens,
+            };
+            found.signature = signed_again(checks, model, attribution, &answered, bundle);
             checks.add("tokens of the prompt", prompt_tokens.len() == receipt.tokens_in as usize, || {
                 format!("{} instead of {}", prompt_tokens.len(), receipt.tokens_in)
             });
@@ -137,7 +174,20 @@ pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recompu
             }
         }
     }
-    let trace = index.trace(&asked.prompt, &bundle.answer, &seed);
+    let answered =
+        Asked { prompt: &asked.prompt, prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
+    let signature = Signature::parse(&bundle.signature);
+    checks.add("form of the signature", signature.is_ok(), || {
+        signature.as_ref().err().map(ToString::to_string).unwrap_or_default()
+    });
+    let signature = signature.unwrap_or_default();
+    checks.add(
+        "signature scheme and root",
+        receipt.signature_scheme == attribution.signature_scheme()
+            && receipt.signature_root.as_slice() == attribution.signature_root(&signature),
+        || format!("the model's scheme is {}", attribution.signature_scheme()),
+    );
+    let trace = attribution.evidence(&answered, &signature, &seed, barred);
     checks.add("shares recomputed", trace.shares == receipt.shares, || {
         format!("{} contributions earn otherwise than the receipt says", trace.shares.len())
     });
@@ -165,6 +215,75 @@ pub fn recompute(model: &Model, index: &Index, bundle: &AnswerBundle) -> Recompu
     found
 }
 
+/// Signs an answer again and compares: a pass over prompt and answer. None where the scheme has no
+/// signatures.
+fn signed_again(
+    checks: &mut Checks,
+    model: &Model,
+    attribution: &Attribution,
+    asked: &Asked,
+    bundle: &AnswerBundle,
+) -> Option<Distance> {
+    attribution.influence()?;
+    let fits = !asked.tokens.is_empty() && asked.tokens.len() <= model.context();
+    let again = fits.then(|| attribution.sign(model, asked));
+    let posted = Signature::parse(&bundle.signature);
+    let (Some(Ok(again)), Ok(posted)) = (again, posted) else {
+        checks.add("signature recomputed", false, || "it cannot be computed for this answer".into());
+        return None;
+    };
+    let distance = posted.distance(&again);
+    checks.add("signature recomputed", distance.is_tolerable(), || {
+        format!(
+            "{} of {} entries differ, by at most {}",
+            distance.different, distance.entries, distance.largest
+        )
+    });
+    Some(distance)
+}
+
+/// Contributions with the largest shares whose rows in the influence index are computed again.
+const ROWS_CITED: usize = 4;
+/// Others, drawn by the receipt's seed.
+const ROWS_DRAWN: usize = 4;
+
+/// Computes rows of the influence index again: of the contributions that the answer pays most, and of some
+/// that nobody could know beforehand. A developer who favours or drops a contribution is found by this.
+pub fn check_rows(
+    model: &Model,
+    attribution: &Attribution,
+    contents: &BTreeMap<u64, String>,
+    bundle: &AnswerBundle,
+) -> Checks {
+    let mut checks = Checks::default();
+    let Some(influence) = attribution.influence() else { return checks };
+    let receipt = &bundle.receipt.receipt;
+    let mut paid = receipt.shares.clone();
+    paid.sort_by_key(|share| (std::cmp::Reverse(share.bps), share.contribution_id));
+    let mut chosen: BTreeSet<u64> = paid.iter().take(ROWS_CITED).map(|share| share.contribution_id).collect();
+    let all: Vec<u64> =
+        contents.keys().copied().filter(|id| attribution.index().document(*id).is_some()).collect();
+    for word in receipt.seed.chunks_exact(8).take(ROWS_DRAWN) {
+        let number = word.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let drawn = usize::try_from(number % all.len().max(1) as u64).ok().and_then(|at| all.get(at));
+        chosen.extend(drawn);
+    }
+    let texts: Vec<Source> = chosen
+        .iter()
+        .filter_map(|id| Some(Source { contribution_id: *id, text: contents.get(id)? }))
+        .collect();
+    let found = check_documents(model, influence, &texts);
+    checks.add(
+        "rows of the influence index",
+        found.as_ref().is_ok_and(BTreeSet::is_empty),
+        || match &found {
+            Ok(differing) => format!("the model gives other rows for {differing:?}"),
+            Err(error) => error.to_string(),
+        },
+    );
+    checks
+}
+
 /// Receipts of epochs, by (node, denom, epoch).
 type Epochs = BTreeMap<(u64, String, u64), Arc<Vec<SignedReceipt>>>;
 
@@ -175,7 +294,9 @@ pub struct Prepared {
     /// Contributor of each contribution.
     pub contributors: BTreeMap<u64, String>,
     model: Arc<Model>,
-    index: Arc<Index>,
+    attribution: Arc<Attribution>,
+    /// Content texts, where the model has an influence index that is checked against them.
+    contents: Arc<BTreeMap<u64, String>>,
     checks: Vec<Check>,
     /// Receipts of epochs that were read, by (node, denom, epoch).
     epochs: Mutex<Epochs>,
@@ -231,12 +352,28 @@ pub async fn prepare(
     checks.add("data against the sealed roots", true, String::new);
     let contributors =
         docs.iter().map(|doc| (doc.facts.contribution_id, doc.facts.contributor.clone())).collect();
-    let index = blocking(move || build_index(docs)).await?;
+    let influence = match manifest.influence {
+        Some(_) => Some(std::fs::read(cache_dir.join(INFLUENCE_FILE)).map_err(|e| CliError {
+            class: Class::Verification,
+            ..CliError::file(&cache_dir.join(INFLUENCE_FILE), e)
+        })?),
+        None => None,
+    };
+    let (contents, attribution) = blocking(move || {
+        let contents: BTreeMap<u64, String> = match influence {
+            Some(_) => docs.iter().map(|doc| (doc.facts.contribution_id, doc.content.clone())).collect(),
+            None => BTreeMap::new(),
+        };
+        Ok((contents, Attribution::open(&manifest, build_index(docs)?, influence.as_deref())?))
+    })
+    .await?;
+    checks.add("influence index as in the manifest", true, String::new);
     Ok(Prepared {
         version,
         contributors,
         model: Arc::new(model),
-        index: Arc::new(index),
+        attribution: Arc::new(attribution),
+        contents: Arc::new(contents),
         checks: checks.0,
         epochs: Mutex::default(),
     })
@@ -245,7 +382,12 @@ pub async fn prepare(
 impl Prepared {
     /// The index over the data, for showing traces.
     pub fn index(&self) -> &Index {
-        &self.index
+        self.attribution.index()
+    }
+
+    /// How answers of this model are attributed.
+    pub fn attribution(&self) -> &Attribution {
+        &self.attribution
     }
 
     /// The model.
@@ -287,13 +429,27 @@ impl Prepared {
             format!("height {} is before the opening at {}", receipt.height, session.opened_at)
         });
 
-        let (model, index, copy) = (self.model.clone(), self.index.clone(), bundle.clone());
-        let again = blocking(move || Ok(recompute(&model, &index, &copy))).await?;
+        let (model, attribution, copy) = (self.model.clone(), self.attribution.clone(), bundle.clone());
+        let contents = self.contents.clone();
+        let without = barred(&reader, &self.attribution, bundle).await?;
+        let (again, rows) = blocking(move || {
+            Ok((
+                recompute(&model, &attribution, &copy, &without),
+                check_rows(&model, &attribution, &contents, &copy),
+            ))
+        })
+        .await?;
         checks.0.extend(again.checks.0);
+        checks.0.extend(rows.0);
         let settled = receipt.sequence <= node.log.count;
         let (epoch, settlement) =
             self.settlement(ctx, &reader, bundle, &session, settled, &mut checks).await?;
-        Ok(self.result(bundle, checks, again.replay, epoch, settlement))
+        let signature = again.signature.map(|d| SignatureDistance {
+            entries: d.entries,
+            different: d.different,
+            largest: d.largest,
+        });
+        Ok(Verification { signature, ..self.result(bundle, checks, again.replay, epoch, settlement) })
     }
 
     fn result(
@@ -315,6 +471,8 @@ impl Prepared {
             rel_l2_max: replay.map_or(0.0, |r| r.rel_l2_max),
             rel_l2_mean: replay.map_or(0.0, |r| r.rel_l2_mean),
             windows_differing: replay.map_or(0, |r| r.windows_differing.len()),
+            attribution: self.attribution.scheme().into(),
+            signature: None,
             epoch,
             settlement,
         }
@@ -430,6 +588,66 @@ pub async fn verify(
     let receipt = &bundle.receipt.receipt;
     let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
     prepared.verify(ctx, bundle).await
+}
+
+/// Contributions that the answer would rest on and that may not be cited at its receipt's height: unknown to
+/// the chain, never licensed for paid answers, or withdrawn more than the grace before (PROTOCOL D4).
+///
+/// # Errors
+/// Of the chain.
+pub async fn barred(
+    reader: &Reader,
+    attribution: &Attribution,
+    bundle: &AnswerBundle,
+) -> Result<BTreeSet<u64>> {
+    let grace = reader.datanet_config().await?.params.withdrawal_grace;
+    let (mut barred, mut fine) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        // What cannot be read is found by the checks; nothing is barred for it.
+        let Ok(found) = explain(attribution, bundle, &barred) else { return Ok(barred) };
+        let before = barred.len();
+        for id in found.parts.iter().map(|part| part.contribution_id) {
+            if fine.contains(&id) {
+                continue;
+            }
+            let contribution = match reader.contribution(id).await {
+                Ok(contribution) => Some(contribution),
+                Err(openledger_client::Error::Contract { .. } | openledger_client::Error::NotFound(_)) => {
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let citable = contribution.is_some_and(|c| {
+                let until = c.withdrawn_at.map(|height| height.saturating_add(grace));
+                c.facts.uses.allows_paid_answers()
+                    && until.is_none_or(|until| bundle.receipt.receipt.height <= until)
+            });
+            if citable {
+                fine.insert(id);
+            } else {
+                barred.insert(id);
+            }
+        }
+        if barred.len() == before {
+            return Ok(barred);
+        }
+    }
+}
+
+/// Verifies one answer and explains its shares.
+///
+/// # Errors
+/// As [`prepare`], [`Prepared::verify`] and [`explain`].
+pub async fn explained(
+    ctx: &Context,
+    bundle: &AnswerBundle,
+    cache_dir: &Path,
+    node: &str,
+) -> Result<(Verification, Explained)> {
+    let receipt = &bundle.receipt.receipt;
+    let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
+    let without = barred(&ctx.reader().await?, prepared.attribution(), bundle).await?;
+    Ok((prepared.verify(ctx, bundle).await?, explain(prepared.attribution(), bundle, &without)?))
 }
 
 /// Reads a bundle: a file that `ask` wrote, or a receipt's id that the node is asked for.

@@ -2,15 +2,18 @@
 //! nonce, answer, tokens, trace, evidence or share is found, by the pure checks or by computing the
 //! answer again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 use std::sync::OnceLock;
 
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger::check::{check_bundle, Check, Pins};
-use openledger::verify::recompute;
-use openledger_attribution::{Document, Evidence, Index};
+use openledger::verify::{check_rows, recompute};
+use openledger_attribution::influence::{Signature, RANK};
+use openledger_attribution::{Document, Evidence, Index, Weights};
 use openledger_client::Key;
+use openledger_node::attribution::{Asked, Attribution, Source, INFLUENCE_FILE};
 use openledger_node::engine::{GenRequest, Model};
 use openledger_node::request::{self, Endpoint};
 use openledger_node::train::{self, Recipe};
@@ -26,7 +29,7 @@ const BODY: &[u8] = br#"{"model":"1:1","prompt":"the ledger pays","max_tokens":2
 /// An honest answer with what is known to check it.
 struct Honest {
     model: Model,
-    index: Index,
+    attribution: Attribution,
     pins: Pins,
     node_key: Key,
     session_key: Key,
@@ -55,6 +58,11 @@ fn make() -> Honest {
     let recipe = Recipe { steps: Some(150), ..Recipe::tiny() };
     train::train(&recipe, &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))
         .expect("the tiny recipe trains");
+    let sources: Vec<Source> =
+        documents.iter().map(|d| Source { contribution_id: d.contribution_id, text: d.text }).collect();
+    Model::add_influence(dir.path(), &sources, Weights::default(), &|_, _| {})
+        .expect("the model gets its influence index");
+    let influence = std::fs::read(dir.path().join(INFLUENCE_FILE)).expect("the index was written");
     let model = Model::load(dir.path()).expect("what was trained loads");
 
     let (node_key, session_key) = (Key::random().expect("random"), Key::random().expect("random"));
@@ -91,6 +99,7 @@ fn make() -> Honest {
     let decoding = asked.decoding(model.context(), prompt_tokens.len()).expect("the answer fits");
     let seed = seed(&hash, 5, 2, 1);
     let tokens_in = prompt_tokens.len() as u32;
+    let prompt = prompt_tokens.clone();
     let request = GenRequest { prompt_tokens, decoding, seed, request_hash: hash, stop: asked.stop.clone() };
     let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
     // One more document holds the answer, so that there is evidence whatever the small model writes.
@@ -109,7 +118,12 @@ fn make() -> Honest {
             .collect(),
     )
     .expect("the texts can be indexed");
-    let trace = index.trace(&asked.prompt, &made.text, &seed);
+    let attribution =
+        Attribution::open(model.manifest(), index, Some(&influence)).expect("the index is the manifest's");
+    let answered =
+        Asked { prompt: &asked.prompt, prompt_tokens: &prompt, answer: &made.text, tokens: &made.tokens };
+    let signature = attribution.sign(&model, &answered).expect("the answer can be signed");
+    let trace = attribution.evidence(&answered, &signature, &seed, &BTreeSet::new());
     let tokens_out = made.tokens.len() as u32;
     let receipt = Receipt {
         chain_id: pins.chain_id.clone(),
@@ -133,8 +147,8 @@ fn make() -> Honest {
         seed: HexBinary::from(&seed),
         commit_scheme: model.manifest().commit_scheme.clone(),
         commit_root: HexBinary::from(&made.commit_root),
-        signature_scheme: "none".into(),
-        signature_root: HexBinary::from(&ZERO_HASH),
+        signature_scheme: attribution.signature_scheme().into(),
+        signature_root: HexBinary::from(&attribution.signature_root(&signature)),
         evidence_root: HexBinary::from(&Evidence::new(&trace).root()),
         outcome: made.outcome,
         shares: trace.shares.clone(),
@@ -166,8 +180,9 @@ fn make() -> Honest {
         tokens: made.tokens,
         trace: Binary::from(made.trace),
         evidence,
+        signature: Binary::from(signature.to_bytes()),
     };
-    Honest { model, index, pins, node_key, session_key, bundle }
+    Honest { model, attribution, pins, node_key, session_key, bundle }
 }
 
 fn failing(checks: Vec<Check>) -> Vec<&'static str> {
@@ -177,7 +192,7 @@ fn failing(checks: Vec<Check>) -> Vec<&'static str> {
 /// Names of the checks that fail, without and with the model.
 fn failures(bundle: &AnswerBundle) -> (Vec<&'static str>, Vec<&'static str>) {
     let honest = honest();
-    let again = recompute(&honest.model, &honest.index, bundle);
+    let again = recompute(&honest.model, &honest.attribution, bundle, &BTreeSet::new());
     (failing(check_bundle(&honest.pins, bundle)), failing(again.checks.0))
 }
 
@@ -243,6 +258,8 @@ fn every_changed_field_of_the_receipt_fails() {
         ("seed", |r| r.seed = HexBinary::from(flipped(&r.seed, 3))),
         ("commit_scheme", |r| r.commit_scheme = "proj32-f32/1".into()),
         ("commit_root", |r| r.commit_root = HexBinary::from(flipped(&r.commit_root, 3))),
+        ("signature_scheme", |r| r.signature_scheme.push('x')),
+        ("signature_root", |r| r.signature_root = HexBinary::from(flipped(&r.signature_root, 3))),
         ("evidence_root", |r| r.evidence_root = HexBinary::from(flipped(&r.evidence_root, 3))),
         ("outcome", |r| {
             r.outcome = if r.outcome == Outcome::Stop { Outcome::Length } else { Outcome::Stop };
@@ -354,6 +371,57 @@ fn rule_s1_a_voucher_that_promises_less_or_something_else_fails() {
         bundle.voucher.signature = HexBinary::from(&honest().session_key.sign_digest(&digest));
         assert!(!failures(&bundle).0.is_empty(), "change {number}");
     }
+}
+
+/// The change with the signature's root stated anew.
+fn with_signature(signature: Vec<u8>) -> AnswerBundle {
+    let mut bundle = honest().bundle.clone();
+    let parsed = Signature::parse(&signature).expect("the test writes signatures");
+    bundle.receipt.receipt.signature_root = HexBinary::from(&honest().attribution.signature_root(&parsed));
+    bundle.signature = Binary::from(signature);
+    signed_again(bundle)
+}
+
+#[test]
+fn attr_attack_13_a_forged_signature_fails_though_signed() {
+    let honest = honest();
+    let row = 4 + RANK;
+    assert!(honest.bundle.signature.len() >= 2 * row, "the answer has a signature of several rows");
+    // As posted it is another than the receipt commits.
+    let mut bundle = honest.bundle.clone();
+    bundle.signature = Binary::from(bundle.signature[row..].to_vec());
+    assert!(failures(&bundle).0.contains(&"signature root"));
+    // Committed by the node, a pass over the answer still finds it: a row left out, a row doubled, one
+    // entry moved by two.
+    let left_out = honest.bundle.signature[row..].to_vec();
+    let mut moved = honest.bundle.signature.to_vec();
+    moved[5] = if (moved[5] as i8) < 0 { moved[5] + 2 } else { moved[5] - 2 };
+    for forged in [left_out, moved, Vec::new()] {
+        let (plain, again) = failures(&with_signature(forged));
+        assert_eq!(plain, Vec::<&str>::new());
+        assert!(again.contains(&"signature recomputed"), "{again:?}");
+    }
+    // One unit in the last place of one entry is what another processor may find.
+    let mut near = honest.bundle.signature.to_vec();
+    near[5] = if (near[5] as i8) < 0 { near[5] + 1 } else { near[5] - 1 };
+    let (plain, again) = failures(&with_signature(near));
+    assert_eq!(plain, Vec::<&str>::new());
+    assert!(!again.contains(&"signature recomputed"), "{again:?}");
+}
+
+#[test]
+fn attr_attack_15_a_developer_who_favours_a_document_in_the_index_is_found() {
+    let honest = honest();
+    let contents: BTreeMap<u64, String> =
+        texts().into_iter().enumerate().map(|(i, text)| (i as u64 + 1, text)).collect();
+    let fair = check_rows(&honest.model, &honest.attribution, &contents, &honest.bundle);
+    assert!(fair.hold(), "{:?}", fair.0);
+    // The same index held against other texts: rows that the model does not give.
+    let mut others = contents.clone();
+    for text in others.values_mut() {
+        *text = text.replace("ledger", "friend");
+    }
+    assert!(!check_rows(&honest.model, &honest.attribution, &others, &honest.bundle).hold());
 }
 
 #[test]

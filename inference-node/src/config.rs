@@ -62,6 +62,8 @@ pub struct Serve {
     pub cache_ms: u64,
     /// Milliseconds between two rounds of the loops.
     pub tick_ms: u64,
+    /// Origins whose pages may read answers; `*` for all, empty for none.
+    pub origins: Vec<String>,
 }
 
 impl Default for Serve {
@@ -78,6 +80,7 @@ impl Default for Serve {
             expiry_margin_blocks: settings.expiry_margin_blocks,
             cache_ms: 1_000,
             tick_ms: 1_000,
+            origins: settings.origins,
         }
     }
 }
@@ -96,6 +99,7 @@ impl Serve {
             expiry_margin_blocks: self.expiry_margin_blocks,
             tick: Duration::from_millis(self.tick_ms.max(50)),
             models: self.models.clone(),
+            origins: self.origins.clone(),
             ..Settings::default()
         }
     }

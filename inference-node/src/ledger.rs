@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_types::formats::{
     Account, BlobRef, Detail, LedgerBlob, LedgerEntry, LedgerLeaf, ReceiptsBlob, SignedReceipt,
-    SignedVoucher, SumRoot, SumStep,
+    SignedVoucher, SumRoot,
 };
 use openledger_types::merkle::{Frontier, Hash, SumNode, Tree, ZERO_HASH};
 use openledger_types::money::{bps_floor, divide_answer, split_fees, Split};
 use openledger_types::msg::escrow::{ClaimItem, DetailItem, PendingReceipt, Settlement, MAX_DETAILS};
+use openledger_types::packed::SumPath;
 
 use crate::fault::{Class, Fault, Result};
 
@@ -284,13 +285,13 @@ pub fn settlement(input: &SettlementInput) -> Result<Settlement> {
     Ok(Settlement {
         session_id: input.session_id,
         voucher: input.voucher.clone(),
-        acknowledged_peaks: frontier.peaks().iter().map(|peak| SumStep::from(*peak)).collect(),
+        acknowledged_peaks: frontier.peaks().to_vec().into(),
         pending: unacknowledged
             .iter()
             .zip(input.pending)
             .map(|(receipt, voucher)| PendingReceipt { voucher: voucher.clone(), receipt: receipt.clone() })
             .collect(),
-        consistency: consistency.into_iter().map(SumStep::from).collect(),
+        consistency: consistency.into(),
     })
 }
 
@@ -319,7 +320,7 @@ pub fn claims(
             denom: denom.to_string(),
             leaf: entry.leaf.clone(),
             index: position as u64,
-            path: path.into_iter().map(SumStep::from).collect(),
+            path: path.into(),
         });
     }
     Ok(items)
@@ -333,7 +334,7 @@ pub struct UseProof {
     /// Its position.
     pub index: u64,
     /// Its path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
     /// The contribution's details with their paths, rising; the largest when there are more than one
     /// message takes.
     pub details: Vec<DetailItem>,
@@ -363,18 +364,16 @@ pub fn use_proof(ledger: &LedgerBlob, account: &Account, contribution_id: u64) -
         .ok_or_else(overflow)?;
     let details =
         Tree::new(entry.details.iter().map(Detail::leaf).collect::<Vec<SumNode>>()).ok_or_else(overflow)?;
-    let steps =
-        |path: Option<Vec<SumNode>>| path.unwrap_or_default().into_iter().map(SumStep::from).collect();
     Ok(Some(UseProof {
         leaf: entry.leaf.clone(),
         index: position as u64,
-        path: steps(leaves.prove(position as u64)),
+        path: leaves.prove(position as u64).unwrap_or_default().into(),
         details: uses
             .into_iter()
             .map(|(index, detail)| DetailItem {
                 detail: detail.clone(),
                 index,
-                path: steps(details.prove(index)),
+                path: details.prove(index).unwrap_or_default().into(),
             })
             .collect(),
     }))

@@ -1,6 +1,7 @@
 //! The inference node of OpenLedger as a library: models, training, serving, receipts, settlement.
 //!
 //! - [`engine`]: loads a model, generates, replays.
+//! - [`attribution`]: whose data an answer rests on.
 //! - [`train`]: makes a model from sealed datanet versions.
 //! - [`corpus`]: reads a sealed version back from chain and blobs, checked against its root.
 //! - [`ledger`]: from receipts to leaves, details, epochs and claims; pure.
@@ -11,6 +12,7 @@
 //! - [`audit`]: the loop that checks and attests the roots of other nodes.
 //! - [`serve`]: the HTTP API and the loops behind it.
 
+pub mod attribution;
 pub mod audit;
 pub mod config;
 pub mod corpus;

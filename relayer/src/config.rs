@@ -1,12 +1,15 @@
 //! Which chains there are. `config.example.toml` explains every field.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use openledger_client::ChainConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::core::batch::Limits;
+use crate::core::filter::{Filter, MAX_MEMO, MAX_RECEIVER};
 use crate::error::{Error, Result};
 
 /// The commented example file.
@@ -19,8 +22,27 @@ const MAX_FILE: u64 = 1 << 20;
 pub struct Config {
     /// Folder of the cursors.
     pub state_dir: PathBuf,
+    /// Address of metrics, health and state over HTTP; none without.
+    pub listen: Option<SocketAddr>,
+    /// How often everything that waits on the chains is looked for, besides what events show.
+    pub clear_interval: Duration,
     /// Chains, at least one.
     pub chains: Vec<ChainEntry>,
+    /// Pairs of chains that are linked.
+    pub paths: Vec<PathEntry>,
+}
+
+/// A pair of chains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathEntry {
+    /// Chain id of the first.
+    pub a: String,
+    /// Chain id of the second.
+    pub b: String,
+    /// Which packets are served.
+    pub filter: Filter,
+    /// Contract on the first chain that pays contributors out over IBC.
+    pub gateway: Option<String>,
 }
 
 /// A chain.
@@ -28,6 +50,12 @@ pub struct Config {
 pub struct ChainEntry {
     /// Endpoint and prices, as the client takes them.
     pub client: ChainConfig,
+    /// Endpoints that are used when the first fails, in this order.
+    pub backup_rpc_addrs: Vec<String>,
+    /// How long an endpoint may take for an answer.
+    pub rpc_timeout: Duration,
+    /// What a transaction may hold.
+    pub limits: Limits,
     /// How long a header can be trusted.
     pub trusting_period: Duration,
     /// How far clocks may be apart.
@@ -61,7 +89,49 @@ impl fmt::Display for Problem {
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     state_dir: PathBuf,
+    listen: Option<String>,
+    clear_interval: Option<String>,
     chains: Vec<RawChain>,
+    #[serde(default)]
+    paths: Vec<RawPath>,
+}
+
+/// Keys of the top, of `[[chains]]` and of `[[paths]]`.
+const KEYS: [(&str, &[&str]); 3] = [
+    ("", &["state_dir", "listen", "clear_interval", "chains", "paths"]),
+    (
+        "chains",
+        &[
+            "id",
+            "rpc_addr",
+            "backup_rpc_addrs",
+            "rpc_timeout",
+            "account_prefix",
+            "gas_price",
+            "gas_multiplier",
+            "max_gas",
+            "max_msg_num",
+            "max_tx_size",
+            "trusting_period",
+            "clock_drift",
+            "max_block_time",
+            "key_file",
+            "fee_granter",
+        ],
+    ),
+    ("paths", &["a", "b", "accounts", "max_memo", "max_receiver", "gateway"]),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPath {
+    a: String,
+    b: String,
+    #[serde(default)]
+    accounts: Vec<String>,
+    max_memo: Option<usize>,
+    max_receiver: Option<usize>,
+    gateway: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,13 +139,20 @@ struct RawConfig {
 struct RawChain {
     id: String,
     rpc_addr: String,
+    #[serde(default)]
+    backup_rpc_addrs: Vec<String>,
+    rpc_timeout: Option<String>,
     account_prefix: String,
     gas_price: String,
     gas_multiplier: Option<String>,
+    max_gas: Option<u64>,
+    max_msg_num: Option<usize>,
+    max_tx_size: Option<usize>,
     trusting_period: String,
     clock_drift: String,
     max_block_time: String,
     key_file: Option<PathBuf>,
+    fee_granter: Option<String>,
 }
 
 impl Config {
@@ -99,11 +176,15 @@ impl Config {
 
     /// Reads and checks a text; relative paths count from `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self> {
-        let raw: RawConfig = toml::from_str(text).map_err(|e| Error::ConfigFile {
+        let bad = |e: toml::de::Error| Error::ConfigFile {
             path: String::new(),
             reason: e.to_string().trim().to_string(),
-        })?;
-        let mut problems = Vec::new();
+        };
+        let mut problems = unknown_keys(&text.parse::<toml::Table>().map_err(bad)?);
+        if !problems.is_empty() {
+            return Err(Error::ConfigValues { path: String::new(), problems });
+        }
+        let raw: RawConfig = toml::from_str(text).map_err(bad)?;
         if raw.chains.is_empty() {
             problems.push(problem("E-RELAYER-010", "chains", "is empty", "add a [[chains]] entry"));
         }
@@ -120,8 +201,21 @@ impl Config {
             }
             chains.push(check_chain(index, chain, folder, &mut problems));
         }
+        let paths = raw.paths.into_iter().enumerate();
+        let paths = paths.map(|(index, path)| check_path(index, path, &chains, &mut problems)).collect();
+        let listen = raw.listen.and_then(|text| {
+            let address = text.parse::<SocketAddr>().ok();
+            if address.is_none() {
+                let message = format!("{text:?} is not an address with a port");
+                problems.push(problem("E-RELAYER-019", "listen", message, "write it like 127.0.0.1:7300"));
+            }
+            address
+        });
+        let text = raw.clear_interval.unwrap_or_else(|| "30s".into());
+        let clear_interval = check_seconds("clear_interval".into(), &text, 1, 86_400, &mut problems);
         if problems.is_empty() {
-            Ok(Config { state_dir: folder.join(raw.state_dir), chains })
+            let state_dir = folder.join(raw.state_dir);
+            Ok(Config { state_dir, listen, clear_interval, chains, paths })
         } else {
             Err(Error::ConfigValues { path: String::new(), problems })
         }
@@ -134,6 +228,62 @@ impl Config {
             known: self.chains.iter().map(|c| c.client.chain_id.as_str()).collect::<Vec<_>>().join(", "),
         })
     }
+}
+
+/// Every key that no table has, with the known key that is nearest to it.
+fn unknown_keys(top: &toml::Table) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (section, known) in KEYS {
+        let tables: Vec<(String, &toml::Table)> = if section.is_empty() {
+            vec![(String::new(), top)]
+        } else {
+            let list = top.get(section).and_then(|v| v.as_array()).map(Vec::as_slice).unwrap_or_default();
+            let tables = list.iter().enumerate().filter_map(|(i, v)| Some((i, v.as_table()?)));
+            tables.map(|(i, table)| (format!("{section}[{i}]."), table)).collect()
+        };
+        for (at, table) in tables {
+            for key in table.keys().filter(|k| !known.contains(&k.as_str())) {
+                let nearest = known.iter().min_by_key(|k| strsim::damerau_levenshtein(k, key));
+                let message = format!("there is no such key; the nearest is {}", nearest.unwrap_or(&""));
+                let advice = "correct the key; the output of `config example` explains all of them";
+                problems.push(problem("E-RELAYER-018", format!("{at}{key}"), message, advice));
+            }
+        }
+    }
+    problems
+}
+
+fn check_path(index: usize, raw: RawPath, chains: &[ChainEntry], problems: &mut Vec<Problem>) -> PathEntry {
+    let at = |field: &str| format!("paths[{index}].{field}");
+    for (field, id) in [("a", &raw.a), ("b", &raw.b)] {
+        if !chains.iter().any(|c| c.client.chain_id == *id) {
+            let message = format!("no [[chains]] entry has id = {id:?}");
+            problems.push(problem("E-RELAYER-009", at(field), message, "correct the id, or add the chain"));
+        }
+    }
+    if raw.a == raw.b {
+        let message = format!("{:?} cannot be linked to itself", raw.a);
+        problems.push(problem("E-RELAYER-009", at("b"), message, "name two chains"));
+    }
+    let filter = Filter {
+        accounts: raw.accounts,
+        max_memo: raw.max_memo.unwrap_or(MAX_MEMO),
+        max_receiver: raw.max_receiver.unwrap_or(MAX_RECEIVER),
+    };
+    PathEntry { a: raw.a, b: raw.b, filter, gateway: raw.gateway }
+}
+
+fn check_seconds(field: String, text: &str, least: u64, most: u64, problems: &mut Vec<Problem>) -> Duration {
+    let seconds = parse_seconds(text).filter(|s| (least..=most).contains(s));
+    if seconds.is_none() {
+        problems.push(problem(
+            "E-RELAYER-017",
+            field,
+            format!("{text:?} is not a duration from {least} s to {most} s"),
+            "write a whole number with s, m, h or d, for example 14d",
+        ));
+    }
+    Duration::from_secs(seconds.unwrap_or(least))
 }
 
 fn problem(
@@ -157,14 +307,14 @@ fn check_chain(index: usize, raw: RawChain, folder: &Path, problems: &mut Vec<Pr
             "write it as the chain's /status does, for example openledger-1",
         ));
     }
-    let scheme = raw.rpc_addr.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
-    if !matches!(scheme, Some(("http" | "https", true))) {
-        problems.push(problem(
-            "E-RELAYER-013",
-            at("rpc_addr"),
-            format!("{:?} is not an http or https address", raw.rpc_addr),
-            "write it like http://127.0.0.1:26657",
-        ));
+    let backups = raw.backup_rpc_addrs.iter().enumerate();
+    let backups = backups.map(|(i, rpc)| (at(&format!("backup_rpc_addrs[{i}]")), rpc));
+    for (field, rpc) in std::iter::once((at("rpc_addr"), &raw.rpc_addr)).chain(backups) {
+        let scheme = rpc.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
+        if !matches!(scheme, Some(("http" | "https", true))) {
+            let message = format!("{rpc:?} is not an http or https address");
+            problems.push(problem("E-RELAYER-013", field, message, "write it like http://127.0.0.1:26657"));
+        }
     }
     if raw.account_prefix.is_empty() || !raw.account_prefix.bytes().all(|b| b.is_ascii_lowercase()) {
         problems.push(problem(
@@ -195,18 +345,23 @@ fn check_chain(index: usize, raw: RawChain, folder: &Path, problems: &mut Vec<Pr
             "write a decimal number, for example 1.4",
         ));
     }
-    let mut duration = |field: &str, text: &str, least: u64, most: u64| {
-        let seconds = parse_seconds(text).filter(|s| (least..=most).contains(s));
-        if seconds.is_none() {
-            problems.push(problem(
-                "E-RELAYER-017",
-                at(field),
-                format!("{text:?} is not a duration from {least} s to {most} s"),
-                "write a whole number with s, m, h or d, for example 14d",
-            ));
-        }
-        Duration::from_secs(seconds.unwrap_or(least))
+    let limits = Limits {
+        messages: raw.max_msg_num.unwrap_or(50),
+        gas: raw.max_gas.unwrap_or(20_000_000),
+        bytes: raw.max_tx_size.unwrap_or(180_000),
     };
+    if limits.messages == 0 || limits.gas < 1_000_000 || limits.bytes < 20_000 {
+        problems.push(problem(
+            "E-RELAYER-008",
+            at("max_gas"),
+            "no packet would fit into a transaction",
+            "max_msg_num at least 1, max_gas at least 1000000, max_tx_size at least 20000",
+        ));
+    }
+    let mut duration = |field: &str, text: &str, least: u64, most: u64| {
+        check_seconds(at(field), text, least, most, problems)
+    };
+    let rpc_timeout = duration("rpc_timeout", raw.rpc_timeout.as_deref().unwrap_or("10s"), 1, 300);
     let trusting_period = duration("trusting_period", &raw.trusting_period, 60, 86_400 * 365);
     let clock_drift = duration("clock_drift", &raw.clock_drift, 1, 600);
     let max_block_time = duration("max_block_time", &raw.max_block_time, 1, 3_600);
@@ -216,8 +371,12 @@ fn check_chain(index: usize, raw: RawChain, folder: &Path, problems: &mut Vec<Pr
             denom: denom.to_string(),
             gas_price: price.to_string(),
             gas_multiplier,
+            fee_granter: raw.fee_granter,
             ..ChainConfig::new(raw.id, raw.rpc_addr)
         },
+        backup_rpc_addrs: raw.backup_rpc_addrs,
+        rpc_timeout,
+        limits,
         trusting_period,
         clock_drift,
         max_block_time,
@@ -278,27 +437,42 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_bad_toml_are_errors() {
-        for text in [
-            "",
-            "chains = 3",
-            &EXAMPLE.replace("state_dir", "statedir"),
-            &EXAMPLE.replace("clock_drift", "clockdrift"),
-            &EXAMPLE.replace("[[chains]]", "[chains"),
-        ] {
+        for text in ["", "chains = 3", "state_dir = 'x'", &EXAMPLE.replace("[[chains]]", "[chains")] {
             let error = Config::parse(text, Path::new("")).unwrap_err();
             assert_eq!(error.code(), "E-RELAYER-001", "{text}");
         }
     }
 
     #[test]
+    fn a_typo_is_answered_with_the_nearest_key() {
+        for (good, typo, field) in [
+            ("state_dir", "statedir", "statedir"),
+            ("clock_drift", "clokc_drift", "chains[0].clokc_drift"),
+            ("gas_price", "gas_prize", "chains[0].gas_prize"),
+        ] {
+            let error = Config::parse(&EXAMPLE.replacen(good, typo, 1), Path::new("")).unwrap_err();
+            let Error::ConfigValues { problems, .. } = error else { panic!("{error}") };
+            assert_eq!((problems[0].code, problems[0].field.as_str()), ("E-RELAYER-018", field));
+            assert!(problems[0].message.ends_with(good), "{}", problems[0]);
+        }
+    }
+
+    #[test]
+    fn paths_name_two_known_chains() {
+        let to = |b: &str| EXAMPLE.replace("b = \"peer-1\"", &format!("b = {b:?}"));
+        assert_eq!(codes(&to("nowhere-1")), vec![("E-RELAYER-009", "paths[0].b".to_string())]);
+        assert_eq!(codes(&to("openledger-1")), vec![("E-RELAYER-009", "paths[0].b".to_string())]);
+    }
+
+    #[test]
     fn every_bad_value_is_named_with_its_place() {
         assert_eq!(codes("state_dir = 'x'\nchains = []"), vec![("E-RELAYER-010", "chains".to_string())]);
-        let twice = EXAMPLE.replace("openledger-2", "openledger-1");
-        assert_eq!(codes(&twice), vec![("E-RELAYER-011", "chains[1].id".to_string())]);
+        let twice = EXAMPLE.replace("peer-1", "openledger-1");
+        assert_eq!(codes(&twice).first(), Some(&("E-RELAYER-011", "chains[1].id".to_string())));
         for (from, to, code, field) in [
-            ("\"openledger-2\"", "\"../../etc\"", "E-RELAYER-012", "id"),
-            ("http://127.0.0.1:26670", "ws://127.0.0.1:26670", "E-RELAYER-013", "rpc_addr"),
-            ("http://127.0.0.1:26670", "http://", "E-RELAYER-013", "rpc_addr"),
+            ("\"peer-1\"", "\"../../etc\"", "E-RELAYER-012", "id"),
+            ("http://127.0.0.1:26660", "ws://127.0.0.1:26660", "E-RELAYER-013", "rpc_addr"),
+            ("http://127.0.0.1:26660", "http://", "E-RELAYER-013", "rpc_addr"),
         ] {
             assert_eq!(codes(&EXAMPLE.replace(from, to)), vec![(code, format!("chains[1].{field}"))]);
         }

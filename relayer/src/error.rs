@@ -94,6 +94,57 @@ pub enum Error {
         /// What is wrong.
         reason: crate::packet::PacketError,
     },
+    /// A header that does not pass the light client's rules.
+    #[error("chain {chain_id}: the header at {height} is not to be trusted: {reason}")]
+    Header {
+        /// Chain.
+        chain_id: String,
+        /// Height.
+        height: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A state whose proof does not lead to a verified header.
+    #[error("chain {chain_id}: the proof of {key} {reason}")]
+    Proof {
+        /// Chain.
+        chain_id: String,
+        /// Path of the state.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Clients, connection or channel cannot be made or used as asked.
+    #[error("link: {0}")]
+    Link(String),
+    /// A path that was not linked, or whose record cannot be used.
+    #[error("path {path}: {reason}")]
+    Path {
+        /// The two chains.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The store of packets cannot be read or written.
+    #[error("store: {0}")]
+    Store(String),
+    /// No key is configured for a chain that something is to be sent to.
+    #[error("chain {chain_id} has no key")]
+    NoKey {
+        /// Chain.
+        chain_id: String,
+    },
+    /// A passphrase cannot be read.
+    #[error("passphrase: {0}")]
+    Passphrase(String),
+    /// The address for metrics and health cannot be used.
+    #[error("listen address {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// What was found cannot be written out.
     #[error("output: {0}")]
     Output(#[from] std::io::Error),
@@ -118,6 +169,14 @@ impl Error {
             Error::Pruned { .. } => "E-RELAYER-024",
             Error::Packet { .. } => "E-RELAYER-025",
             Error::Output(_) => "E-RELAYER-026",
+            Error::Store(_) => "E-RELAYER-027",
+            Error::Header { .. } => "E-RELAYER-030",
+            Error::Proof { .. } => "E-RELAYER-031",
+            Error::Link(_) => "E-RELAYER-032",
+            Error::Path { .. } => "E-RELAYER-033",
+            Error::NoKey { .. } => "E-RELAYER-034",
+            Error::Passphrase(_) => "E-RELAYER-035",
+            Error::Listen { .. } => "E-RELAYER-036",
         }
     }
 
@@ -125,6 +184,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Error::Chain { source, .. } => source.retryable(),
+            Error::Header { .. } | Error::Proof { .. } => true,
             _ => false,
         }
     }
@@ -150,6 +210,18 @@ impl Error {
             Error::Packet { .. } => {
                 "check that this release knows the chain's version of ibc-go; no block was left out"
             }
+            Error::Store(_) => {
+                "check permissions and space of state_dir; the store may be deleted, it is filled again"
+            }
+            Error::Header { .. } => "add an endpoint that follows the chain; if all say the same, alarm the chain",
+            Error::Proof { .. } => "add an endpoint that keeps recent states and tells the truth",
+            Error::Link(_) => "read what the chain says; `link` goes on where it stopped",
+            Error::Path { .. } => "run `openledger-relayer link` for the two chains",
+            Error::NoKey { .. } => "make one with `openledger-relayer keys add` and name it in key_file",
+            Error::Passphrase(_) => {
+                "give --passphrase-fd, set OPENLEDGER_RELAYER_PASSPHRASE, or call from a terminal"
+            }
+            Error::Listen { .. } => "choose another address in listen, or stop what uses it",
             Error::Output(_) => "check the pipe or disk that takes the output; no block was left out",
         }
     }
@@ -160,6 +232,10 @@ impl Error {
             Error::ConfigFile { .. }
             | Error::ConfigValues { .. }
             | Error::NoSuchChain { .. }
+            | Error::NoKey { .. }
+            | Error::Path { .. }
+            | Error::Passphrase(_)
+            | Error::Listen { .. }
             | Error::Gap { .. }
             | Error::Range { .. } => 2,
             _ => 1,

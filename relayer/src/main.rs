@@ -1,20 +1,13 @@
 //! The relayer's command line.
 
-use std::io::Write;
+mod commands;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use openledger_client::Chain;
-use openledger_relayer::config::{Config, EXAMPLE};
-use openledger_relayer::cursor::CursorFile;
-use openledger_relayer::error::{Error, Result};
-use openledger_relayer::health::{self, Level};
-use openledger_relayer::packet::PacketEvent;
-use openledger_relayer::scan::{scan, Range};
+use clap::{Args, Parser, Subcommand};
 
-/// Watches IBC packets between OpenLedger and other chains. This release reads and checks; it does not
-/// relay yet.
+/// Relays IBC packets between OpenLedger and other chains.
 #[derive(Parser)]
 #[command(name = "openledger-relayer", version, about)]
 struct Arguments {
@@ -22,17 +15,70 @@ struct Arguments {
     command: Command,
 }
 
+/// The configuration, and how keys are opened.
+#[derive(Args, Clone, Debug)]
+struct Setup {
+    /// Configuration file.
+    #[arg(long, env = "OPENLEDGER_RELAYER_CONFIG", default_value = "relayer.toml")]
+    config: PathBuf,
+    /// Open file descriptor that the passphrase is read from; else OPENLEDGER_RELAYER_PASSPHRASE, else a
+    /// prompt.
+    #[arg(long)]
+    passphrase_fd: Option<u32>,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Keys of the accounts that pay.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Looks at every chain's endpoint; exit code 1 when one cannot be used.
     HealthCheck {
         /// Configuration file.
         #[arg(long, env = "OPENLEDGER_RELAYER_CONFIG", default_value = "relayer.toml")]
         config: PathBuf,
         /// One JSON object a chain.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Opens clients, connection and channel of every path, or finds the open ones; goes on where an
+    /// earlier call stopped.
+    Link {
+        #[command(flatten)]
+        setup: Setup,
+        /// One JSON object a path.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Relays all paths in both directions until SIGTERM or Ctrl-C.
+    Start {
+        #[command(flatten)]
+        setup: Setup,
+    },
+    /// Relays what waits now, once, and ends.
+    Clear {
+        #[command(flatten)]
+        setup: Setup,
+        /// Rounds without progress after which it gives up.
+        #[arg(long, default_value_t = 5)]
+        patience: u32,
+    },
+    /// Prints what is due now; sends nothing and needs no key.
+    Plan {
+        #[command(flatten)]
+        setup: Setup,
+        /// One JSON object a path.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints what the chains say of every path: clients, channel, packets on their way.
+    Query {
+        #[command(flatten)]
+        setup: Setup,
+        /// One JSON object a path.
         #[arg(long)]
         json: bool,
     },
@@ -67,16 +113,40 @@ enum ConfigCommand {
     Example,
 }
 
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Makes a key file, encrypted; prints its address on every chain that names the file.
+    Add {
+        #[command(flatten)]
+        setup: Setup,
+        /// The new file.
+        file: PathBuf,
+        /// Read a mnemonic, or 64 hexadecimal digits, from standard input instead of making a key.
+        #[arg(long)]
+        stdin: bool,
+        /// Do not encrypt: for development chains, whose coins are worth nothing.
+        #[arg(long)]
+        insecure_test_key: bool,
+    },
+    /// Prints the address and the coins of every chain's key.
+    Show {
+        #[command(flatten)]
+        setup: Setup,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openledger_relayer=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let work = run(Arguments::parse().command);
+    let command = Arguments::parse().command;
+    let graceful = matches!(command, Command::Start { .. });
+    let work = commands::run(command);
     let done = tokio::select! {
         done = work => done,
         // Every step on disk is whole, so the work may be dropped anywhere.
-        _ = tokio::signal::ctrl_c() => return ExitCode::from(130),
+        _ = tokio::signal::ctrl_c(), if !graceful => return ExitCode::from(130),
     };
     match done {
         Ok(code) => code,
@@ -87,73 +157,4 @@ async fn main() -> ExitCode {
             ExitCode::from(e.exit_code())
         }
     }
-}
-
-async fn run(command: Command) -> Result<ExitCode> {
-    match command {
-        Command::Config(ConfigCommand::Example) => write!(std::io::stdout(), "{EXAMPLE}")?,
-        Command::Config(ConfigCommand::Validate { file }) => {
-            let config = Config::load(&file)?;
-            writeln!(std::io::stdout(), "{}: good, {} chain(s)", file.display(), config.chains.len())?;
-        }
-        Command::HealthCheck { config, json } => return health_check(&Config::load(&config)?, json).await,
-        Command::Packets { config, chain, from, to, json } => {
-            let config = Config::load(&config)?;
-            let entry = config.chain(&chain)?;
-            let file = CursorFile::new(&config.state_dir, &chain);
-            let connected = Chain::connect(entry.client.clone())
-                .await
-                .map_err(|source| Error::Chain { chain_id: chain.clone(), source })?;
-            let sink = |packets: &[PacketEvent]| print_packets(&chain, packets, json);
-            let summary = scan(&connected, &file, Range { from, to }, sink).await?;
-            eprintln!(
-                "{} block(s) read, {} packet event(s), next height {}",
-                summary.blocks, summary.packets, summary.next_height
-            );
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn health_check(config: &Config, json: bool) -> Result<ExitCode> {
-    let mut worst = Level::Ok;
-    let mut out = std::io::stdout();
-    for entry in &config.chains {
-        let report = health::check(entry).await;
-        worst = worst.max(report.level());
-        if json {
-            writeln!(out, "{}", serde_json::to_string(&report).map_err(std::io::Error::from)?)?;
-            continue;
-        }
-        writeln!(out, "{}", report.chain_id)?;
-        for found in &report.findings {
-            let mark = match found.level {
-                Level::Ok => "ok  ",
-                Level::Warn => "warn",
-                Level::Fail => "FAIL",
-            };
-            writeln!(out, "  {mark} {} {}", found.code, found.message)?;
-            if !found.advice.is_empty() {
-                writeln!(out, "       what to do: {}", found.advice)?;
-            }
-        }
-    }
-    Ok(if worst == Level::Fail { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-/// Writes a block's events and flushes, so that the cursor never runs ahead of the reader.
-fn print_packets(chain: &str, packets: &[PacketEvent], json: bool) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for packet in packets {
-        if json {
-            let mut value = serde_json::to_value(packet)?;
-            if let Some(fields) = value.as_object_mut() {
-                fields.insert("chain_id".into(), chain.into());
-            }
-            writeln!(out, "{value}")?;
-        } else {
-            writeln!(out, "{chain} {packet}")?;
-        }
-    }
-    out.flush()
 }

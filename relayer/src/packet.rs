@@ -9,7 +9,7 @@
 //! Attribute names: ibc-go v10, `modules/core/04-channel/types/events.go` and `.../v2/types/events.go`.
 
 use openledger_client::{BlockEvents, Event};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What happened to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +52,7 @@ impl Kind {
 }
 
 /// Order of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// Packets arrive in any order.
@@ -62,12 +62,20 @@ pub enum Ordering {
 }
 
 /// A height of the chain that receives; 0-0 means that there is no timeout by height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IbcHeight {
     /// Number at the end of the chain id.
     pub revision: u64,
     /// Height within it.
     pub height: u64,
+}
+
+impl IbcHeight {
+    /// Reads `revision-height`; none for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (revision, height) = text.trim().split_once('-')?;
+        Some(IbcHeight { revision: revision.parse().ok()?, height: height.parse().ok()? })
+    }
 }
 
 /// A packet over a channel.
@@ -262,9 +270,7 @@ impl Reader<'_> {
 
     fn height(&self, key: &'static str) -> Result<IbcHeight, PacketError> {
         let value = self.text(key)?;
-        let parts = value.split_once('-').and_then(|(r, h)| Some((r.parse().ok()?, h.parse().ok()?)));
-        let (revision, height) = parts.ok_or_else(|| self.bad(key, value, "a height like 1-100"))?;
-        Ok(IbcHeight { revision, height })
+        IbcHeight::parse(value).ok_or_else(|| self.bad(key, value, "a height like 1-100"))
     }
 
     fn ordering(&self, key: &'static str) -> Result<Ordering, PacketError> {

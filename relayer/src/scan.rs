@@ -43,6 +43,14 @@ pub async fn scan<F>(chain: &Chain, file: &CursorFile, range: Range, mut sink: F
 where
     F: FnMut(&[PacketEvent]) -> std::io::Result<()>,
 {
+    scan_blocks(chain, file, range, |_, packets| Ok(sink(packets)?)).await
+}
+
+/// Like [`scan`], with all events of each block that has packet events.
+pub async fn scan_blocks<F>(chain: &Chain, file: &CursorFile, range: Range, mut sink: F) -> Result<Summary>
+where
+    F: FnMut(&BlockEvents, &[PacketEvent]) -> Result<()>,
+{
     let chain_id = chain.config().chain_id.clone();
     let cursor = file.load()?;
     if let Some(cursor) = &cursor {
@@ -77,7 +85,7 @@ where
             reason,
         })?;
         if !packets.is_empty() {
-            sink(&packets)?;
+            sink(&block, &packets)?;
         }
         summary.blocks += 1;
         summary.packets += packets.len() as u64;
@@ -163,7 +171,9 @@ async fn fetch(chain: &Chain, height: u64) -> Result<BlockEvents> {
         if !again || attempt >= ATTEMPTS {
             return Err(Error::Chain { chain_id: chain_id.clone(), source });
         }
-        tracing::warn!(%chain_id, height, attempt, error = %source, "block asked for again");
+        if attempt > 2 {
+            tracing::warn!(%chain_id, height, attempt, error = %source, "block asked for again");
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(15));
         attempt += 1;

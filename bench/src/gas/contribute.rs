@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use cosmwasm_std::{HexBinary, Uint128};
-use openledger_merkle::{chunk_root, Hash, Tree, CONTENT_CHUNK};
-use openledger_types::formats::{commit_leaf, BlobRef, ContributionFacts, VersionRef};
+use openledger_merkle::{chunk_root, Hash, Tree, BLOB_CHUNK, CONTENT_CHUNK};
+use openledger_types::formats::{commit_leaf, ContributionFacts, VersionRef};
 use openledger_types::msg::datanet::{
     ExecuteMsg, LeavesResponse, QueryMsg, RevealItem, VersionResponse, Visibility,
 };
@@ -53,8 +53,10 @@ impl Batch {
         Ok(Batch { owner: owner.into(), texts, tree })
     }
 
+    /// All leaves, opened; they are one whole block, whose root is the commit's: no path is needed.
     fn items(&self) -> Result<Vec<RevealItem>> {
-        (0..self.texts.len()).map(|index| self.item(index)).collect()
+        let item = |index| Ok(RevealItem { path: vec![], ..self.item(index)? });
+        (0..self.texts.len()).map(item).collect()
     }
 
     /// Leaf `index`, opened. The texts are their own match texts: lower case, single spaces.
@@ -63,15 +65,16 @@ impl Batch {
         let path = self.tree.prove(index as u64).context("the leaf exists")?;
         Ok(RevealItem {
             index: index as u32,
-            path: path.iter().map(HexBinary::from).collect(),
-            salt: HexBinary::from(&salt(&self.texts[index])),
-            raw_hash: HexBinary::from(&raw_hash(&self.texts[index])),
-            content_root: HexBinary::from(&chunk_root(text, CONTENT_CHUNK)),
+            path,
+            salt: salt(&self.texts[index]),
+            raw_hash: raw_hash(&self.texts[index]),
+            content_root: chunk_root(text, CONTENT_CHUNK),
             content_len: text.len() as u64,
-            match_root: HexBinary::from(&chunk_root(text, CONTENT_CHUNK)),
+            match_root: chunk_root(text, CONTENT_CHUNK),
             match_len: text.len() as u64,
-            match_hash: HexBinary::from(&Sha256::digest(text)[..]),
-            blob: BlobRef::of(text),
+            match_hash: Sha256::digest(text).into(),
+            blob_root: chunk_root(text, BLOB_CHUNK),
+            blob_len: text.len() as u64,
             media: "text/plain".into(),
             license: None,
             uses: None,
@@ -145,7 +148,7 @@ async fn batch(world: &World, datanet_id: u64, texts: &mut Vec<String>, count: u
         ExecuteMsg::Commit { datanet_id, root: HexBinary::from(&batch.tree.root()), count: count as u32 };
     let committed = world.execute(owner, &world.datanet, &msg, bond).await?;
     let commit_id = told(&committed, &world.datanet, "commit_id")?;
-    let msg = ExecuteMsg::Reveal { commit_id, items: batch.items()? };
+    let msg = ExecuteMsg::Reveal { commit_id, items: batch.items()?.into() };
     let revealed = world.execute(owner, &world.datanet, &msg, 0).await?;
     anyhow::ensure!(batch.owner == owner.address());
     texts.extend(batch.texts);

@@ -7,6 +7,7 @@ use openledger_types::api::EvidencePiece;
 use openledger_types::faults::{ChunkRange, ContributionAt, Fault, SessionFacts, Stated};
 use openledger_types::formats::{evidence_header_leaf, Piece};
 use openledger_types::msg::{escrow, referee};
+use openledger_types::packed::HashPath;
 
 use super::contribute::Data;
 use super::serve::Market;
@@ -80,8 +81,8 @@ async fn false_span(world: &World, market: &Market, data: &Data, run: usize) -> 
     let piece = pieces[1];
     let versions = data.facts.iter().map(|facts| facts.leaf()).collect();
     let versions: Tree<Hash> = Tree::new(versions).context("plain hashes do not overflow")?;
-    let prove = |tree: &Tree<Hash>, index: u64| -> Result<Vec<HexBinary>> {
-        Ok(tree.prove(index).context("the leaf exists")?.iter().map(HexBinary::from).collect())
+    let prove = |tree: &Tree<Hash>, index: u64| -> Result<HashPath> {
+        Ok(tree.prove(index).context("the leaf exists")?.into())
     };
     let fault = Fault::FalseSpan {
         receipt: node.sign(receipt),
@@ -117,9 +118,5 @@ fn range(text: &[u8], start: u64) -> Result<ChunkRange> {
     let first = start / CONTENT_CHUNK as u64;
     let chunk = text.chunks(CONTENT_CHUNK).nth(first as usize).context("the piece lies in the text")?;
     let path = chunk_path(text, CONTENT_CHUNK, first).context("the chunk exists")?;
-    Ok(ChunkRange {
-        first,
-        chunks: vec![Binary::new(chunk.to_vec())],
-        paths: vec![path.iter().map(HexBinary::from).collect()],
-    })
+    Ok(ChunkRange { first, chunks: vec![Binary::new(chunk.to_vec())], paths: vec![path.into()] })
 }

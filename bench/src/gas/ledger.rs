@@ -37,7 +37,7 @@ async fn large(
             _ => run * 137_777 % size.large_ledger,
         };
         let claims = vec![node.ledger.claim(world, node.id, index)?];
-        let msg = ExecuteMsg::Claim { claims };
+        let msg = ExecuteMsg::Claim { claims: claims.into() };
         first.push(world.execute(&world.user, &world.escrow, &msg, 0).await?.gas_used as f64);
     }
     for run in 0..size.runs {
@@ -65,7 +65,7 @@ async fn many(world: &World, market: &Market, size: &Size, account: &str, leaves
             let index = node.ledger.position(account)?;
             claims.push(node.ledger.claim(world, node.id, index)?);
         }
-        let msg = ExecuteMsg::Claim { claims };
+        let msg = ExecuteMsg::Claim { claims: claims.into() };
         gas.push(world.execute(&world.user, &world.escrow, &msg, 0).await?.gas_used as f64);
     }
     Ok(gas)

@@ -8,7 +8,7 @@ use openledger_merkle::{chunk_root, Frontier, SumNode, Tree, CONTENT_CHUNK, ZERO
 use openledger_types::formats::{
     manifest_hash, node_key_digest, request_hash, seed, training_leaf, training_root, Account, BlobRef,
     Decoding, Detail, EpochCommit, LedgerLeaf, NumericClass, Outcome, Receipt, Share, SignedReceipt,
-    SignedVoucher, SumRoot, SumStep, VersionRef, Voucher,
+    SignedVoucher, SumRoot, VersionRef, Voucher,
 };
 use openledger_types::money::{answer_fee, split_fees, Split};
 use openledger_types::msg::escrow::{
@@ -316,9 +316,9 @@ impl Session {
         Ok(Settlement {
             session_id: self.id,
             voucher: self.voucher(world, HexBinary::from(&ZERO_HASH))?,
-            acknowledged_peaks: steps(self.acknowledged.peaks()),
+            acknowledged_peaks: self.acknowledged.peaks().to_vec().into(),
             pending: self.pending.clone(),
-            consistency: steps(&consistency),
+            consistency: consistency.into(),
         })
     }
 }
@@ -390,7 +390,7 @@ impl Ledger {
             denom: world.denom().into(),
             leaf: self.leaf(index),
             index: index as u64,
-            path: steps(&path),
+            path: path.into(),
         })
     }
 }
@@ -415,10 +415,6 @@ fn new_version(world: &World, data: &Data) -> Result<NewVersion> {
         price_out: Uint128::new(PRICE_OUT),
         split: SPLIT,
     })
-}
-
-fn steps(nodes: &[SumNode]) -> Vec<SumStep> {
-    nodes.iter().map(|node| SumStep::from(*node)).collect()
 }
 
 /// The key of this name.

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 /// The contracts in the order in which they are set up.
-pub const CONTRACTS: [&str; 5] = ["datanet", "model-registry", "node-registry", "payable-escrow", "referee"];
+pub const CONTRACTS: [&str; 6] =
+    ["datanet", "model-registry", "node-registry", "payable-escrow", "referee", "ibc-gateway"];
 
 /// Denom of fees and bonds.
 const DENOM: &str = "uopen";
@@ -46,7 +47,7 @@ pub struct World {
     /// The referee.
     pub referee: String,
     /// Bytes of the contracts.
-    pub wasm_bytes: [usize; 5],
+    pub wasm_bytes: [usize; 6],
 }
 
 impl World {
@@ -56,8 +57,8 @@ impl World {
         let signer = |name: &str| -> Result<Signer> { Ok(chain.signer(account(accounts, name)?)?) };
         let owner = signer("deployer")?;
         let profile = profile();
-        let mut codes = [0; 5];
-        let mut wasm_bytes = [0; 5];
+        let mut codes = [0; 6];
+        let mut wasm_bytes = [0; 6];
         for (i, name) in CONTRACTS.iter().enumerate() {
             let path = wasm_dir.join(format!("{name}.wasm"));
             let wasm = std::fs::read(&path)

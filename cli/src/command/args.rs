@@ -70,6 +70,9 @@ pub enum Command {
     Earnings(Earnings),
     /// Credit earnings from all nodes and pay them out
     Claim(Claim),
+    /// Earnings to an account of another chain
+    #[command(subcommand)]
+    Payout(Payout),
     /// Verify a paid answer from chain and public blobs
     Verify(Verify),
     /// Conservation of money in the contracts, term by term
@@ -228,6 +231,14 @@ pub enum Access {
     Leave {
         /// Datanet
         datanet_id: u64,
+    },
+    /// Credit the contributors with what a model version paid for training
+    Claim {
+        /// Datanet
+        datanet_id: u64,
+        /// Model version, such as 3:1
+        #[arg(value_parser = version_ref)]
+        version: (u64, u32),
     },
 }
 
@@ -561,6 +572,12 @@ pub enum Usage {
 pub struct Earnings {
     /// Address; that of --key when absent
     pub address: Option<String>,
+    /// Show the newest answers that paid, down to the words that they quote
+    #[arg(long)]
+    pub explain: bool,
+    /// Most amounts that are explained
+    #[arg(long, default_value_t = 50, requires = "explain")]
+    pub most: usize,
 }
 
 #[derive(Debug, Args)]
@@ -576,6 +593,37 @@ pub struct Claim {
     pub no_withdraw: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Payout {
+    /// Show routes, preference, money and payouts of an account
+    Show {
+        /// Address; that of --key when absent
+        address: Option<String>,
+    },
+    /// Name the account of another chain that earnings go to
+    Set {
+        /// Route: the chain's name, see `payout show`
+        route: String,
+        /// Address there
+        remote_addr: String,
+    },
+    /// Take the preference back: earnings stay on this chain
+    Clear,
+    /// Pay what the gateway holds out on this chain
+    Withdraw,
+    /// Send earnings to the chain they are to go to; anyone may, for anyone
+    Flush {
+        /// Route
+        route: String,
+        /// Accounts, at most 20; all of the route when absent
+        #[arg(long = "for", value_name = "ADDRESS")]
+        accounts: Vec<String>,
+        /// Denom
+        #[arg(long, default_value = openledger::context::DENOM)]
+        denom: String,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct Verify {
     /// File that `ask` wrote, or a receipt's id
@@ -583,6 +631,9 @@ pub struct Verify {
     /// Folder for the fetched model, kept afterwards; a fresh one that is removed when absent
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Write the answer with its spans, shares and checks to this file, as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {
@@ -623,6 +674,61 @@ mod tests {
     #[test]
     fn commands_and_flags_do_not_collide() {
         Cli::command().debug_assert();
+    }
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("openledger").chain(line.split(' ')))
+    }
+
+    #[test]
+    fn votes_of_curators_are_read() {
+        for good in [
+            "datanet curate 3",
+            "datanet curate 3 4 5 --reason fine",
+            "datanet curate 3 --reject --reason spam",
+            "datanet curate 3 --reject --slash --reason spam",
+        ] {
+            read(good).unwrap();
+        }
+        for bad in [
+            "datanet curate",
+            "datanet curate three",
+            "datanet curate 3 --reject",
+            "datanet curate 3 --slash --reason spam",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn training_access_is_read() {
+        let claim = read("datanet access claim 2 3:1").unwrap().command;
+        let Command::Datanet(Datanet::Access(Access::Claim { datanet_id, version })) = claim else {
+            panic!("{claim:?}")
+        };
+        assert_eq!((datanet_id, version), (2, (3, 1)));
+        for good in ["buy 2", "grant 2 openledger1developer", "show 2", "leave 2"] {
+            read(&format!("datanet access {good}")).unwrap();
+        }
+        for bad in ["buy", "grant 2", "claim 2", "claim 2 3", "claim 2 3:x", "leave -1"] {
+            assert!(read(&format!("datanet access {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounties_are_read() {
+        let award = read("datanet bounty award 1 7 340282366920938463463374607431768211455").unwrap().command;
+        let Command::Datanet(Datanet::Bounty(Bounty::Award { bounty_id, contribution_id, amount })) = award
+        else {
+            panic!("{award:?}")
+        };
+        assert_eq!((bounty_id, contribution_id, amount), (1, 7, u128::MAX));
+        for good in ["fund 1 bread --amount 10 --blocks 5", "add 1 10", "leave 1", "list 1"] {
+            read(&format!("datanet bounty {good}")).unwrap();
+        }
+        for bad in ["fund 1 bread --amount 10", "fund 1 bread --blocks 5", "add 1", "award 1 7", "add 1 -5"] {
+            assert!(read(&format!("datanet bounty {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

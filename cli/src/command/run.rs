@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, keys, model, session, show, usage as uses,
-    verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout, session,
+    show, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -42,6 +42,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
+        Command::Payout(command) => payouts(ctx, &out, command).await,
         Command::Verify(args) => verify(ctx, &out, args).await,
         Command::Invariants => invariants(ctx, &out).await,
         Command::Demo(args) => demo::run(ctx, *args).await,
@@ -314,6 +315,13 @@ async fn access(ctx: &Context, out: &Out, command: args::Access) -> Result<()> {
             })
         }
         args::Access::Leave { datanet_id } => act(ctx, out, ExecuteMsg::LeaveAccess { datanet_id }, 0).await,
+        args::Access::Claim { datanet_id, version } => {
+            let signer = ctx.signer(None).await?;
+            let done = training_pay::claim(ctx, &signer, version, datanet_id).await?;
+            out.print(&done, || {
+                format!("credited {}, refused {}; paid out {}", done.credited, done.refused, done.paid)
+            })
+        }
     }
 }
 
@@ -648,7 +656,12 @@ fn address(ctx: &Context, given: Option<String>) -> Result<String> {
 }
 
 async fn earnings(ctx: &Context, out: &Out, args: args::Earnings) -> Result<()> {
-    let found = earnings::earnings(ctx, &address(ctx, args.address)?).await?;
+    let address = address(ctx, args.address)?;
+    if args.explain {
+        let earned = explain::earned(ctx, &address, args.most).await?;
+        return out.print(&earned, || show::earned(&earned));
+    }
+    let found = earnings::earnings(ctx, &address).await?;
     out.print(&found, || {
         let rows: Vec<Vec<String>> = found
             .ledgers
@@ -708,6 +721,22 @@ async fn claim(ctx: &Context, out: &Out, args: args::Claim) -> Result<()> {
             _ => show::table(&["account", "node", "answers", "credited", "transaction"], &rows),
         }
     })
+}
+
+async fn payouts(ctx: &Context, out: &Out, command: args::Payout) -> Result<()> {
+    let done = match command {
+        args::Payout::Show { address: given } => {
+            let found = payout::show(ctx, &address(ctx, given)?).await?;
+            return out.print(&found, || payout::text(&found));
+        }
+        args::Payout::Set { route, remote_addr } => payout::set(ctx, route, remote_addr).await?,
+        args::Payout::Clear => payout::clear(ctx).await?,
+        args::Payout::Withdraw => payout::withdraw(ctx).await?,
+        args::Payout::Flush { route, accounts, denom } => {
+            payout::flush(ctx, &route, &denom, accounts).await?
+        }
+    };
+    out.print(&done, || done.text())
 }
 
 async fn usage(ctx: &Context, out: &Out, command: args::Usage) -> Result<()> {
@@ -780,11 +809,21 @@ async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
     };
     let fresh = ctx.home.join(format!("verify-{:016x}", rand::rng().next_u64()));
     let cache = args.cache.as_ref().unwrap_or(&fresh);
-    let found = verify::verify(ctx, &bundle, cache, &node).await;
+    let found = verify::explained(ctx, &bundle, cache, &node).await;
     // A folder that stays behind only costs space; the result is what matters.
     let _ = std::fs::remove_dir_all(&fresh);
-    let found = found?;
-    out.print(&found, || show::verification(&found))?;
+    let (found, explained) = found?;
+    if let Some(path) = &args.html {
+        let session = ctx.reader().await?.session(bundle.receipt.receipt.session_id).await?;
+        let amounts = explain::amounts(&bundle, session.split.data);
+        let page = html::report(&bundle, &found, &explained, &amounts, &session.denom);
+        std::fs::write(path, page).map_err(|e| CliError::file(path, e))?;
+    }
+    let mut shown = serde_json::to_value(&found).unwrap_or_default();
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("explained".into(), serde_json::to_value(&explained).unwrap_or_default());
+    }
+    out.print(&shown, || format!("{}\n{}", show::explained(&explained), show::verification(&found)))?;
     match found.holds {
         true => Ok(()),
         false => Err(CliError::new(

@@ -2,6 +2,7 @@
 //! contributor paid on chain. Called by `scripts/demo`, which builds and starts what this needs.
 
 mod corpus;
+mod ibc;
 mod node_process;
 mod parties;
 mod report;
@@ -28,6 +29,7 @@ use crate::session::OpenArgs;
 use crate::{ask, datanet, deploy, model, session};
 
 use corpus::{Corpus, DataOptions};
+use ibc::{IbcArgs, Second};
 use node_process::{NodeProcess, NodeSetup};
 use parties::{account, claim_all, contribute_all, dev_accounts, owners_of, parties};
 use report::{answer_summary, payout_table, print_answer, session_summary};
@@ -91,6 +93,9 @@ pub struct Args {
     /// Leave node and chain running.
     #[arg(long)]
     pub keep: bool,
+    /// A second chain for payouts and pay-ins.
+    #[command(flatten)]
+    pub ibc: IbcArgs,
 }
 
 /// Prints the steps and keeps their times.
@@ -198,6 +203,13 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         }
     }
     let reader = ctx.reader().await?;
+
+    let second = Second::connect(&args.ibc).await?;
+    if let Some(second) = &second {
+        let gateway = reader.gateway()?;
+        second.open_route(&faucet, &signer_of("validator")?, gateway, &deployment.owner).await?;
+        println!("    route to the second chain voted in; gateway {gateway}");
+    }
 
     steps.next("node", "an inference node: keys, bond, service");
     let setup = NodeSetup {
@@ -357,7 +369,25 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     }
 
     steps.next("claim", "every contributor takes its bonds back and claims");
-    let payouts = claim_all(&ctx, &reader, node.node_id, &parties).await?;
+    let payouts = claim_all(&ctx, &reader, node.node_id, &parties, second.as_ref()).await?;
+
+    let mut over_ibc = None;
+    if let Some(second) = &second {
+        steps.next("ibc", "payouts to the second chain, and a session paid from there");
+        let abroad = |p: &&parties::Party| payouts.iter().any(|x| x.abroad && x.payout.contributor == p.who);
+        let accounts: Vec<_> =
+            parties.iter().filter(abroad).map(|p| (p.who.clone(), p.signer.key().clone())).collect();
+        let sent = second.pay_out(&reader, &faucet, &accounts).await?;
+        for payout in &sent {
+            let (name, amount) = (&payout.contributor.name, table::open(payout.amount.u128()));
+            println!("    {name}: {amount} OPEN, packet {}, {:?}", payout.sequence, payout.state);
+        }
+        let model = (registered.model_id, registered.version);
+        let pay_in = second.pay_in(&reader, &user, model, node.node_id).await?;
+        let (session, amount) = (pay_in.session_id, table::open(pay_in.amount.u128()));
+        println!("    session {session} was opened from the second chain with {amount} OPEN");
+        over_ibc = Some(second.summary(sent, pay_in));
+    }
 
     steps.next("verify", "each answer, from its receipt alone, in a fresh process");
     let verified = verify_all(&args, &ctx, &answers, &node.url)?;
@@ -409,6 +439,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         roots,
         owners,
         invariants: Invariants { holds, terms },
+        ibc: over_ibc,
         seconds: steps.seconds.clone(),
     };
     let path = args.work.join("summary.json");

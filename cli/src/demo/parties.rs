@@ -1,7 +1,7 @@
 //! Who takes part in the demo: the devnet's accounts, and one account for each contributor, from its
 //! first coins to its claim.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +11,7 @@ use openledger_client::{Chain, Coin, Key, Signer};
 use openledger_types::formats::Account;
 
 use super::corpus::SourceDoc;
+use super::ibc::{self, Second};
 use super::report::Paid;
 use super::summary::{Contributor, Payout};
 use crate::context::{Context, DENOM};
@@ -144,16 +145,21 @@ pub(super) async fn claim_all(
     reader: &openledger_client::contracts::Reader,
     node_id: u64,
     parties: &[Party],
+    second: Option<&Second>,
 ) -> Result<Vec<Paid>> {
     let ledger = earnings::ledger_of(ctx, node_id, DENOM).await?;
     let leaf_of = |address: &str| {
         let entries = ledger.iter().flat_map(|(_, blob)| &blob.leaves);
         entries.map(|e| &e.leaf).find(|leaf| leaf.account == Account::Contributor(address.into())).cloned()
     };
+    let earns = |p: &Party| leaf_of(&p.who.address).is_some_and(|leaf| !leaf.cumulative.is_zero());
+    let earners: Vec<String> = parties.iter().filter(|p| earns(p)).map(|p| p.who.address.clone()).collect();
+    let abroad = second.map_or_else(BTreeSet::new, |_| ibc::chosen(&earners));
     let total: u128 =
         parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
     let mut paid: Vec<Paid> = stream::iter(parties.iter().map(|party| {
         let leaf = leaf_of(&party.who.address);
+        let second = second.filter(|_| abroad.contains(&party.who.address));
         async move {
             let chain = reader.chain();
             // Their acceptance windows were over when the version was sealed.
@@ -164,13 +170,18 @@ pub(super) async fn claim_all(
             let (mut amount, mut uses, mut tx) = (0, 0, None);
             if let Some(leaf) = leaf.filter(|leaf| !leaf.cumulative.is_zero()) {
                 let account = Account::Contributor(party.who.address.clone());
-                let claimed = earnings::claim(ctx, &party.signer, &[account], true).await?;
+                if let Some(second) = second {
+                    second.prefer(&party.signer, reader.gateway()?).await?;
+                }
+                // What goes to the second chain stays in the escrow until it is sent.
+                let claimed = earnings::claim(ctx, &party.signer, &[account], second.is_none()).await?;
                 (amount, uses, tx) = (leaf.cumulative.u128(), leaf.uses, claimed.txs.last().cloned());
             }
             let after = chain.balance(&party.who.address, DENOM).await?;
             let payout = Payout { contributor: party.who.clone(), amount: Uint128::new(amount), uses, tx };
             let share = if total == 0 { 0.0 } else { 100.0 * amount as f64 / total as f64 };
-            Ok::<_, anyhow::Error>(Paid { payout, share, before, after })
+            let abroad = second.is_some();
+            Ok::<_, anyhow::Error>(Paid { payout, share, before, after, abroad })
         }
     }))
     .buffer_unordered(PARALLEL)

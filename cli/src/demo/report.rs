@@ -65,6 +65,10 @@ pub(super) fn print_answer(
             share.contributor.name
         );
     }
+    let quoted =
+        receipt.shares.iter().filter(|s| show::kind_of_evidence(bundle, s.contribution_id) == "quoted");
+    let quoted: u32 = quoted.map(|share| u32::from(share.bps)).sum();
+    println!("    {:>6.2} %  of it to contributions that the answer quotes", f64::from(quoted) / 100.0);
     println!("    {:>6.2} %  no evidence: to the commons", f64::from(receipt.no_evidence) / 100.0);
 }
 
@@ -74,6 +78,8 @@ pub(super) struct Paid {
     pub(super) share: f64,
     pub(super) before: u128,
     pub(super) after: u128,
+    /// Whether it is paid on the second chain.
+    pub(super) abroad: bool,
 }
 
 pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::Origin>) -> String {
@@ -87,15 +93,25 @@ pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::
                 p.payout.uses.to_string(),
                 format!("{:.2} %", p.share),
                 table::open(p.payout.amount.u128()),
+                if p.abroad { "IBC" } else { "bank" }.into(),
                 table::open(p.before),
                 table::open(p.after),
                 p.payout.tx.as_deref().map_or("-".into(), |tx| format!("{}…", &tx[..tx.len().min(16)])),
             ]
         })
         .collect();
-    let heading =
-        ["contributor", "licence", "uses", "share", "paid", "balance before", "balance after", "transaction"];
-    table::render(&heading, &rows, &[2, 3, 4, 5, 6])
+    let heading = [
+        "contributor",
+        "licence",
+        "uses",
+        "share",
+        "paid",
+        "by",
+        "balance before",
+        "balance after",
+        "transaction",
+    ];
+    table::render(&heading, &rows, &[2, 3, 4, 6, 7])
 }
 
 pub(super) fn session_summary(

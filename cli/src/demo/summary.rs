@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use cosmwasm_std::Uint128;
 use openledger_client::contracts::Contracts;
 use openledger_types::msg::escrow::RootStatus;
+use openledger_types::msg::gateway::PayoutState;
 use serde::{Deserialize, Serialize};
 
 /// Everything the demo did.
@@ -33,8 +34,46 @@ pub struct Summary {
     pub owners: BTreeMap<String, String>,
     /// Whether the conservation equations hold, and their terms.
     pub invariants: Invariants,
+    /// Over IBC; none when the demo ran on one chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ibc: Option<IbcSummary>,
     /// Seconds of each step.
     pub seconds: BTreeMap<String, f64>,
+}
+
+/// Payouts to the second chain, and the session that was paid from there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IbcSummary {
+    /// Channel on the first chain.
+    pub channel: String,
+    /// Payouts.
+    pub payouts: Vec<IbcPayout>,
+    /// The session.
+    pub pay_in: IbcPayIn,
+}
+
+/// A payout to the second chain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IbcPayout {
+    /// Contributor.
+    pub contributor: Contributor,
+    /// Amount.
+    pub amount: Uint128,
+    /// Sequence of its packet.
+    pub sequence: u64,
+    /// Where it stands.
+    pub state: PayoutState,
+}
+
+/// A session that was paid from the second chain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IbcPayIn {
+    /// Session.
+    pub session_id: u64,
+    /// What came.
+    pub amount: Uint128,
+    /// Its deposit.
+    pub deposit: Uint128,
 }
 
 /// A contributor.
@@ -235,14 +274,22 @@ impl Summary {
         }
         let mut owners = self.owners.values();
         let first = owners.next();
-        if self.owners.len() != 5
+        if self.owners.len() != 6
             || owners.any(|owner| Some(owner) != first)
             || first.is_none_or(String::is_empty)
         {
-            faults.push("the five contracts are not owned by one account".into());
+            faults.push("the contracts are not owned by one account".into());
         }
         if !self.invariants.holds {
             faults.push("a contract's conservation equation does not hold".into());
+        }
+        if let Some(ibc) = &self.ibc {
+            if ibc.payouts.is_empty() {
+                faults.push("nobody was paid on the second chain".into());
+            }
+            for payout in ibc.payouts.iter().filter(|p| p.state != PayoutState::Settled) {
+                faults.push(format!("the payout to {} is {:?}", payout.contributor.name, payout.state));
+            }
         }
         let heldout = &self.model.heldout;
         if !small && heldout.bits_per_byte.partial_cmp(&heldout.trigram) != Some(std::cmp::Ordering::Less) {

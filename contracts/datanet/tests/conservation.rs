@@ -148,7 +148,7 @@ impl Model {
                 let Some((commit_id, batch)) = self.batches.get(commit) else { return };
                 let msg = ExecuteMsg::Reveal {
                     commit_id: *commit_id,
-                    items: vec![batch.item(leaf % batch.count())],
+                    items: vec![batch.item(leaf % batch.count())].into(),
                 };
                 (Addr::unchecked(batch.owner()), msg, 0)
             }

@@ -94,7 +94,10 @@ fn finding_p11_what_release_0_1_0_stored_is_read_as_before() {
     let first = f.world.contribution(1).unwrap();
     let item = Batch::new(&f.bob, Document::generate(1, 3)).item(0);
     assert_eq!((first.status, first.position), (ContributionStatus::Sealed, Some(0)));
-    assert_eq!((&first.facts.match_hash, first.facts.uses), (&item.match_hash, Uses::ALL));
+    assert_eq!(
+        (first.facts.match_hash.as_slice(), first.facts.uses),
+        (item.match_hash.as_slice(), Uses::ALL)
+    );
     let waiting = f.world.contribution(4).unwrap();
     assert_eq!((waiting.status, waiting.cluster), (ContributionStatus::Accepted, 4));
     let key: KeyGrantResponse = f.ask(&QueryMsg::KeyGrant { datanet_id: 2, node_id: 7 }).unwrap();

@@ -97,7 +97,7 @@ fn table(f: &Fixture, batch: &Batch) -> Vec<(ExecuteMsg, &'static str, u128)> {
         ),
         (ExecuteMsg::Connect { model_registry, referee }, "governance", 0),
         (ExecuteMsg::Commit { datanet_id, root: batch.root(), count: 1 }, "*", BOND),
-        (ExecuteMsg::Reveal { commit_id: 3, items: batch.items() }, "committer", 0),
+        (ExecuteMsg::Reveal { commit_id: 3, items: batch.items().into() }, "committer", 0),
         (ExecuteMsg::ExpireCommit { commit_id: 3 }, "*", 0),
         (ExecuteMsg::Seal { datanet_id, up_to: None, limit: None }, "datanet owner", 0),
         (ExecuteMsg::GrantKey { datanet_id, node_id: 1, wrapped }, "datanet owner", 0),

@@ -5,7 +5,7 @@ use cw_multi_test::AppResponse;
 use openledger_datanet::ContractError;
 use openledger_merkle::{SumNode, Tree};
 use openledger_testing::{Document, Refused};
-use openledger_types::formats::{training_leaf, SumRoot, SumStep};
+use openledger_types::formats::{training_leaf, SumRoot};
 use openledger_types::msg::datanet::{AccessResponse, ExecuteMsg, QueryMsg, TrainingItem, TrainingResponse};
 use proptest::prelude::*;
 
@@ -38,7 +38,7 @@ impl Receipt {
     /// Leaf `index` with its path.
     pub fn item(&self, index: u64) -> TrainingItem {
         let (contribution_id, times_seen) = self.leaves[index as usize];
-        let path = self.tree.prove(index).unwrap().into_iter().map(SumStep::from).collect();
+        let path = self.tree.prove(index).unwrap().into();
         TrainingItem { contribution_id, times_seen, index, path }
     }
 }
@@ -142,8 +142,10 @@ fn every_changed_part_of_a_training_leaf_is_refused() {
         |item| item.contribution_id += 1,
         |item| item.index = 2,
         |item| item.index = 9,
-        |item| item.path[0].sum = Uint128::new(4),
-        |item| drop(item.path.pop()),
+        |item| item.path[0].sum = 4,
+        |item| {
+            item.path.pop();
+        },
     ];
     for change in changes {
         let mut item = receipt.item(0);

@@ -99,8 +99,8 @@ fn attack_a_proof_of_the_wrong_leaf_place_depth_or_tree_is_refused() {
         |i| {
             i.path.pop();
         },
-        |i| i.path.push(i.path[0].clone()),
-        |i| i.path[0].sum += cosmwasm_std::Uint128::one(),
+        |i| i.path = [i.path.to_vec(), vec![i.path[0]]].concat().into(),
+        |i| i.path[0].sum += 1,
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let mut item = first.item(0);
@@ -112,7 +112,7 @@ fn attack_a_proof_of_the_wrong_leaf_place_depth_or_tree_is_refused() {
     }
     // An inner node passed off as a leaf, and a leaf of the other datanet's tree.
     let mut inner = first.item(2);
-    (inner.index, inner.path) = (0, vec![]);
+    (inner.index, inner.path) = (0, vec![].into());
     assert!(f.world.prove_training(&bob, place, 1, vec![inner]).is_err());
     let refused = f.world.prove_training(&bob, place, 1, vec![second.item(0)]).unwrap_err();
     assert!(refused.is(&ContractError::TrainingProof { contribution_id: 3, index: 0 }), "{refused}");

@@ -8,7 +8,7 @@ use openledger_types::msg::escrow::{ExecuteMsg, InstantiateMsg, MigrateMsg, Quer
 
 use crate::error::{ContractError, ContractResult};
 use crate::execute::{
-    abandoned, admin, cases, claim, commons, epoch, finality, root, session, unsettled, uses,
+    abandoned, admin, cases, claim, commons, epoch, finality, gateway, root, session, unsettled, uses,
 };
 use crate::state::{Registries, LAST_SESSION, REGISTRIES};
 use crate::{migrations, query};
@@ -41,7 +41,9 @@ pub fn instantiate(
     LAST_SESSION.save(deps.storage, &0)?;
     admin::save_params(deps.storage, &msg.params)?;
     if let Some(connect) = msg.connect {
-        root::believe(deps, &connect.datanet, &connect.referee)?;
+        let mut deps = deps;
+        root::believe(deps.branch(), &connect.datanet, &connect.referee)?;
+        gateway::believe(deps, connect.gateway.as_deref())?;
     }
     Ok(Response::new().add_attribute("action", "instantiate"))
 }
@@ -52,6 +54,10 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::OpenSession { model_id, model_version, session_key, nodes, blocks } => {
             let order = session::Order { model_id, model_version, session_key, nodes, blocks };
             session::open(deps, env, info, order)
+        }
+        ExecuteMsg::OpenSessionFor { owner, model_id, model_version, session_key, nodes, blocks } => {
+            let order = session::Order { model_id, model_version, session_key, nodes, blocks };
+            gateway::open_for(deps, env, info, &owner, order)
         }
         ExecuteMsg::TopUp { session_id, node_id } => session::top_up(deps, env, info, session_id, node_id),
         ExecuteMsg::PostEpoch { commit, settlements } => epoch::post(deps, env, info, commit, settlements),
@@ -88,6 +94,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         }
         ExecuteMsg::Claim { claims } => claim::claim(deps, env, info, claims),
         ExecuteMsg::Withdraw { denoms } => claim::withdraw(deps, info, denoms),
+        ExecuteMsg::DrawAccrued { denom, draws } => gateway::draw(deps, info, denom, draws),
         ExecuteMsg::RequestClose { session_id } => session::request_close(deps, env, info, session_id),
         ExecuteMsg::Refund { session_id } => session::refund(deps, env, info, session_id),
         ExecuteMsg::SpendTreasury { to, amount } => admin::spend_treasury(deps, info, to, amount),
@@ -95,6 +102,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
         ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
         ExecuteMsg::Connect { datanet, referee } => root::connect(deps, info, datanet, referee),
+        ExecuteMsg::ConnectGateway { gateway } => gateway::connect(deps, info, gateway),
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod migrations;
 mod money;
+pub mod packs;
 mod query;
 mod registry;
 pub mod roots;

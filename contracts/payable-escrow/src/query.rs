@@ -19,8 +19,8 @@ use crate::execute::session::load;
 use crate::money::liabilities;
 use crate::roots::{self, Epoch};
 use crate::state::{
-    account_key, parse_claimed, Counters, Uses, BALANCES, CASES, CLAIMED, CONNECTED, CONTRIBUTOR_USES,
-    COUNTERS, FUNDS, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
+    account_key, parse_claimed, Uses, BALANCES, CASES, CLAIMED, CONNECTED, CONTRIBUTOR_USES, COUNTERS, FUNDS,
+    GATEWAY, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
 };
 
 /// Answers a query.
@@ -123,9 +123,11 @@ fn sessions(deps: Deps, start_after: Option<u64>, limit: Option<u32>) -> Contrac
 
 fn ledger(deps: Deps, node_id: u64, denom: &str) -> ContractResult<LedgerResponse> {
     let ledger = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+    let waiting = PENDING.may_load(deps.storage, node_id)?.filter(|pending| pending.denom == denom);
+    let epoch = waiting.map_or(ledger.epoch, |pending| pending.epoch);
     let funds = FUNDS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
     Ok(LedgerResponse {
-        epoch: ledger.epoch,
+        epoch,
         ledger: ledger.ledger,
         leaves_blob: ledger.leaves_blob,
         funded: funds.funded,
@@ -184,7 +186,8 @@ fn pending(deps: Deps, env: &Env, node_id: u64) -> ContractResult<PendingRespons
 fn connections(deps: Deps) -> ContractResult<ConnectionsResponse> {
     let connected = CONNECTED.may_load(deps.storage)?;
     let (datanet, referee) = connected.map(|of| (of.datanet.to_string(), of.referee.to_string())).unzip();
-    Ok(ConnectionsResponse { datanet, referee })
+    let gateway = GATEWAY.may_load(deps.storage)?.map(String::from);
+    Ok(ConnectionsResponse { datanet, referee, gateway })
 }
 
 fn held(deps: Deps, case_id: u64) -> ContractResult<HeldResponse> {
@@ -223,11 +226,9 @@ fn balance(deps: Deps, address: &str) -> ContractResult<BalanceResponse> {
 fn invariants(deps: Deps, env: &Env) -> ContractResult<InvariantsResponse> {
     let mut denoms = Vec::new();
     let mut broken = Vec::new();
-    let all = COUNTERS
-        .range(deps.storage, None, None, Order::Ascending)
-        .take(MAX_DENOMS_EVER)
-        .collect::<Result<Vec<(String, Counters)>, _>>()?;
-    for (denom, counters) in all {
+    let all = COUNTERS.keys(deps.storage).take(MAX_DENOMS_EVER).collect::<Result<Vec<String>, _>>()?;
+    for denom in all {
+        let counters = COUNTERS.load(deps.storage, &denom)?;
         let balance = deps.querier.query_balance(&env.contract.address, &denom)?.amount;
         let terms = [
             ("escrowed", counters.escrowed),

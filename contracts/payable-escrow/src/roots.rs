@@ -1,8 +1,9 @@
 //! Epochs as they are stored: packed, because a commitment as JSON costs three times the gas.
 
-use cosmwasm_std::{Binary, Env, HexBinary, Storage, Uint128};
+use cosmwasm_std::{Env, HexBinary, Storage, Uint128};
 use openledger_types::formats::{BlobRef, EpochCommit, SumRoot};
 use openledger_types::msg::escrow::RootStatus;
+use openledger_types::packed::{PackError, Reader, Writer};
 
 use crate::error::{ContractError, ContractResult};
 use crate::state::{Pending, EPOCHS, OLD_EPOCHS, OUTCOMES, PENDING, REPLACED};
@@ -17,25 +18,25 @@ pub struct Epoch {
     pub final_at: u64,
 }
 
-/// Stores an epoch: previous, receipts and ledger (32 bytes hash, 16 sum, 8 count each), leaves and
-/// receipts blob (32 bytes root, 8 length each), heights of posting and finality (8 each), then the
-/// chain id. What the key and the contract's own address say is left out.
-pub fn save(storage: &mut dyn Storage, epoch: &Epoch) -> ContractResult<()> {
+/// Stores an epoch: previous, receipts and ledger (32 bytes hash, sum, count each), leaves and receipts
+/// blob (32 bytes root, length each), heights of posting and finality, then the chain id; numbers are
+/// varints. What the key and the contract's own address say is left out.
+pub fn save(storage: &mut dyn Storage, epoch: &Epoch) {
     let Epoch { commit, posted_at, final_at } = epoch;
-    let mut bytes = Vec::with_capacity(288);
+    let mut out = Writer::default();
     for root in [&commit.previous, &commit.receipts, &commit.ledger] {
-        bytes.extend_from_slice(&root.hash);
-        bytes.extend_from_slice(&root.sum.to_be_bytes());
-        bytes.extend_from_slice(&root.count.to_be_bytes());
+        out.raw(&root.hash);
+        out.varint(root.sum.u128());
+        out.varint(root.count.into());
     }
     for blob in [&commit.leaves_blob, &commit.receipts_blob] {
-        bytes.extend_from_slice(&blob.root);
-        bytes.extend_from_slice(&blob.len.to_be_bytes());
+        out.raw(&blob.root);
+        out.varint(blob.len.into());
     }
-    bytes.extend_from_slice(&posted_at.to_be_bytes());
-    bytes.extend_from_slice(&final_at.to_be_bytes());
-    bytes.extend_from_slice(commit.chain_id.as_bytes());
-    Ok(EPOCHS.save(storage, (commit.node_id, &commit.denom, commit.epoch), &Binary::from(bytes))?)
+    out.varint((*posted_at).into());
+    out.varint((*final_at).into());
+    out.text(&commit.chain_id);
+    storage.set(&EPOCHS.key((commit.node_id, &commit.denom, commit.epoch)), &out.finish());
 }
 
 /// An epoch, or the typed refusal.
@@ -45,8 +46,8 @@ pub fn load(
     (node_id, denom, epoch): (u64, &str, u64),
 ) -> ContractResult<Epoch> {
     let missing = || ContractError::EpochNotFound { node_id, denom: denom.to_string(), epoch };
-    if let Some(bytes) = EPOCHS.may_load(storage, (node_id, denom, epoch))? {
-        return unpack(&bytes, env, node_id, denom, epoch).ok_or_else(missing);
+    if let Some(bytes) = storage.get(&EPOCHS.key((node_id, denom, epoch))) {
+        return unpack(&bytes, env, (node_id, denom, epoch)).map_err(|_| missing());
     }
     let old = OLD_EPOCHS.may_load(storage, (node_id, denom, epoch))?.ok_or_else(missing)?;
     Ok(Epoch { commit: old.commit, posted_at: old.posted_at, final_at: old.final_at })
@@ -57,17 +58,13 @@ pub fn is_old(storage: &dyn Storage, (node_id, denom, epoch): (u64, &str, u64)) 
     !EPOCHS.has(storage, (node_id, denom, epoch)) && OLD_EPOCHS.has(storage, (node_id, denom, epoch))
 }
 
-fn unpack(bytes: &[u8], env: &Env, node_id: u64, denom: &str, epoch: u64) -> Option<Epoch> {
-    let mut rest = bytes;
-    let previous = sum_root(&mut rest)?;
-    let receipts = sum_root(&mut rest)?;
-    let ledger = sum_root(&mut rest)?;
-    let leaves_blob = blob(&mut rest)?;
-    let receipts_blob = blob(&mut rest)?;
-    let posted_at = number(&mut rest)?;
-    let final_at = number(&mut rest)?;
+fn unpack(bytes: &[u8], env: &Env, (node_id, denom, epoch): (u64, &str, u64)) -> Result<Epoch, PackError> {
+    let rest = &mut Reader::new(bytes);
+    let (previous, receipts, ledger) = (sum_root(rest)?, sum_root(rest)?, sum_root(rest)?);
+    let (leaves_blob, receipts_blob) = (blob(rest)?, blob(rest)?);
+    let (posted_at, final_at) = (rest.u64("posted_at")?, rest.u64("final_at")?);
     let commit = EpochCommit {
-        chain_id: String::from_utf8(rest.to_vec()).ok()?,
+        chain_id: rest.text("chain_id")?,
         contract: env.contract.address.to_string(),
         node_id,
         denom: denom.to_string(),
@@ -78,27 +75,16 @@ fn unpack(bytes: &[u8], env: &Env, node_id: u64, denom: &str, epoch: u64) -> Opt
         leaves_blob,
         receipts_blob,
     };
-    Some(Epoch { commit, posted_at, final_at })
+    Ok(Epoch { commit, posted_at, final_at })
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, left) = rest.split_at_checked(N)?;
-    *rest = left;
-    taken.try_into().ok()
+fn sum_root(rest: &mut Reader) -> Result<SumRoot, PackError> {
+    let hash = HexBinary::from(&rest.hash("root")?);
+    Ok(SumRoot { hash, sum: Uint128::new(rest.varint("sum")?), count: rest.u64("count")? })
 }
 
-fn number(rest: &mut &[u8]) -> Option<u64> {
-    take(rest).map(u64::from_be_bytes)
-}
-
-fn sum_root(rest: &mut &[u8]) -> Option<SumRoot> {
-    let hash = HexBinary::from(&take::<32>(rest)?);
-    let sum = Uint128::new(u128::from_be_bytes(take(rest)?));
-    Some(SumRoot { hash, sum, count: number(rest)? })
-}
-
-fn blob(rest: &mut &[u8]) -> Option<BlobRef> {
-    Some(BlobRef { root: HexBinary::from(&take::<32>(rest)?), len: number(rest)? })
+fn blob(rest: &mut Reader) -> Result<BlobRef, PackError> {
+    Ok(BlobRef { root: HexBinary::from(&rest.hash("blob")?), len: rest.u64("length")? })
 }
 
 /// What has become of a root that was posted.

@@ -4,9 +4,7 @@
 use cosmwasm_std::{Addr, Api, DepsMut, Env, Storage, Uint128};
 use openledger_merkle::{verify_consistency, Frontier, Hash, SumNode};
 use openledger_types::faults::datanets_hash;
-use openledger_types::formats::{
-    hash32, seed, sum_path, Receipt, SignedReceipt, SignedVoucher, SumRoot, Voucher,
-};
+use openledger_types::formats::{hash32, seed, Receipt, SignedReceipt, SignedVoucher, SumRoot, Voucher};
 use openledger_types::money::answer_fee;
 use openledger_types::msg::escrow::{PendingReceipt, Settlement};
 use openledger_types::signature::is_canonical;
@@ -89,8 +87,7 @@ pub fn settle(
         return Err(ContractError::NothingNew { settled });
     }
     // S2: without this a node could settle two histories of one session.
-    let proof = sum_path(&settlement.consistency)?;
-    if !verify_consistency(log.log.count, &log.log.node()?, frontier.size(), &root, &proof) {
+    if !verify_consistency(log.log.count, &log.log.node()?, frontier.size(), &root, &settlement.consistency) {
         return Err(ContractError::NotAnExtension {});
     }
     let receipts = frontier.size().checked_sub(log.log.count).ok_or(ContractError::NotAnExtension {})?;
@@ -130,8 +127,9 @@ fn acknowledged_log(
     check_voucher(api, domain, &settlement.voucher)?;
     let voucher = &settlement.voucher.voucher;
     let acknowledged = &voucher.acknowledged;
-    let peaks = sum_path(&settlement.acknowledged_peaks)?;
-    let frontier = Frontier::from_parts(acknowledged.count, peaks).ok_or(ContractError::WrongPeaks {})?;
+    let peaks = &settlement.acknowledged_peaks.0;
+    let frontier =
+        Frontier::from_parts(acknowledged.count, peaks.clone()).ok_or(ContractError::WrongPeaks {})?;
     if frontier.root() != Some(acknowledged.node()?) {
         return Err(ContractError::WrongPeaks {});
     }

@@ -2,13 +2,15 @@
 //! opening, so that a settlement rewrites little.
 
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Binary, HexBinary, Uint128};
+use cosmwasm_std::{Addr, HexBinary, Uint128};
 use cw_storage_plus::{Item, Map};
 use openledger_contract::lean::Lean;
 use openledger_contract::stored;
 use openledger_types::formats::{Account, BlobRef, EpochCommit, SumRoot};
 use openledger_types::money::Split;
 use openledger_types::msg::escrow::{Params, RootStatus};
+
+use crate::packs::Packs;
 
 /// Whether a field has its default and need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -84,6 +86,9 @@ stored! {
         /// Least fee for each token of an answer (D5).
         #[serde(default, skip_serializing_if = "Uint128::is_zero")]
         pub floor_per_token: Uint128,
+        /// The gateway that opened it for its owner, and may start its end (P1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub opener: Option<Addr>,
     }
 }
 
@@ -158,7 +163,7 @@ stored! {
 stored! {
     /// The ledger of a node in a denom.
     pub struct Ledger {
-        /// Epochs posted so far.
+        /// Epochs posted so far, without one that waits: a posting rewrites nothing here.
         pub epoch: u64,
         /// The newest final ledger.
         pub ledger: SumRoot,
@@ -501,19 +506,19 @@ pub const LAST_SESSION: Item<u64> = Item::new("last_session");
 /// Session → terms.
 pub const SESSIONS: Map<u64, Session> = Map::new("sessions");
 /// Session → money and end.
-pub const PURSES: Map<u64, Purse> = Map::new("purses");
+pub const PURSES: Packs<u64, Purse> = Packs::new("purses");
 /// (session, node) → node as pinned.
 pub const PINS: Map<(u64, u64), NodePin> = Map::new("pins");
 /// (session, node) → cap and settled log.
-pub const LOGS: Map<(u64, u64), SessionLog> = Map::new("logs");
+pub const LOGS: Packs<(u64, u64), SessionLog> = Packs::new("logs");
 /// (node, denom) → ledger.
 pub const LEDGERS: Map<(u64, &str), Ledger> = Map::new("ledgers");
 /// (node, denom) → what the ledger was paid and has paid.
-pub const FUNDS: Map<(u64, &str), Funds> = Map::new("funds");
+pub const FUNDS: Packs<(u64, &str), Funds> = Packs::new("funds");
 /// (node, denom, epoch) → epoch, as the first release stored it.
 pub const OLD_EPOCHS: Map<(u64, &str, u64), EpochRecord> = Map::new("epochs");
 /// (node, denom, epoch) → epoch, packed by [`crate::roots`].
-pub const EPOCHS: Map<(u64, &str, u64), Binary> = Map::new("roots");
+pub const EPOCHS: Map<(u64, &str, u64), ()> = Map::new("roots");
 /// (node, denom, epoch) → what became of it.
 pub const OUTCOMES: Map<(u64, &str, u64), Outcome> = Map::new("outcomes");
 /// (node, denom, epoch of the settlement) → epoch of the root that replaced it last.
@@ -526,10 +531,12 @@ pub const CLAIMED: Map<(u64, &str, &str), String> = Map::new("claimed");
 /// (address, denom) → what can be withdrawn; no entry when nothing.
 pub const BALANCES: Map<(&Addr, &str), Uint128> = Map::new("balances");
 /// Denom → where its coins are; an entry for every denom ever allowed.
-pub const COUNTERS: Map<&str, Counters> = Map::new("counters");
+pub const COUNTERS: Packs<&str, Counters> = Packs::new("counters");
 
 /// Contracts that are believed; none before `Connect`.
 pub const CONNECTED: Item<Connected> = Item::new("connected");
+/// The IBC gateway, once connected.
+pub const GATEWAY: Item<Addr> = Item::new("gateway");
 /// Case → receipts that it held.
 pub const CASES: Map<u64, HeldCase> = Map::new("cases");
 /// Receipt's id → whether a case has held it: none does twice.

@@ -1,4 +1,4 @@
-use cosmwasm_std::{coin, HexBinary, Uint128};
+use cosmwasm_std::{coin, Uint128};
 use openledger_merkle::BLOB_CHUNK;
 use openledger_referee::ContractError;
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
@@ -120,8 +120,8 @@ fn attack_an_answer_of_a_wrong_length_or_path() {
     let (alice, bob) = (suite.alice.clone(), suite.bob.clone());
     let last = suite.demand(&alice, 1, BlobKind::Leaves, 2).unwrap();
     let (bytes, path) = chunk(BlobKind::Leaves, 2);
-    let mut answer = |chunk: Vec<u8>, path: Vec<HexBinary>| {
-        suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: last, chunk: chunk.into(), path })
+    let mut answer = |chunk: Vec<u8>, path: Vec<[u8; 32]>| {
+        suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: last, chunk: chunk.into(), path: path.into() })
     };
     let wrong = |actual| ContractError::ChunkLength { index: 2, expected: 777, actual };
     refused(answer(vec![], path.clone()), &wrong(0));
@@ -132,7 +132,6 @@ fn attack_an_answer_of_a_wrong_length_or_path() {
     refused(answer(vec![7; 777], path.clone()), &bad);
     refused(answer(bytes.to_vec(), vec![]), &bad);
     refused(answer(bytes.to_vec(), [path.clone(), path.clone()].concat()), &bad);
-    assert!(answer(bytes.to_vec(), vec![HexBinary::from(&[1; 31])]).is_err(), "a path of 31 bytes");
     answer(bytes.to_vec(), path).unwrap();
 }
 
@@ -145,11 +144,11 @@ fn attack_an_answer_for_another_demand() {
     let bad = ContractError::BadPath { what: "chunk" };
     for (blob, index) in [(BlobKind::Leaves, 1), (BlobKind::Receipts, 0)] {
         let (chunk, path) = chunk(blob, index);
-        let sent = suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: first, chunk, path });
+        let sent = suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: first, chunk, path: path.into() });
         refused(sent, &bad);
     }
     let (chunk, path) = chunk(BlobKind::Leaves, 0);
-    let sent = suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: 99, chunk, path });
+    let sent = suite.act(&bob, &ExecuteMsg::AnswerDemand { demand_id: 99, chunk, path: path.into() });
     refused(sent, &ContractError::DemandNotFound { demand_id: 99 });
 }
 

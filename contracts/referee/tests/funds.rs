@@ -45,7 +45,7 @@ pub fn messages(suite: &Suite) -> Vec<(ExecuteMsg, &'static [&'static str], Coin
             detail: SumRoot::empty(),
         },
         index,
-        path: vec![],
+        path: vec![].into(),
     };
     let propose = OwnershipAction::Propose { new_owner: suite.bob.to_string() };
     let to = suite.bob.to_string();
@@ -60,7 +60,7 @@ pub fn messages(suite: &Suite) -> Vec<(ExecuteMsg, &'static [&'static str], Coin
             &[],
             Coins::Demand,
         ),
-        (ExecuteMsg::AnswerDemand { demand_id: 1, chunk: bytes, path }, &[], Coins::None),
+        (ExecuteMsg::AnswerDemand { demand_id: 1, chunk: bytes, path: path.into() }, &[], Coins::None),
         (ExecuteMsg::ExpireDemand { demand_id: 1 }, &[], Coins::None),
         (
             ExecuteMsg::ProveFault {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use cosmwasm_std::HexBinary;
 use openledger_client::verify_digest;
 use openledger_types::faults::find::{audit_epoch, Epoch, FoundFault, Known};
 use openledger_types::faults::{ContributionAt, Court, SessionFacts};
@@ -58,7 +57,7 @@ impl Known for Evidence {
                 datanet,
                 facts: sealed.leaves.get(usize::try_from(index).ok()?)?.clone(),
                 index,
-                path: sealed.tree.prove(index)?.iter().map(HexBinary::from).collect(),
+                path: sealed.tree.prove(index)?.into(),
             })
         })
     }

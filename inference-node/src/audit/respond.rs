@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cosmwasm_std::{Binary, HexBinary};
+use cosmwasm_std::Binary;
 use openledger_types::merkle::{chunk_path, BLOB_CHUNK};
 use openledger_types::msg::referee::{BlobKind, DemandResponse, DemandStatus, ExecuteMsg};
 
@@ -69,7 +69,7 @@ impl Responder {
         let msg = ExecuteMsg::AnswerDemand {
             demand_id: demand.demand_id,
             chunk: Binary::from(chunk),
-            path: path.iter().map(HexBinary::from).collect(),
+            path: path.into(),
         };
         match self.referee.tell(&msg, None).await? {
             Posting::Done { tx } => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cosmwasm_std::HexBinary;
+use openledger_attribution::SPAN_ONLY;
 use openledger_types::formats::{BlobRef, Manifest, ModelFile, NumericClass, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
@@ -58,7 +59,9 @@ pub(crate) fn manifest(
         numeric_class: about.class,
         sampler: sampler.into(),
         commit_scheme: commit_scheme.into(),
-        attribution: "span/1".into(),
+        // Who trains adds the influence layer to what was written (`Model::add_influence`).
+        attribution: SPAN_ONLY.into(),
+        influence: None,
         weights_root: HexBinary::from(&root),
         tokenizer_hash: sha(TOKENIZER_FILE),
         config_hash: sha(CONFIG_FILE),

@@ -1,20 +1,22 @@
 //! From a taken request to a receipt on disk: generate, trace, sign, write, and only then say that
 //! it is done.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 use std::time::Instant;
 
 use cosmwasm_std::{Binary, HexBinary, Uint128};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{hash32, seed, Decoding, Outcome, Receipt, SignedReceipt};
-use openledger_types::merkle::{chunk_root, Hash, CONTENT_CHUNK, ZERO_HASH};
+use openledger_types::merkle::{chunk_root, Hash, CONTENT_CHUNK};
 use openledger_types::money::answer_fee;
 use openledger_types::msg::escrow::SessionResponse;
 use tokio::sync::{mpsc, watch, OwnedSemaphorePermit};
 
-use super::models::Loaded;
+use super::models::{Loaded, Traced};
 use super::node::{blocking, lock, Node};
 use super::payment::entry_of;
 use crate::engine::{GenRequest, Generation};
@@ -164,7 +166,7 @@ impl Node {
         let turn = self.workers.clone().acquire_owned().await;
         let _turn = turn.map_err(|e| Fault::unavailable("E-NODE-002", e.to_string(), "Try again later."))?;
         let node = self.clone();
-        let bundle = blocking(move || {
+        let made = blocking(move || {
             let mut first = true;
             let mut deliver = |piece: &str| {
                 if std::mem::take(&mut first) {
@@ -181,9 +183,12 @@ impl Node {
                     ControlFlow::Continue(())
                 }
             };
-            node.compute(&job, &mut deliver)
+            let generation = node.generate(&job, &mut deliver)?;
+            let traced = node.trace(&job, &generation, &BTreeSet::new())?;
+            Ok((job, generation, traced))
         })
         .await?;
+        let bundle = self.clone().bundle(made).await?;
         let node = self.clone();
         let kept = blocking(move || node.journal.finish(&bundle)).await?;
         let receipt = &kept.receipt.receipt;
@@ -197,11 +202,15 @@ impl Node {
         Ok(kept)
     }
 
-    /// The answer and its receipt; nothing is written.
-    fn compute(&self, job: &Job, deliver: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<AnswerBundle> {
+    /// Seed of a job's answer.
+    fn seed(&self, job: &Job) -> Result<(Hash, Hash)> {
         let voucher = &job.stored.voucher.voucher;
         let request_hash: Hash = hash32("request_hash", &voucher.request_hash).map_err(malformed)?;
-        let seed = seed(&request_hash, voucher.session_id, self.payee.node_id, voucher.sequence);
+        Ok((request_hash, seed(&request_hash, voucher.session_id, self.payee.node_id, voucher.sequence)))
+    }
+
+    fn generate(&self, job: &Job, deliver: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Generation> {
+        let (request_hash, seed) = self.seed(job)?;
         let request = GenRequest {
             prompt_tokens: job.prompt_tokens.clone(),
             decoding: job.decoding,
@@ -209,8 +218,77 @@ impl Node {
             request_hash,
             stop: job.asked.stop.clone(),
         };
-        let generation = job.loaded.answerer.generate(&request, deliver)?;
-        let traced = job.loaded.answerer.trace(&job.asked.prompt, &generation.text, &seed);
+        job.loaded.answerer.generate(&request, deliver)
+    }
+
+    fn trace(&self, job: &Job, generation: &Generation, barred: &BTreeSet<u64>) -> Result<Traced> {
+        let asked = crate::attribution::Asked {
+            prompt: &job.asked.prompt,
+            prompt_tokens: &job.prompt_tokens,
+            answer: &generation.text,
+            tokens: &generation.tokens,
+        };
+        job.loaded.answerer.trace(&asked, &self.seed(job)?.1, barred)
+    }
+
+    /// The answer and its receipt; nothing is written. Contributions that may not be cited at the receipt's
+    /// height are taken out, whatever the answer rests on (PROTOCOL D4).
+    async fn bundle(self: Arc<Self>, made: (Job, Generation, Traced)) -> Result<AnswerBundle> {
+        let (mut job, mut generation, mut traced) = made;
+        let mut barred = BTreeSet::new();
+        loop {
+            let cited: Vec<u64> = traced.shares.iter().map(|share| share.contribution_id).collect();
+            let more = self.barred(&cited, job.stored.height).await?;
+            if more.is_empty() {
+                return self.sign(&job, generation, traced);
+            }
+            barred.extend(more);
+            let (node, without) = (self.clone(), barred.clone());
+            (job, generation, traced) = blocking(move || {
+                let traced = node.trace(&job, &generation, &without)?;
+                Ok((job, generation, traced))
+            })
+            .await?;
+        }
+    }
+
+    /// Which of these contributions may not be cited at a height. The chain is asked once for each, and
+    /// again only when a withdrawal since then could count.
+    async fn barred(&self, cited: &[u64], height: u64) -> Result<Vec<u64>> {
+        let unknown: Vec<u64> =
+            cited.iter().copied().filter(|id| !self.models.is_citable(*id, height)).collect();
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        let grace = self.chain.citation_grace().await?;
+        let asked = stream::iter(
+            unknown
+                .into_iter()
+                .map(|id| async move { Ok::<_, Fault>((id, self.chain.contribution(id).await?)) }),
+        );
+        let found: Vec<_> = asked.buffer_unordered(8).try_collect().await?;
+        let mut barred = Vec::new();
+        for (id, contribution) in found {
+            let until = match contribution {
+                Some(c) if c.facts.uses.allows_paid_answers() => {
+                    c.withdrawn_at.unwrap_or(height).saturating_add(grace)
+                }
+                // Unknown to the chain, or never licensed for answers.
+                _ => {
+                    barred.push(id);
+                    continue;
+                }
+            };
+            self.models.remember_citable(id, until);
+            if height > until {
+                barred.push(id);
+            }
+        }
+        Ok(barred)
+    }
+
+    fn sign(&self, job: &Job, generation: Generation, traced: Traced) -> Result<AnswerBundle> {
+        let seed = self.seed(job)?.1;
         let receipt = self.receipt(job, &generation, &traced, &seed)?;
         receipt.validate().map_err(malformed)?;
         let pinned = &entry_of(&job.session, self.payee.node_id)?.node_key;
@@ -233,16 +311,11 @@ impl Node {
             tokens: generation.tokens,
             trace: Binary::from(generation.trace),
             evidence: traced.pieces,
+            signature: Binary::from(traced.signature),
         })
     }
 
-    fn receipt(
-        &self,
-        job: &Job,
-        generation: &Generation,
-        traced: &super::models::Traced,
-        seed: &Hash,
-    ) -> Result<Receipt> {
+    fn receipt(&self, job: &Job, generation: &Generation, traced: &Traced, seed: &Hash) -> Result<Receipt> {
         let (voucher, session) = (&job.stored.voucher.voucher, &job.session);
         let count = |n: usize| u32::try_from(n).map_err(malformed);
         let (tokens_in, tokens_out) = (count(job.prompt_tokens.len())?, count(generation.tokens.len())?);
@@ -276,8 +349,8 @@ impl Node {
             seed: HexBinary::from(seed),
             commit_scheme: job.loaded.manifest.commit_scheme.clone(),
             commit_root: HexBinary::from(&generation.commit_root),
-            signature_scheme: "none".into(),
-            signature_root: HexBinary::from(&ZERO_HASH),
+            signature_scheme: traced.signature_scheme.clone(),
+            signature_root: HexBinary::from(&traced.signature_root),
             evidence_root: HexBinary::from(&traced.root),
             outcome: generation.outcome,
             shares: traced.shares.clone(),

@@ -55,6 +55,8 @@ pub trait ChainView: DatanetView {
     fn offer(&self, model_id: u64, version: u32) -> Answer<'_, Option<Offer>>;
     /// A contribution.
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>>;
+    /// Blocks after its withdrawal for which a contribution may still be cited.
+    fn citation_grace(&self) -> Answer<'_, u64>;
     /// This node's ledger in a denom.
     fn ledger<'a>(&'a self, denom: &'a str) -> Answer<'a, LedgerResponse>;
     /// One epoch of this node.
@@ -192,6 +194,13 @@ impl ChainView for ClientChain {
 
     fn contribution(&self, contribution_id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { optional(self.reader.contribution(contribution_id).await) })
+    }
+
+    fn citation_grace(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let config = self.reader.datanet_config().await.map_err(chain_fault)?;
+            Ok(config.params.withdrawal_grace)
+        })
     }
 
     fn ledger<'a>(&'a self, denom: &'a str) -> Answer<'a, LedgerResponse> {

@@ -9,6 +9,7 @@ mod answer;
 mod blobs;
 mod chain;
 mod completions;
+mod cors;
 mod error;
 mod info;
 mod keys;
@@ -34,6 +35,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use chain::optional;
 pub use chain::{ChainView, ClientChain, Posting};
+pub use cors::Origins;
 pub use keys::SigningKeys;
 pub use metrics::Metrics;
 pub use models::{
@@ -68,6 +70,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/chat/completions", post(completions::chat))
         .route("/v1/sessions/{id}/acknowledge", post(sessions::acknowledge))
         .layer(DefaultBodyLimit::max(MAX_BODY + 1));
+    let origins = Origins::new(&node.settings.origins);
     Router::new()
         .route("/health", get(info::health))
         .route("/ready", get(info::ready))
@@ -81,6 +84,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/blobs/{root}", get(blobs::get).put(blobs::put))
         .merge(answers)
         .fallback(unknown_path)
+        .layer(axum::middleware::from_fn_with_state(origins, cors::cors))
         .with_state(node)
 }
 

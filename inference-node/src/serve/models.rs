@@ -1,25 +1,26 @@
 //! Models: found on chain, put together from stored blobs, checked, indexed, kept in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use openledger_attribution::{Document, Evidence, Index};
+use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 use openledger_types::formats::{manifest_hash, request_hash, seed, BlobRef, Manifest, Share, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
+use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model, ReplayRequest};
 use crate::fault::{Class, Fault, Result};
 use crate::request::{parse, Endpoint};
 
-/// Name of the attribution scheme that this node computes.
-pub const ATTRIBUTION: &str = "span/1";
+/// Names of the attribution schemes that this node computes.
+pub const ATTRIBUTION: [&str; 2] = [SPAN_ONLY, TWO_LAYERS];
 
 /// Who earns an answer, with the evidence.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,12 @@ pub struct Traced {
     pub pieces: Vec<EvidencePiece>,
     /// Its root.
     pub root: Hash,
+    /// Scheme of the signature, `none` where there is none.
+    pub signature_scheme: String,
+    /// The signature's bytes.
+    pub signature: Vec<u8>,
+    /// Its root.
+    pub signature_root: Hash,
 }
 
 /// What answers and traces, so that the server runs in tests without a trained model.
@@ -46,16 +53,16 @@ pub trait Answerer: Send + Sync {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation>;
-    /// Traces an answer.
-    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced;
+    /// Finds what an answer rests on; contributions of `barred` are not cited.
+    fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced>;
     /// Computes an answer again: one line for each thing that is not as its receipt says.
     fn replay(&self, bundle: &AnswerBundle) -> Vec<String>;
 }
 
-/// A model with the index of the versions that it rests on.
+/// A model with the indexes of the versions that it rests on.
 pub struct Traceable {
     batcher: Batcher,
-    index: Index,
+    attribution: Attribution,
 }
 
 impl Answerer for Traceable {
@@ -79,8 +86,9 @@ impl Answerer for Traceable {
         replay_failures(self.batcher.model(), bundle)
     }
 
-    fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Traced {
-        let trace = self.index.trace(prompt, answer, seed);
+    fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
+        let signature = self.attribution.sign(self.batcher.model(), asked)?;
+        let trace = self.attribution.evidence(asked, &signature, seed, barred);
         let root = Evidence::new(&trace).root();
         let pieces = trace
             .pieces
@@ -92,7 +100,15 @@ impl Answerer for Traceable {
                 source_start: p.source_start,
             })
             .collect();
-        Traced { shares: trace.shares, no_evidence: trace.no_evidence_bps, pieces, root }
+        Ok(Traced {
+            shares: trace.shares,
+            no_evidence: trace.no_evidence_bps,
+            pieces,
+            root,
+            signature_scheme: self.attribution.signature_scheme().into(),
+            signature_root: self.attribution.signature_root(&signature),
+            signature: signature.to_bytes(),
+        })
     }
 }
 
@@ -169,6 +185,8 @@ pub struct Models {
     slots: Mutex<HashMap<(u64, u32), Slot>>,
     /// Contributor of each contribution that was loaded.
     owners: Mutex<HashMap<u64, String>>,
+    /// Height up to which each contribution may be cited, as far as it was asked for.
+    citable: Mutex<HashMap<u64, u64>>,
 }
 
 impl Models {
@@ -247,6 +265,16 @@ impl Models {
     /// Remembers a contributor.
     pub fn remember_owner(&self, contribution_id: u64, contributor: String) {
         lock(&self.owners).insert(contribution_id, contributor);
+    }
+
+    /// Whether it is known that a contribution may be cited at a height.
+    pub(super) fn is_citable(&self, contribution_id: u64, height: u64) -> bool {
+        lock(&self.citable).get(&contribution_id).is_some_and(|until| height <= *until)
+    }
+
+    /// Remembers the height up to which a contribution may be cited.
+    pub(super) fn remember_citable(&self, contribution_id: u64, until: u64) {
+        lock(&self.citable).insert(contribution_id, until);
     }
 
     fn set(&self, key: (u64, u32), slot: Slot) {
@@ -343,7 +371,14 @@ impl Node {
         for doc in &docs {
             self.models.remember_owner(doc.facts.contribution_id, doc.facts.contributor.clone());
         }
-        let index = blocking(move || build_index(docs)).await?;
+        let influence = match manifest.files.iter().find(|file| file.name == INFLUENCE_FILE) {
+            Some(file) => Some(local.blob(&file.blob).await?),
+            None => None,
+        };
+        let named = manifest.clone();
+        let attribution =
+            blocking(move || Ok(Attribution::open(&named, build_index(docs)?, influence.as_deref())?))
+                .await?;
         let settings = BatchSettings {
             workers: self.settings.workers,
             batch: self.settings.batch,
@@ -352,7 +387,8 @@ impl Node {
             prefix_bytes: self.settings.prefix_bytes,
         };
         let batcher = Batcher::start(Arc::new(model), settings, self.metrics.engine.clone())?;
-        Ok(Loaded { info: info.clone(), manifest, answerer: Box::new(Traceable { batcher, index }) })
+        let answerer = Box::new(Traceable { batcher, attribution });
+        Ok(Loaded { info: info.clone(), manifest, answerer })
     }
 
     /// Refuses a model of which a file or a contribution is not stored here yet, before anything of
@@ -442,7 +478,7 @@ pub fn check_manifest(info: &ModelVersionResponse, bytes: &[u8]) -> Result<Manif
     if manifest.numeric_class != info.numeric_class {
         return Err(differs("numeric class"));
     }
-    if manifest.attribution != ATTRIBUTION {
+    if !ATTRIBUTION.contains(&manifest.attribution.as_str()) {
         return Err(differs("an attribution scheme that this node does not compute"));
     }
     if manifest.template_hash.as_slice() != ZERO_HASH {

@@ -48,6 +48,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Which models to serve; all that are stored here when empty.
     pub models: Vec<(u64, u32)>,
+    /// Origins whose pages may read answers; `*` for all.
+    pub origins: Vec<String>,
     /// What the node does, as it is registered.
     pub roles: Vec<Role>,
 }
@@ -65,6 +67,7 @@ impl Default for Settings {
             expiry_margin_blocks: 20,
             tick: Duration::from_millis(1_000),
             models: Vec::new(),
+            origins: vec!["*".into()],
             roles: vec![Role::Inference, Role::Storage],
         }
     }

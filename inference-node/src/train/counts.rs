@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openledger_types::formats::{training_leaf, training_root, SumRoot, SumStep, VersionRef};
+use openledger_types::formats::{training_leaf, training_root, SumRoot, VersionRef};
 use openledger_types::merkle::{Hash, SumNode, Tree};
 use openledger_types::msg::datanet::TrainingItem;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ impl DatanetUses {
             contribution_id: used.contribution_id,
             times_seen: used.times_seen,
             index,
-            path: tree.prove(index).unwrap_or_default().into_iter().map(SumStep::from).collect(),
+            path: tree.prove(index).unwrap_or_default().into(),
         };
         Ok((0u64..).zip(&self.uses).map(item).collect())
     }
@@ -104,7 +104,6 @@ pub(crate) fn by_datanet(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openledger_types::formats::sum_path;
     use openledger_types::merkle::verify_inclusion;
 
     #[test]
@@ -127,7 +126,7 @@ mod tests {
             let root = group.root().unwrap();
             for item in group.items().unwrap() {
                 let leaf = training_leaf(item.contribution_id, item.times_seen);
-                let path = sum_path(&item.path).unwrap();
+                let path = &item.path;
                 assert!(verify_inclusion(&leaf, item.index, root.count, &path, &root.node().unwrap()));
             }
         }

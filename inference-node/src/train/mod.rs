@@ -2,7 +2,7 @@
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
 //! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`), how often each
-//! contribution was seen (`counts`). [`evaluate`]
+//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
 mod checkpoint;
@@ -14,6 +14,7 @@ mod ngram;
 mod optimizer;
 mod progress;
 mod recipe;
+mod retrain;
 mod run;
 
 pub use checkpoint::CurvePoint;
@@ -24,4 +25,5 @@ pub use export::{TrainingReceipt, CURVE_FILE, RECEIPT_FILE};
 pub use ngram::{xz_len, Ngram};
 pub use progress::{bar, Phase, Progress};
 pub use recipe::{Plan, Recipe};
+pub use retrain::{Experiment, Retrained};
 pub use run::{train, TrainReport};

@@ -50,6 +50,36 @@ async fn rule_s2_the_receipt_says_everything_of_the_answer() {
 }
 
 #[tokio::test]
+async fn rule_d4_a_withdrawn_contribution_is_not_cited_after_the_grace() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    let mut user = User::open(&chain, 7);
+    let cited = |bundle: &AnswerBundle| -> Vec<u64> {
+        bundle.receipt.receipt.shares.iter().map(|share| share.contribution_id).collect()
+    };
+    let withdraw = |id: u64, height: u64| {
+        chain.state().contributions.get_mut(&id).unwrap().withdrawn_at = Some(height);
+    };
+    // At height 100 the grace of 50 blocks of one is over, that of the other is not.
+    withdraw(11, 49);
+    withdraw(12, 50);
+    let bundle = world.ask(&mut user, "one").await;
+    assert_eq!(cited(&bundle), [12, 13]);
+    check(&bundle.receipt);
+    user.take(&bundle);
+    // What never allowed paid answers, and what the chain does not know, are not cited either.
+    chain.state().height = 101;
+    chain.state().contributions.get_mut(&13).unwrap().facts.uses.answer = false;
+    chain.state().contributions.remove(&12);
+    let other = tempfile::tempdir().unwrap();
+    let world = World::start(other.path(), chain.clone(), Rote::default()).await;
+    let mut user = User::open(&chain, 8);
+    let bundle = world.ask(&mut user, "one").await;
+    assert_eq!((cited(&bundle), bundle.receipt.receipt.no_evidence), (vec![], 10_000));
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_usage_receipt_and_done() {
     let home = tempfile::tempdir().unwrap();
     let chain = new_chain();

@@ -1,6 +1,6 @@
 //! A chain in memory, a model that writes by rote, a server on a free port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use base64::prelude::{Engine as _, BASE64_STANDARD};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::{verify_digest, Key};
+use openledger_node::attribution::Asked;
 use openledger_node::corpus::{Answer, DatanetView, Identities};
 use openledger_node::engine::{GenRequest, Generation};
 use openledger_node::fault::{Class, Fault, Result};
@@ -97,7 +98,7 @@ impl FakeChain {
                 return Err(fail("voucher"));
             }
             let acknowledged = &s.voucher.voucher.acknowledged;
-            let peaks = sum_path(&s.acknowledged_peaks).map_err(|e| e.to_string())?;
+            let peaks = s.acknowledged_peaks.to_vec();
             let mut log = Frontier::from_parts(acknowledged.count, peaks).ok_or("peaks")?;
             if log.root().ok_or("root")? != acknowledged.node().map_err(|e| e.to_string())? {
                 return Err(fail("peaks do not bag"));
@@ -124,7 +125,7 @@ impl FakeChain {
                 log.push(r.leaf()).ok_or("overflow")?;
             }
             let root = log.root().ok_or("root")?;
-            let proof = sum_path(&s.consistency).map_err(|e| e.to_string())?;
+            let proof = &s.consistency;
             let old = entry.log.node().map_err(|e| e.to_string())?;
             if !verify_consistency(entry.log.count, &old, log.size(), &root, &proof) {
                 return Err(fail("not an extension"));
@@ -305,6 +306,9 @@ impl ChainView for FakeChain {
     fn contribution(&self, id: u64) -> Answer<'_, Option<ContributionResponse>> {
         Box::pin(async move { Ok(self.state().contributions.get(&id).cloned()) })
     }
+    fn citation_grace(&self) -> Answer<'_, u64> {
+        Box::pin(async { Ok(GRACE) })
+    }
     fn ledger<'a>(&'a self, _: &'a str) -> Answer<'a, LedgerResponse> {
         Box::pin(async { Ok(self.state().ledger.clone().unwrap_or_else(empty_ledger)) })
     }
@@ -365,6 +369,9 @@ impl ChainView for FakeChain {
     }
 }
 
+/// Blocks for which a withdrawn contribution may still be cited.
+pub const GRACE: u64 = 50;
+
 /// Writes `w0 w1 w2 …`, one word a token, as many as are asked for.
 #[derive(Default)]
 pub struct Rote {
@@ -412,19 +419,24 @@ impl Answerer for Rote {
         }
         Vec::new()
     }
-    fn trace(&self, _: &str, answer: &str, _: &Hash) -> Traced {
+    fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
-        let odd = (answer.len() % 7) as u16;
-        Traced {
-            shares: vec![
-                Share { contribution_id: 11, bps: 3_333 + odd },
-                Share { contribution_id: 12, bps: 3_334 - odd },
-                Share { contribution_id: 13, bps: 1 },
-            ],
-            no_evidence: 3_332,
+        let odd = (asked.answer.len() % 7) as u16;
+        let mut shares = vec![
+            Share { contribution_id: 11, bps: 3_333 + odd },
+            Share { contribution_id: 12, bps: 3_334 - odd },
+            Share { contribution_id: 13, bps: 1 },
+        ];
+        shares.retain(|share| !barred.contains(&share.contribution_id));
+        Ok(Traced {
+            no_evidence: 10_000 - shares.iter().map(|share| share.bps).sum::<u16>(),
+            shares,
             pieces: vec![EvidencePiece { answer_start: 0, len: 2, contribution_id: 11, source_start: 5 }],
             root: [9; 32],
-        }
+            signature_scheme: "none".into(),
+            signature: Vec::new(),
+            signature_root: ZERO_HASH,
+        })
     }
 }
 
@@ -470,6 +482,7 @@ fn manifest() -> Manifest {
         sampler: "gumbel-chacha8/1".into(),
         commit_scheme: "proj32-f32/1".into(),
         attribution: "span/1".into(),
+        influence: None,
         weights_root: h(1),
         tokenizer_hash: h(2),
         config_hash: h(3),

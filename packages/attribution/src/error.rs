@@ -1,7 +1,7 @@
-//! Why an index could not be built.
+//! Why an index could not be built or read.
 
-/// Refusals of [`crate::Index::build`]. Every one is a property of the input: trying again with the
-/// same documents gives the same answer.
+/// Refusals of indexes and signatures. Every one is a property of the input: trying again with the
+/// same input gives the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Contribution ids start at 1.
@@ -23,6 +23,15 @@ pub enum Error {
         "E-ATTR-005 no suffix array ({0}); a retry helps once memory is free: 32 bytes a token are needed"
     )]
     SuffixArray(String),
+    /// Bytes of a signature or an influence index that no honest program writes.
+    #[error("E-ATTR-006 the file is damaged: {0}; a retry does not help: fetch it again from another node")]
+    Damaged(&'static str),
+    /// The influence index holds a contribution that the texts do not: unknown, or a duplicate.
+    #[error("E-ATTR-007 the influence index holds contribution {0}, which is not indexed; a retry does not help: do not serve this model")]
+    ForeignDocument(u64),
+    /// Weights of layers that mean nothing.
+    #[error("E-ATTR-008 layers cannot be weighted {0} and {1}; a retry does not help: use weights of 0 to 10,000, not both 0")]
+    Weights(u32, u32),
 }
 
 impl Error {
@@ -34,6 +43,9 @@ impl Error {
             Error::DocumentTooLong(_) => "E-ATTR-003",
             Error::TooManyTokens(_) => "E-ATTR-004",
             Error::SuffixArray(_) => "E-ATTR-005",
+            Error::Damaged(_) => "E-ATTR-006",
+            Error::ForeignDocument(_) => "E-ATTR-007",
+            Error::Weights(..) => "E-ATTR-008",
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Tracing an answer: who is credited for each of its words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use openledger_types::formats::{Piece, Share};
+use openledger_types::formats::{Piece, Share, BPS};
 use openledger_types::merkle::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::pieces;
-use crate::shares::shares;
+use crate::influence::Signature;
+use crate::layers::{Answer, Credits, Method};
 use crate::spans::{copied, cover, echoed, maximal_spans};
 use crate::suffix::NO_WORD;
 use crate::Index;
@@ -92,6 +93,8 @@ pub struct Trace {
     /// Credit without evidence: runs without payees and what the floors of the others leave. With
     /// `credits` it is the weight of all words exactly.
     pub no_evidence: u128,
+    /// Credit of all layers, from which the shares follow; that of the span layer where it is alone.
+    pub total: Credits,
     /// Shares of the receipt.
     pub shares: Vec<Share>,
     /// Basis points without evidence.
@@ -136,6 +139,17 @@ impl Index {
     /// Works on words and integers only; the same index, prompt, answer and seed give the same bytes
     /// everywhere.
     pub fn trace(&self, prompt: &str, answer: &str, seed: &Hash) -> Trace {
+        self.evidence(&Answer {
+            prompt,
+            text: answer,
+            signature: &Signature::default(),
+            seed,
+            barred: &BTreeSet::new(),
+        })
+    }
+
+    /// Where the words of an answer stand and what that credits; shares are not settled yet.
+    pub(crate) fn follow(&self, prompt: &str, answer: &str) -> Trace {
         let text = match_text(answer);
         let prompt = match_text(prompt);
         let mut tokens = Vec::new();
@@ -216,17 +230,29 @@ impl Index {
             }
             no_evidence += run.weight - part * count;
         }
-        let result = shares(&credits, no_evidence, seed);
-        let pieces = pieces(self, &text, &tokens, &runs, &result.shares);
         Trace {
             match_text: text,
             tokens,
             runs,
             credits,
             no_evidence,
-            shares: result.shares,
-            no_evidence_bps: result.no_evidence,
-            pieces,
+            total: Credits::default(),
+            shares: Vec::new(),
+            no_evidence_bps: BPS,
+            pieces: Vec::new(),
         }
+    }
+}
+
+impl Trace {
+    /// Credits of the span layer.
+    pub fn span_credits(&self) -> Credits {
+        Credits { contributions: self.credits.clone(), no_evidence: self.no_evidence }
+    }
+
+    /// Takes the shares and picks the evidence for them.
+    pub(crate) fn settle(&mut self, index: &Index, shares: Vec<Share>, no_evidence: u16) {
+        self.pieces = pieces(index, &self.match_text, &self.tokens, &self.runs, &shares);
+        (self.shares, self.no_evidence_bps) = (shares, no_evidence);
     }
 }

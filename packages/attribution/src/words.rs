@@ -32,6 +32,15 @@ impl Dictionary {
         self.lens.get(id as usize).copied().unwrap_or(0)
     }
 
+    /// Value of each word by its number, see [`crate::near`].
+    pub(crate) fn values(&self) -> Vec<u64> {
+        let mut values = vec![0; self.lens.len()];
+        for (word, id) in &self.ids {
+            values[*id as usize] = crate::near::word_value(word);
+        }
+        values
+    }
+
     /// How many different words.
     pub(crate) fn len(&self) -> usize {
         self.lens.len()

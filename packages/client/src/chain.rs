@@ -364,6 +364,11 @@ impl Chain {
             .ok_or(Error::Config { field: "gas_price", reason: "the fee overflows".into() })
     }
 
+    /// Names an error of the RPC client that [`Chain::http`] gave: nobody there, or a node that refuses.
+    pub fn name_error(&self, error: tendermint_rpc::Error) -> Error {
+        self.rpc_error(error)
+    }
+
     /// Names an error of the RPC client: nobody there, or a node that refuses.
     pub(crate) fn rpc_error(&self, error: tendermint_rpc::Error) -> Error {
         use tendermint_rpc::error::ErrorDetail;

@@ -30,6 +30,9 @@ pub struct ChainConfig {
     /// Seconds to wait for a block with the transaction.
     #[serde(default = "default_confirm_seconds")]
     pub confirm_seconds: u64,
+    /// Account that pays the fees by a grant of x/feegrant; the sender itself when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee_granter: Option<String>,
 }
 
 fn default_prefix() -> String {
@@ -63,6 +66,7 @@ impl ChainConfig {
             gas_multiplier: default_gas_multiplier(),
             timeout_blocks: default_timeout_blocks(),
             confirm_seconds: default_confirm_seconds(),
+            fee_granter: None,
         }
     }
 

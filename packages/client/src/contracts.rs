@@ -1,4 +1,4 @@
-//! The five contracts of a deployment, with typed answers.
+//! The contracts of a deployment, with typed answers.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use cosmwasm_std::HexBinary;
 use openledger_merkle::Hash;
 use openledger_types::formats::{Account, ContributionFacts};
 use openledger_types::msg::common::{InvariantsResponse, OwnershipResponse};
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
@@ -19,7 +19,7 @@ const PAGE: u32 = openledger_types::msg::common::MAX_LIMIT;
 /// No deployment file is longer.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Addresses of the five contracts.
+/// Addresses of the contracts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contracts {
     /// Datanets, contributions, versions.
@@ -32,6 +32,9 @@ pub struct Contracts {
     pub payable_escrow: String,
     /// Attestations, demands, faults, cases.
     pub referee: String,
+    /// Payouts to other chains, sessions paid from there; none in deployments of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ibc_gateway: Option<String>,
 }
 
 impl Contracts {
@@ -475,27 +478,76 @@ impl Reader {
         self.ask_referee(referee::QueryMsg::Demand { demand_id }).await
     }
 
+    // The gateway.
+
+    /// Address of the gateway; an `Input` error where the deployment has none.
+    pub fn gateway(&self) -> Result<&str> {
+        self.contracts.ibc_gateway.as_deref().ok_or_else(|| Error::Input {
+            what: "deployment file",
+            reason: "names no ibc_gateway: this deployment pays out on its own chain only".into(),
+        })
+    }
+
+    /// All routes to other chains.
+    pub async fn routes(&self) -> Result<Vec<gateway::Route>> {
+        let mut all: Vec<gateway::Route> = Vec::new();
+        loop {
+            let start_after = all.last().map(|route| route.name.clone());
+            let query = gateway::QueryMsg::Routes { start_after, limit: Some(PAGE) };
+            let page: gateway::RoutesResponse = self.ask_gateway(query).await?;
+            let found = page.routes.len();
+            all.extend(page.routes);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Preference and money of an account at the gateway.
+    pub async fn gateway_account(&self, address: &str) -> Result<gateway::AccountResponse> {
+        self.ask_gateway(gateway::QueryMsg::Account { address: address.into() }).await
+    }
+
+    /// Payouts after a number, at most 30.
+    pub async fn payouts(
+        &self,
+        filter: Option<gateway::PayoutFilter>,
+        start_after: Option<u64>,
+    ) -> Result<Vec<gateway::PayoutResponse>> {
+        let query = gateway::QueryMsg::Payouts { filter, start_after, limit: Some(PAGE) };
+        let page: gateway::PayoutsResponse = self.ask_gateway(query).await?;
+        Ok(page.payouts)
+    }
+
     // All of them.
 
     /// The conservation equations of the contracts that hold coins: (name, answer).
     pub async fn invariants(&self) -> Result<Vec<(&'static str, InvariantsResponse)>> {
-        Ok(vec![
+        let mut all = vec![
             ("datanet", self.ask_datanet(datanet::QueryMsg::Invariants {}).await?),
             ("node_registry", self.ask_nodes(node_registry::QueryMsg::Invariants {}).await?),
             ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Invariants {}).await?),
             ("referee", self.ask_referee(referee::QueryMsg::Invariants {}).await?),
-        ])
+        ];
+        if self.contracts.ibc_gateway.is_some() {
+            all.push(("ibc_gateway", self.ask_gateway(gateway::QueryMsg::Invariants {}).await?));
+        }
+        Ok(all)
     }
 
-    /// The owners of the five contracts: (name, answer).
+    /// The owners of the contracts: (name, answer).
     pub async fn owners(&self) -> Result<Vec<(&'static str, OwnershipResponse)>> {
-        Ok(vec![
+        let mut all = vec![
             ("datanet", self.ask_datanet(datanet::QueryMsg::Ownership {}).await?),
             ("model_registry", self.ask_models(model_registry::QueryMsg::Ownership {}).await?),
             ("node_registry", self.ask_nodes(node_registry::QueryMsg::Ownership {}).await?),
             ("payable_escrow", self.ask_escrow(escrow::QueryMsg::Ownership {}).await?),
             ("referee", self.ask_referee(referee::QueryMsg::Ownership {}).await?),
-        ])
+        ];
+        if self.contracts.ibc_gateway.is_some() {
+            all.push(("ibc_gateway", self.ask_gateway(gateway::QueryMsg::Ownership {}).await?));
+        }
+        Ok(all)
     }
 
     async fn ask_datanet<R: serde::de::DeserializeOwned>(&self, query: datanet::QueryMsg) -> Result<R> {
@@ -517,6 +569,10 @@ impl Reader {
     async fn ask_referee<R: serde::de::DeserializeOwned>(&self, query: referee::QueryMsg) -> Result<R> {
         self.chain.query_smart(&self.contracts.referee, &query).await
     }
+
+    async fn ask_gateway<R: serde::de::DeserializeOwned>(&self, query: gateway::QueryMsg) -> Result<R> {
+        self.chain.query_smart(self.gateway()?, &query).await
+    }
 }
 
 #[cfg(test)]
@@ -532,6 +588,7 @@ mod tests {
             Contracts::from_json(&format!(r#"{{"chain_id":"x-1","contracts":{addresses}}}"#)).unwrap();
         assert_eq!(top, below);
         assert_eq!(top.payable_escrow, "d");
+        assert_eq!(top.ibc_gateway, None);
         for bad in ["", "{}", "[]", r#"{"contracts":{}}"#, r#"{"contracts":3}"#] {
             assert!(matches!(Contracts::from_json(bad), Err(Error::Input { .. })), "{bad}");
         }

@@ -4,7 +4,7 @@
 //! - [`Key`]: secp256k1 keys of accounts, sessions and nodes; [`keyfile`] keeps them on disk.
 //! - [`Chain`]: one endpoint of one chain; queries of modules and contracts.
 //! - [`Signer`]: one account that sends transactions, whose sequence it keeps in order.
-//! - [`contracts`]: the five contracts with typed answers.
+//! - [`contracts`]: the contracts with typed answers.
 //!
 //! Every error has a stable code, says whether a retry helps and what to do ([`Error`]).
 

@@ -94,19 +94,30 @@ impl Signer {
     /// Several tasks may call it at once; their transactions queue. Errors: see [`Error`]; with
     /// `Unconfirmed` look the hash up before anything is sent again.
     pub async fn broadcast(&self, messages: Vec<Any>, memo: &str) -> Result<TxResult> {
+        self.broadcast_with_reserve(messages, memo, 0).await
+    }
+
+    /// Like [`Signer::broadcast`], with `reserve` units of gas on top of what the simulation used: for
+    /// messages whose execution may use more than their simulation shows, such as IBC callbacks.
+    pub async fn broadcast_with_reserve(
+        &self,
+        messages: Vec<Any>,
+        memo: &str,
+        reserve: u64,
+    ) -> Result<TxResult> {
         if messages.is_empty() {
             return Err(Error::Input { what: "transaction", reason: "it has no messages".into() });
         }
         if memo.len() > MAX_MEMO {
             return Err(Error::Input { what: "memo", reason: format!("has more than {MAX_MEMO} bytes") });
         }
-        let sent = self.submit(&messages, memo, 0).await?;
+        let sent = self.submit(&messages, memo, 0, reserve).await?;
         match self.0.chain.confirm(&sent.hash, sent.timeout_height).await {
             Err(Error::OutOfGas { gas_used, gas_wanted, .. }) => {
                 let more = gas_used.max(gas_wanted);
                 let more = more.saturating_add(more / 2);
                 tracing::warn!(hash = %sent.hash, gas_wanted, more, "out of gas; sent again with more");
-                let sent = self.submit(&messages, memo, more).await?;
+                let sent = self.submit(&messages, memo, more, 0).await?;
                 self.0.chain.confirm(&sent.hash, sent.timeout_height).await
             }
             done => done,
@@ -224,8 +235,9 @@ impl Signer {
         self.simulate_body(&body, account.sequence).await
     }
 
-    /// Signs and hands a transaction over, one at a time; `least_gas` is a floor under the simulation.
-    async fn submit(&self, messages: &[Any], memo: &str, least_gas: u64) -> Result<Sent> {
+    /// Signs and hands a transaction over, one at a time; `least_gas` is a floor under the gas, `reserve`
+    /// comes on top of what the simulation asks for.
+    async fn submit(&self, messages: &[Any], memo: &str, least_gas: u64, reserve: u64) -> Result<Sent> {
         let mut slot = self.0.account.lock().await;
         let mut resyncs = 0;
         // Taken out, so that a call that fails or is dropped half-way leaves nothing unclear behind.
@@ -234,7 +246,7 @@ impl Signer {
             None => self.0.chain.account(&self.0.address).await?,
         };
         loop {
-            match self.hand_over(messages, memo, least_gas, account).await {
+            match self.hand_over(messages, memo, (least_gas, reserve), account).await {
                 Ok(sent) => {
                     *slot = Some(Account { sequence: account.sequence.saturating_add(1), ..account });
                     return Ok(sent);
@@ -258,14 +270,14 @@ impl Signer {
         &self,
         messages: &[Any],
         memo: &str,
-        least_gas: u64,
+        (least_gas, reserve): (u64, u64),
         account: Account,
     ) -> Result<Sent> {
         let chain = &self.0.chain;
         let timeout_height = chain.latest_height().await?.saturating_add(chain.config().timeout_blocks);
         let body = body(messages, memo, timeout_height);
         let used = self.simulate_body(&body, account.sequence).await?;
-        let gas = chain.gas_for(used)?.max(least_gas);
+        let gas = chain.gas_for(used)?.saturating_add(reserve).max(least_gas);
         let fee = Coin::new(chain.fee_for(gas)?, chain.config().denom.clone());
         let tx = self.sign(&body, account, gas, &fee);
         let hash = hex::encode_upper(Sha256::digest(&tx));
@@ -327,6 +339,7 @@ impl Signer {
         } else {
             vec![ProtoCoin { denom: fee.denom.clone(), amount: fee.amount.to_string() }]
         };
+        let granter = self.0.chain.config().fee_granter.clone().unwrap_or_default();
         #[allow(deprecated)]
         AuthInfo {
             signer_infos: vec![SignerInfo {
@@ -336,7 +349,7 @@ impl Signer {
                 }),
                 sequence,
             }],
-            fee: Some(Fee { amount, gas_limit: gas, payer: String::new(), granter: String::new() }),
+            fee: Some(Fee { amount, gas_limit: gas, payer: String::new(), granter }),
             tip: None,
         }
     }

@@ -87,6 +87,17 @@ pub fn age_identity(field: &'static str, value: &str) -> Result<(), CommonError>
     )
 }
 
+/// An account of another chain: bech32 under its prefix in lower case, over 20 bytes (keys) or 32
+/// (contracts, modules, interchain accounts).
+pub fn remote_account(field: &'static str, value: &str, prefix: &str) -> Result<(), CommonError> {
+    let lower = !value.chars().any(|c| c.is_ascii_uppercase());
+    let valid = lower
+        && CheckedHrpstring::new::<Bech32>(value).is_ok_and(|address| {
+            address.hrp().as_str() == prefix && matches!(address.byte_iter().count(), 20 | 32)
+        });
+    ensure(valid, field, "a bech32 address of the route's prefix, in lower case, of 20 or 32 bytes")
+}
+
 /// Whether `value` is 32 bytes in bech32 under this prefix, in capitals or not.
 fn is_age_key(value: &str, prefix: &str) -> bool {
     // 32 bytes are 52 characters, the checksum 6 and the separator 1.
@@ -112,6 +123,26 @@ mod tests {
         }
         for wrong in ["", RECIPIENT, &IDENTITY.to_lowercase(), &IDENTITY[1..]] {
             assert!(age_identity("identity", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn accounts_of_other_chains_are_checked_by_checksum_prefix_and_length() {
+        let account = "cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0eh";
+        assert!(remote_account("remote_addr", account, "cosmos").is_ok());
+        for (wrong, prefix) in [
+            (account, "osmo"),
+            ("cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0ef", "cosmos"),
+            (&account.to_uppercase(), "cosmos"),
+            ("cosmos1", "cosmos"),
+            ("", ""),
+        ] {
+            assert!(remote_account("remote_addr", wrong, prefix).is_err(), "{wrong}");
+        }
+        for (bytes, fits) in [(19, false), (20, true), (21, false), (32, true), (33, false)] {
+            let prefix = bech32::Hrp::parse("cosmos").unwrap();
+            let address = bech32::encode::<Bech32>(prefix, &vec![7; bytes]).unwrap();
+            assert_eq!(remote_account("remote_addr", &address, "cosmos").is_ok(), fits, "{bytes}");
         }
     }
 

@@ -65,7 +65,7 @@ pub struct Cleaned {
     pub media: Media,
     /// ISO 639-3 code, `code` or `und`.
     pub language: String,
-    /// Personal data found; the text still holds it.
+    /// Personal data that was found; masks stand in its place.
     pub personal: PersonalData,
     /// Score and reasons.
     pub quality: Quality,
@@ -91,6 +91,7 @@ pub fn clean(raw: &[u8], options: &Options) -> Result<Cleaned, Refusal> {
     if let Some(secret) = find_secret(&content) {
         return Err(Refusal::Secret { kind: secret.kind, line: secret.line });
     }
+    let (content, personal) = personal::mask(content);
     let language = language::detect(&content, media);
     if !options.languages.is_empty() && !options.languages.iter().any(|taken| taken == language) {
         return Err(Refusal::Language { found: language.to_owned() });
@@ -113,7 +114,7 @@ pub fn clean(raw: &[u8], options: &Options) -> Result<Cleaned, Refusal> {
         raw_hash: Sha256::digest(raw).into(),
         media,
         language: language.to_owned(),
-        personal: personal::count(&content),
+        personal,
         quality,
         content,
         match_text,

@@ -8,6 +8,7 @@
 //! same bytes and options give the same result on every machine; the Unicode versions that this
 //! rests on are [`NORMALIZATION_VERSION`], [`WORD_BREAK_VERSION`] and the tables in this crate.
 
+mod align;
 mod case_table;
 mod clean;
 mod confusables;
@@ -25,6 +26,7 @@ mod report;
 mod secrets;
 mod words;
 
+pub use align::{align, Alignment};
 pub use clean::{clean, match_hash, Cleaned, Options, MAX_DOCUMENT_BYTES, MAX_MATCH_BYTES};
 pub use dedup::{Deduplicator, Seen};
 pub use match_text::match_text;

@@ -1,5 +1,7 @@
-//! Personal data, counted so that the contributor sees it before signing. Nothing is changed here.
+//! Personal data: found, masked and counted, so that the contributor sees it before signing and nobody
+//! trains on it.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -44,38 +46,89 @@ static IBAN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?-u:\b[A-Z]{2}[0-9]{2}(?:\x20?[0-9A-Z]{4}){2,7}(?:\x20?[0-9A-Z]{1,3})?\b)").ok()
 });
 
-/// Counts what `text` holds.
-pub(crate) fn count(text: &str) -> PersonalData {
+/// A kind of personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Email,
+    Phone,
+    Iban,
+}
+
+impl Kind {
+    /// What stands in its place.
+    fn mask(self) -> &'static str {
+        match self {
+            Kind::Email => "[e-mail]",
+            Kind::Phone => "[phone]",
+            Kind::Iban => "[iban]",
+        }
+    }
+}
+
+/// Puts a mask in the place of what `text` holds, and counts it.
+pub(crate) fn mask(text: String) -> (String, PersonalData) {
+    let found = find(&text);
+    if found.is_empty() {
+        return (text, PersonalData::default());
+    }
+    let mut data = PersonalData::default();
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, kind) in found {
+        // Ranges come in order; one that begins inside another is masked with it.
+        if range.start < at {
+            continue;
+        }
+        masked.push_str(text.get(at..range.start).unwrap_or_default());
+        masked.push_str(kind.mask());
+        let count = match kind {
+            Kind::Email => &mut data.emails,
+            Kind::Phone => &mut data.phones,
+            Kind::Iban => &mut data.ibans,
+        };
+        *count = count.saturating_add(1);
+        at = range.end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    (masked, data)
+}
+
+/// What `text` holds, by place.
+fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
     let accounts: Vec<_> = IBAN.as_ref().map_or_else(Vec::new, |regex| regex.find_iter(text).collect());
     // Groups of an account number, even of a wrong one, look like a telephone number.
     let in_account = |start: usize| {
         let after = accounts.partition_point(|account| account.start() <= start);
         after.checked_sub(1).and_then(|at| accounts.get(at)).is_some_and(|account| start < account.end())
     };
-    let phones = PHONE.as_ref().map_or(0, |regex| {
-        regex
-            .find_iter(text)
-            .filter(|found| {
-                is_phone(text.as_bytes(), found.start(), found.as_str()) && !in_account(found.start())
-            })
-            .count()
-    });
-    let ibans = accounts.iter().filter(|account| is_iban(account.as_str())).count();
-    PersonalData { emails: emails(text.as_bytes()), phones: saturate(phones), ibans: saturate(ibans) }
-}
-
-fn saturate(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+    let mut found: Vec<(Range<usize>, Kind)> = Vec::new();
+    if let Some(regex) = PHONE.as_ref() {
+        let phones = regex.find_iter(text).filter(|found| {
+            is_phone(text.as_bytes(), found.start(), found.as_str()) && !in_account(found.start())
+        });
+        found.extend(phones.map(|phone| (phone.range(), Kind::Phone)));
+    }
+    let real = accounts.iter().filter(|account| is_iban(account.as_str()));
+    found.extend(real.map(|account| (account.range(), Kind::Iban)));
+    found.extend(emails(text.as_bytes()).into_iter().map(|range| (range, Kind::Email)));
+    found.sort_by_key(|(range, _)| range.start);
+    found
 }
 
 /// An at sign with a name before it and a domain with a dot and a top level of letters after it.
-fn emails(bytes: &[u8]) -> u32 {
-    let mut count = 0u32;
+fn emails(bytes: &[u8]) -> Vec<Range<usize>> {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte);
+    let mut found = Vec::new();
     for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'@') {
-        let named = at
-            .checked_sub(1)
-            .and_then(|before| bytes.get(before))
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte));
+        // A name has at most 64 characters.
+        let name = bytes
+            .get(..at)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .take(64)
+            .take_while(|byte| in_name(byte))
+            .count();
         // A domain name has at most 253 characters.
         let rest = bytes.get(at + 1..).unwrap_or_default();
         let length = rest
@@ -87,16 +140,16 @@ fn emails(bytes: &[u8]) -> u32 {
         let domain = domain.strip_suffix(b".").unwrap_or(domain);
         let labels = domain.split(|byte| *byte == b'.').collect::<Vec<_>>();
         let top = labels.last().copied().unwrap_or_default();
-        if named
+        if name > 0
             && labels.len() >= 2
             && labels.iter().all(|label| !label.is_empty())
             && top.len() >= 2
             && top.iter().all(u8::is_ascii_alphabetic)
         {
-            count = count.saturating_add(1);
+            found.push(at - name..at + 1 + domain.len());
         }
     }
-    count
+    found
 }
 
 /// 8 to 15 digits (ITU-T E.164), not glued to a longer number or word.

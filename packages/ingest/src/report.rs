@@ -61,7 +61,7 @@ pub struct DocumentReport {
     /// Set when it repeats another; it is then not contributed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<DuplicateOf>,
-    /// Personal data that the content text holds.
+    /// Personal data that was masked in the content text.
     pub personal: PersonalData,
     /// Score and reasons; absent when refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

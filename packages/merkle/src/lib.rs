@@ -23,9 +23,11 @@ mod frontier;
 mod node;
 mod proof;
 mod tree;
+mod wire;
 
 pub use chunks::{chunk_path, chunk_root, chunk_tree, BLOB_CHUNK, CONTENT_CHUNK};
 pub use frontier::Frontier;
 pub use node::{leaf_hash, Hash, Node, SumNode, ZERO_HASH};
 pub use proof::{verify_consistency, verify_inclusion};
 pub use tree::Tree;
+pub use wire::{read_nodes, write_nodes, Wire, WireError, MAX_NODES};

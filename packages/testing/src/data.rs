@@ -1,8 +1,8 @@
 //! A contributor's side: documents and the commits that hide them.
 
 use cosmwasm_std::{Addr, HexBinary};
-use openledger_merkle::{chunk_root, Hash, Tree, CONTENT_CHUNK};
-use openledger_types::formats::{commit_leaf, BlobRef};
+use openledger_merkle::{chunk_root, Hash, Tree, BLOB_CHUNK, CONTENT_CHUNK};
+use openledger_types::formats::commit_leaf;
 use openledger_types::msg::datanet::RevealItem;
 use sha2::{Digest, Sha256};
 
@@ -124,15 +124,16 @@ impl Batch {
         let path = self.tree.prove(u64::from(index)).expect("the leaf exists");
         RevealItem {
             index,
-            path: path.iter().map(HexBinary::from).collect(),
-            salt: HexBinary::from(&document.salt),
-            raw_hash: HexBinary::from(&raw_hash(document)),
-            content_root: HexBinary::from(&chunk_root(content, CONTENT_CHUNK)),
+            path,
+            salt: document.salt,
+            raw_hash: raw_hash(document),
+            content_root: chunk_root(content, CONTENT_CHUNK),
             content_len: content.len() as u64,
-            match_root: HexBinary::from(&chunk_root(matched.as_bytes(), CONTENT_CHUNK)),
+            match_root: chunk_root(matched.as_bytes(), CONTENT_CHUNK),
             match_len: matched.len() as u64,
-            match_hash: HexBinary::from(&Sha256::digest(matched.as_bytes())[..]),
-            blob: BlobRef::of(&cipher),
+            match_hash: Sha256::digest(matched.as_bytes()).into(),
+            blob_root: chunk_root(&cipher, BLOB_CHUNK),
+            blob_len: cipher.len() as u64,
             media: "text/plain".into(),
             license: None,
             uses: None,

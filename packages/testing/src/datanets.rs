@@ -59,7 +59,8 @@ impl World {
     /// Opens leaves of a commit; returns the new contributions.
     pub fn reveal(&mut self, owner: &Addr, commit_id: u64, items: Vec<RevealItem>) -> Result<Vec<u64>> {
         let datanet = self.datanet.clone();
-        let done = self.execute(owner, &datanet, &ExecuteMsg::Reveal { commit_id, items }, &[])?;
+        let done =
+            self.execute(owner, &datanet, &ExecuteMsg::Reveal { commit_id, items: items.into() }, &[])?;
         attributes(&done, "contribution_revealed", "contribution_id")
             .into_iter()
             .map(|id| number(Some(id)))

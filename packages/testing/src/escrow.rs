@@ -62,7 +62,7 @@ impl World {
     pub fn claim(&mut self, sender: &Addr, claims: Vec<ClaimItem>) -> Result<()> {
         let escrow = self.escrow.clone();
         for claims in claims.chunks(32) {
-            self.execute(sender, &escrow, &ExecuteMsg::Claim { claims: claims.to_vec() }, &[])?;
+            self.execute(sender, &escrow, &ExecuteMsg::Claim { claims: claims.to_vec().into() }, &[])?;
         }
         Ok(())
     }

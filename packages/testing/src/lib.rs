@@ -1,7 +1,8 @@
 //! A whole OpenLedger in memory, for tests of contracts and of whatever talks to them.
 //!
 //! [`World`] runs all contracts on cw-multi-test with real secp256k1 signatures, real Merkle paths
-//! and real transaction indexes; nothing in it is stubbed but the chain. The modules beside it play
+//! and real transaction indexes; nothing in it is stubbed but the chain, and that can be a real one:
+//! see [`Chain`]. The modules beside it play
 //! the other parts: [`Batch`] a contributor, [`Client`] a user's page, [`NodeModel`] a node with its
 //! ledger.
 //!
@@ -42,11 +43,14 @@
 //! # Ok::<(), openledger_testing::Refused>(())
 //! ```
 
+mod chain;
 mod client;
 mod data;
 mod datanets;
 mod escrow;
 mod forge;
+mod gateway;
+mod ibc;
 mod indexed;
 mod keys;
 mod models;
@@ -57,10 +61,13 @@ mod refused;
 mod validators;
 mod world;
 
+pub use chain::Chain;
 pub use client::Client;
 pub use data::{match_text, Batch, Document};
 pub use datanets::{datanet_msg, IDENTITY, RECIPIENT};
 pub use forge::{verify, Auditor};
+pub use gateway::{CHANNEL, PREFIX, ROUTE};
+pub use ibc::{Ack, Callback, CallbackMsg, Incoming, Packet, TransferModule};
 pub use keys::{age_recipient, Key};
 pub use models::{new_version, parents, training_root_of, ModelRef, TrainingTree};
 pub use node_model::{Answer, NodeModel, Posting};
@@ -69,7 +76,7 @@ pub use openledger_types::profile::Profile;
 pub use referee::Ballot;
 pub use refused::Refused;
 pub use validators::SELF_DELEGATION;
-pub use world::{attribute, attributes, World, WorldBuilder};
+pub use world::{attribute, attributes, SimulatedChain, World, WorldBuilder};
 
 /// A result whose error is what a contract said.
 pub type Result<T> = std::result::Result<T, Refused>;

@@ -4,7 +4,7 @@ use cosmwasm_std::{Addr, HexBinary, Uint128};
 use cw_multi_test::AppResponse;
 use openledger_merkle::{SumNode, Tree};
 use openledger_types::formats::{
-    manifest_hash, training_leaf, training_root, BlobRef, NumericClass, SumRoot, SumStep,
+    manifest_hash, training_leaf, training_root, BlobRef, NumericClass, SumRoot,
 };
 use openledger_types::money::Split;
 use openledger_types::msg::common::OwnershipAction;
@@ -89,8 +89,8 @@ impl TrainingTree {
     pub fn item(&self, index: usize) -> TrainingItem {
         let (contribution_id, times_seen) = self.leaves[index];
         let index = index as u64;
-        let path = self.tree.prove(index).expect("the leaf is there").into_iter().map(SumStep::from);
-        TrainingItem { contribution_id, times_seen, index, path: path.collect() }
+        let path = self.tree.prove(index).expect("the leaf is there");
+        TrainingItem { contribution_id, times_seen, index, path: path.into() }
     }
 
     /// All leaves with their paths.

@@ -6,7 +6,7 @@ use cosmwasm_std::{to_json_vec, Addr, HexBinary, Uint128};
 use openledger_merkle::{chunk_root, Frontier, Hash, SumNode, Tree, CONTENT_CHUNK, ZERO_HASH};
 use openledger_types::formats::{
     hash32, seed, Account, BlobRef, Decoding, Detail, EpochCommit, LedgerBlob, LedgerEntry, LedgerLeaf,
-    Outcome, Receipt, ReceiptsBlob, Share, SignedReceipt, SignedVoucher, SumRoot, SumStep, BPS,
+    Outcome, Receipt, ReceiptsBlob, Share, SignedReceipt, SignedVoucher, SumRoot, BPS,
 };
 use openledger_types::money::{answer_fee, divide_answer, split_fees};
 use openledger_types::msg::escrow::{
@@ -98,7 +98,7 @@ impl Posting {
             denom: self.commit.denom.clone(),
             leaf: entry.leaf.clone(),
             index: index as u64,
-            path: steps(&tree.prove(index as u64).expect("the leaf exists")),
+            path: tree.prove(index as u64).expect("the leaf exists").into(),
         };
         self.ledger.leaves.iter().enumerate().map(claim).collect()
     }
@@ -113,7 +113,7 @@ impl Posting {
             sequence: receipt.sequence,
             fee: receipt.fee,
             index: index as u64,
-            path: steps(&tree.prove(index as u64).expect("the receipt exists")),
+            path: tree.prove(index as u64).expect("the receipt exists").into(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Posting {
         let item = |(index, detail): (usize, &Detail)| DetailItem {
             detail: detail.clone(),
             index: index as u64,
-            path: steps(&tree.prove(index as u64).expect("the detail exists")),
+            path: tree.prove(index as u64).expect("the detail exists").into(),
         };
         let details = details.iter().enumerate().filter(|(_, of)| of.contribution_id == contribution_id);
         let claim = self.claims().swap_remove(position);
@@ -389,14 +389,14 @@ impl Book {
         Settlement {
             session_id,
             voucher,
-            acknowledged_peaks: steps(log.peaks()),
+            acknowledged_peaks: log.peaks().to_vec().into(),
             pending: pending
                 .map(|(voucher, receipt)| PendingReceipt {
                     voucher: voucher.clone(),
                     receipt: receipt.clone(),
                 })
                 .collect(),
-            consistency: steps(&consistency.expect("settled receipts are in the log")),
+            consistency: consistency.expect("settled receipts are in the log").into(),
         }
     }
 }
@@ -459,9 +459,4 @@ impl Growth {
 /// The tree over these leaves.
 fn sum_tree(leaves: impl Iterator<Item = SumNode>) -> Tree<SumNode> {
     Tree::new(leaves.collect()).expect("sums stay below 2^128")
-}
-
-/// A path or peaks as messages carry them.
-fn steps(nodes: &[SumNode]) -> Vec<SumStep> {
-    nodes.iter().map(|node| SumStep::from(*node)).collect()
 }

@@ -79,7 +79,7 @@ impl World {
         let place = usize::try_from(index).map_err(|_| missing())?;
         let chunk = blob.chunks(BLOB_CHUNK).nth(place).ok_or_else(missing)?.to_vec().into();
         let path = chunk_path(blob, BLOB_CHUNK, index).ok_or_else(missing)?;
-        let path = path.iter().map(HexBinary::from).collect();
+        let path = path.into();
         self.tell_referee(sender, &ExecuteMsg::AnswerDemand { demand_id, chunk, path })
     }
 

@@ -18,9 +18,13 @@ const BONDED: Deque<Validator> = Deque::new("validators");
 
 impl World {
     /// Adds a validator to the bonded set; its operator, the account of this name, delegates
-    /// [`SELF_DELEGATION`] to it.
+    /// [`SELF_DELEGATION`] to it, or what a chain that runs asks for.
     pub fn add_validator(&mut self, name: &str) -> Addr {
         let operator = self.account(name);
+        if let Some(chain) = &mut self.chain {
+            chain.add_validator(&operator);
+            return operator;
+        }
         let (validator, block) = (bonded(valoper(&operator)), self.app.block_info());
         self.app
             .init_modules(|router, api, storage| {

@@ -1,20 +1,23 @@
-//! All contracts on one simulated chain.
+//! All contracts on one chain.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::rc::Rc;
 
-use cosmwasm_std::testing::MockApi;
-use cosmwasm_std::{coin, coins, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
+use cosmwasm_std::testing::{MockApi, MockStorage};
+use cosmwasm_std::{coin, coins, from_json, to_json_vec, Addr, BlockInfo, Coin, Empty, Timestamp, Uint128};
 use cw_multi_test::{
-    App, AppBuilder, AppResponse, BankSudo, Contract, ContractWrapper, Executor, StakingInfo, SudoMsg,
+    App, AppBuilder, AppResponse, BankKeeper, BankSudo, Contract, ContractWrapper, DistributionKeeper,
+    Executor, FailingModule, StakeKeeper, StakingInfo, SudoMsg, WasmKeeper,
 };
 use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
+use crate::chain::Chain;
+use crate::ibc::TransferModule;
 use crate::indexed::Indexed;
 use crate::{Profile, Refused, Result};
 
@@ -24,10 +27,22 @@ const CHAIN_ID: &str = "openledger-1";
 /// Base units that every account starts with.
 const BALANCE: u128 = 1_000_000_000_000;
 
-/// A simulated chain with all contracts.
+/// cw-multi-test with ICS-20 transfers.
+pub type SimulatedChain = App<
+    BankKeeper,
+    MockApi,
+    MockStorage,
+    FailingModule<Empty, Empty, Empty>,
+    WasmKeeper<Empty, Empty>,
+    StakeKeeper,
+    DistributionKeeper,
+    TransferModule,
+>;
+
+/// A chain with all contracts: simulated, unless the builder was given one that runs.
 pub struct World {
-    /// The simulation underneath.
-    pub app: App,
+    /// The simulation underneath; empty where a chain runs in its place.
+    pub app: SimulatedChain,
     /// Denom of bonds and sessions.
     pub denom: String,
     /// Parameters that the contracts were set up with.
@@ -44,18 +59,28 @@ pub struct World {
     pub escrow: Addr,
     /// The referee.
     pub referee: Addr,
+    /// The IBC gateway.
+    pub gateway: Addr,
     balance: u128,
     funded: BTreeSet<Addr>,
     index: Rc<Cell<u32>>,
+    pub(crate) chain: Option<Box<dyn Chain>>,
 }
 
 /// Sets a [`World`] up.
 pub struct WorldBuilder {
     profile: Profile,
     balance: u128,
+    chain: Option<Box<dyn Chain>>,
 }
 
 impl WorldBuilder {
+    /// Uses a chain that runs in place of the simulation.
+    pub fn chain(mut self, chain: impl Chain + 'static) -> Self {
+        self.chain = Some(Box::new(chain));
+        self
+    }
+
     /// Changes parameters, the devnet's to begin with.
     pub fn profile(mut self, change: impl FnOnce(&mut Profile)) -> Self {
         change(&mut self.profile);
@@ -78,25 +103,29 @@ impl WorldBuilder {
         };
         let denom = self.profile.datanet.denom.clone();
         let staking = StakingInfo { bonded_denom: denom.clone(), ..StakingInfo::default() };
-        let app = AppBuilder::new().with_api(api).with_block(block).build(|router, _, storage| {
-            router.staking.setup(storage, staking).expect("an empty chain takes its staking denom");
-        });
+        let app = AppBuilder::new().with_api(api).with_block(block).with_ibc(TransferModule).build(
+            |router, _, storage| {
+                router.staking.setup(storage, staking).expect("an empty chain takes its staking denom");
+            },
+        );
         let nowhere = Addr::unchecked("");
         let mut world = World {
             app,
             denom,
             profile: self.profile.clone(),
-            owner: api.addr_make("governance"),
+            owner: nowhere.clone(),
             datanet: nowhere.clone(),
             model_registry: nowhere.clone(),
             node_registry: nowhere.clone(),
             escrow: nowhere.clone(),
-            referee: nowhere,
+            referee: nowhere.clone(),
+            gateway: nowhere,
             balance: self.balance,
             funded: BTreeSet::new(),
             index: Rc::new(Cell::new(0)),
+            chain: self.chain,
         };
-        world.account("governance");
+        world.owner = world.account("governance");
         world.deploy(self.profile);
         world
     }
@@ -110,7 +139,7 @@ impl World {
 
     /// A world with other parameters.
     pub fn builder() -> WorldBuilder {
-        WorldBuilder { profile: Profile::devnet("uopen"), balance: BALANCE }
+        WorldBuilder { profile: Profile::devnet("uopen"), balance: BALANCE, chain: None }
     }
 
     fn deploy(&mut self, profile: Profile) {
@@ -197,6 +226,7 @@ impl World {
             },
         );
         self.connect();
+        self.deploy_gateway(profile.gateway);
     }
 
     /// Tells every contract which others it believes.
@@ -221,6 +251,9 @@ impl World {
 
     /// Stores a contract and instantiates it with the owner as its admin.
     pub fn instantiate(&mut self, label: &str, code: Box<dyn Contract<Empty>>, msg: &impl Serialize) -> Addr {
+        if let Some(chain) = &mut self.chain {
+            return chain.instantiate(label, &self.owner, &to_json_vec(msg).expect("messages are JSON"));
+        }
         let code_id = self.app.store_code(Indexed::wrap(code, &self.index));
         let owner = self.owner.clone();
         let admin = Some(owner.to_string());
@@ -229,23 +262,40 @@ impl World {
             .unwrap_or_else(|error| panic!("{label}: {error}"))
     }
 
+    /// The address of this name.
+    pub fn address(&self, name: &str) -> Addr {
+        match &self.chain {
+            Some(chain) => chain.address(name),
+            None => self.app.api().addr_make(name),
+        }
+    }
+
     /// The address of this name, with coins in it.
     pub fn account(&mut self, name: &str) -> Addr {
-        let address = self.app.api().addr_make(name);
+        let address = match &mut self.chain {
+            Some(chain) => chain.account(name),
+            None => self.app.api().addr_make(name),
+        };
         if self.funded.insert(address.clone()) {
             self.mint(&address, coin(self.balance, self.denom.clone()));
         }
         address
     }
 
-    /// Makes coins out of nothing.
+    /// Makes coins out of nothing; where a chain runs they come from its faucet.
     pub fn mint(&mut self, to: &Addr, amount: Coin) {
+        if let Some(chain) = &mut self.chain {
+            return chain.mint(to, amount);
+        }
         let mint = BankSudo::Mint { to_address: to.to_string(), amount: vec![amount] };
         self.app.sudo(SudoMsg::Bank(mint)).expect("the bank can mint");
     }
 
     /// Base units that an address holds.
     pub fn balance(&self, address: &Addr) -> u128 {
+        if let Some(chain) = &self.chain {
+            return chain.balance(address, &self.denom);
+        }
         let held = self.app.wrap().query_balance(address, &self.denom).expect("the bank answers");
         Uint128::try_from(held.amount).expect("tests stay below 2^128").u128()
     }
@@ -255,18 +305,34 @@ impl World {
         coins(amount, self.denom.clone())
     }
 
-    /// Height of the block that is being made.
+    /// Whether blocks are made when the test says so and never in between: then a test may ask what
+    /// holds one block before a window ends.
+    pub fn is_simulated(&self) -> bool {
+        self.chain.is_none()
+    }
+
+    /// Height of the block that is being made; of the newest one where a chain runs.
     pub fn height(&self) -> u64 {
-        self.app.block_info().height
+        match &self.chain {
+            Some(chain) => chain.height(),
+            None => self.app.block_info().height,
+        }
     }
 
     /// Chain id.
     pub fn chain_id(&self) -> String {
-        self.app.block_info().chain_id
+        match &self.chain {
+            Some(chain) => chain.chain_id(),
+            None => self.app.block_info().chain_id,
+        }
     }
 
-    /// Makes blocks of 5 seconds.
+    /// Makes blocks of 5 seconds, or waits for so many where a chain runs.
     pub fn advance(&mut self, blocks: u64) {
+        if let Some(chain) = &mut self.chain {
+            let height = chain.height() + blocks;
+            return chain.advance_to(height);
+        }
         self.index.set(0);
         self.app.update_block(|block| {
             block.height += blocks;
@@ -287,6 +353,9 @@ impl World {
         msg: &M,
         funds: &[Coin],
     ) -> Result<AppResponse> {
+        if let Some(chain) = &mut self.chain {
+            return chain.execute(sender, contract, &to_json_vec(msg).map_err(Refused::from)?, funds);
+        }
         let sent = self.app.execute_contract(sender.clone(), contract.clone(), msg, funds);
         self.index.set(self.index.get() + 1);
         sent.map_err(Refused::from)
@@ -294,6 +363,10 @@ impl World {
 
     /// Asks a contract.
     pub fn query<T: DeserializeOwned>(&self, contract: &Addr, msg: &impl Serialize) -> Result<T> {
+        if let Some(chain) = &self.chain {
+            let answer = chain.query(contract, &to_json_vec(msg).map_err(Refused::from)?)?;
+            return from_json(answer).map_err(Refused::from);
+        }
         self.app.wrap().query_wasm_smart(contract, msg).map_err(Refused::from)
     }
 
@@ -304,6 +377,7 @@ impl World {
             ("node-registry", self.query(&self.node_registry, &node_registry::QueryMsg::Invariants {})),
             ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
             ("referee", self.query(&self.referee, &referee::QueryMsg::Invariants {})),
+            ("ibc-gateway", self.query(&self.gateway, &gateway::QueryMsg::Invariants {})),
         ];
         answers.into_iter().map(|(name, answer)| (name, answer.expect("the contract answers"))).collect()
     }

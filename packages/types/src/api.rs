@@ -100,6 +100,9 @@ pub struct AnswerBundle {
     pub trace: Binary,
     /// The evidence of the shares.
     pub evidence: Vec<EvidencePiece>,
+    /// The influence signature, as its format says (base64); empty with signature scheme `none`.
+    #[serde(default)]
+    pub signature: Binary,
 }
 
 /// A piece of evidence, see `formats::Piece`.

@@ -6,6 +6,7 @@
 //! - [`faults`]: one-step proofs that a node cheated.
 //! - [`money`]: how a fee is divided, to the last unit.
 //! - [`msg`]: the contracts' messages, one module a contract.
+//! - [`packed`]: what bulk messages carry as bytes.
 //! - [`api`]: the HTTP interface between node and client.
 
 // In wasm the schema derives vanish, and with them the only use of some answers' types.
@@ -17,6 +18,7 @@ pub mod faults;
 pub mod formats;
 pub mod money;
 pub mod msg;
+pub mod packed;
 pub mod profile;
 pub mod signature;
 

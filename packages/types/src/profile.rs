@@ -2,7 +2,7 @@
 
 use cosmwasm_std::Uint128;
 
-use crate::msg::{datanet, escrow, model_registry, node_registry, referee};
+use crate::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
 
 /// Parameters of all contracts.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Profile {
     pub escrow: escrow::Params,
     /// Attestations, demands, cases.
     pub referee: referee::Params,
+    /// Payouts to other chains, sessions paid from there.
+    pub gateway: gateway::Params,
 }
 
 impl Profile {
@@ -90,6 +92,17 @@ impl Profile {
                 seed_blocks: 720,
                 seed_cut_bps: 10,
             },
+            gateway: gateway::Params {
+                grace_seconds: 86_400,
+                holdoff_blocks: 720,
+                max_attempts: 5,
+                bounty_bps: 100,
+                bounty_window_blocks: 720,
+                bounties_per_window: 200,
+                callback_gas: 300_000,
+                send_gas: 400_000,
+                open_gas: 600_000,
+            },
         }
     }
 
@@ -98,7 +111,7 @@ impl Profile {
     /// and reveal.
     pub fn devnet(denom: &str) -> Self {
         let mut profile = Self::protocol(denom);
-        let Profile { datanet, model_registry, node_registry, escrow, referee } = &mut profile;
+        let Profile { datanet, model_registry, node_registry, escrow, referee, gateway } = &mut profile;
         for window in [
             &mut datanet.acceptance_blocks,
             &mut datanet.access_blocks,
@@ -117,6 +130,8 @@ impl Profile {
             &mut referee.demand_blocks,
             &mut referee.dispute_blocks,
             &mut referee.seed_blocks,
+            &mut gateway.holdoff_blocks,
+            &mut gateway.bounty_window_blocks,
         ] {
             *window = (*window / 400).max(2);
         }
@@ -124,6 +139,8 @@ impl Profile {
         referee.demand_blocks = referee.demand_blocks.max(8);
         // A dispute has two halves; neither may vanish.
         referee.dispute_blocks = referee.dispute_blocks.max(4);
+        // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
+        gateway.grace_seconds = 60;
         // Keys of a devnet that is left running overnight still work in the morning.
         node_registry.key_blocks = 1_555_200;
         profile
@@ -137,7 +154,8 @@ mod tests {
     /// PROTOCOL, introduction: no default is zero or disables its rule, and windows keep their order.
     /// Destructured, so that a new parameter must be thought of.
     fn ordered(profile: &Profile) {
-        let Profile { datanet: d, model_registry: m, node_registry: n, escrow: e, referee: r } = profile;
+        let Profile { datanet: d, model_registry: m, node_registry: n, escrow: e, referee: r, gateway: g } =
+            profile;
         let datanet::Params {
             denom: _,
             commit_bond,
@@ -192,6 +210,17 @@ mod tests {
             seed_blocks,
             seed_cut_bps,
         } = r;
+        let gateway::Params {
+            grace_seconds,
+            holdoff_blocks,
+            max_attempts,
+            bounty_bps,
+            bounty_window_blocks,
+            bounties_per_window,
+            callback_gas,
+            send_gas,
+            open_gas,
+        } = g;
         let model_registry::Params { min_data_bps, protocol_bps, max_royalty_bps, price_notice } = m;
         let numbers = [
             *reveal_blocks,
@@ -217,6 +246,14 @@ mod tests {
             *dispute_blocks,
             u64::from(*missed_roots),
             *seed_blocks,
+            *grace_seconds,
+            *holdoff_blocks,
+            u64::from(*max_attempts),
+            *bounty_window_blocks,
+            u64::from(*bounties_per_window),
+            *callback_gas,
+            *send_gas,
+            *open_gas,
         ];
         assert!(numbers.iter().all(|number| *number > 0), "{numbers:?}");
         let parts = [
@@ -238,6 +275,7 @@ mod tests {
             min_data_bps,
             protocol_bps,
             max_royalty_bps,
+            bounty_bps,
         ];
         assert!(parts.iter().all(|part| (1..=10_000).contains(*part)), "{parts:?}");
         for amount in [commit_bond, developer_bond, min_bond, demand_bond, case_bond] {
@@ -260,6 +298,8 @@ mod tests {
         assert!(node_finder_bps + node_burn_bps <= 10_000 && *node_finder_bps < 10_000);
         // F5: what waits is at most half the bond. I2: audits take at most half of the protocol's part.
         assert!(*exposure_bps <= 5_000 && *audit_bps <= 5_000);
+        // P1, I4: the chain gives a callback at most 1,000,000 gas; a bounty is a small part of a payout.
+        assert!(*callback_gas <= 1_000_000 && *open_gas < 1_000_000 && *bounty_bps <= 500);
         // F3: a quorum is more than half.
         assert!(*quorum_bps > 5_000);
     }

@@ -3,4 +3,5 @@
 
 mod faults;
 mod money;
+mod packed;
 mod vectors;

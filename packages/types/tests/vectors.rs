@@ -139,6 +139,10 @@ fn session_facts() -> SessionFacts {
     }
 }
 
+fn row() -> Row {
+    [0, 1, -1, 127, -127, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -12]
+}
+
 fn sum(node: SumNode) -> Value {
     json!({ "hash": hex32(node.hash), "sum": node.sum.to_string() })
 }
@@ -155,7 +159,7 @@ fn computed() -> Value {
     }
     let r = receipt();
     let division = divide_answer(84_001, 5_000, &r.shares, r.no_evidence, &h(9));
-    json!({
+    let mut all = json!({
         "chunk_root_2500_bytes_1024": hex32(chunk_root(&text, CONTENT_CHUNK)),
         "blob_root_40000_bytes_16384": hex32(chunk_root(&large, BLOB_CHUNK)),
         "commit_leaf": hex32(commit_leaf(&h(1), "openledger1contributor", &h(2))),
@@ -187,18 +191,33 @@ fn computed() -> Value {
         "log_of_three": { "root": sum(log.root().unwrap()), "peaks": log.peaks().iter().map(|p| sum(*p)).collect::<Vec<_>>() },
         "evidence_header_leaf": hex32(evidence_header_leaf(&h(15), 290)),
         "span_leaf": hex32(piece.leaf()),
+        "influence": {
+            "signature_header_leaf": hex32(signature_header_leaf("rkf16-int8/1", 2)),
+            "signature_row_leaf": hex32(signature_row_leaf(70_000, &row())),
+            "influence_header_leaf": hex32(influence_header_leaf("rkf16-int8/1", &h(26), &[(17, 0), (21, 3)], 2)),
+            "posting_leaf": hex32(posting_leaf(5, &[(0, row()), (1, row())])),
+        },
         "tie_key": hex32(tie_key(&h(9), 17)),
         "detail": { "input": detail(), "leaf": sum(detail().leaf()) },
         "ledger_leaf": { "input": leaf(), "leaf": sum(leaf().leaf()) },
         "commons_leaf": sum(LedgerLeaf { account: Account::Commons, ..leaf() }.leaf()),
         "dust_leaf": sum(LedgerLeaf { account: Account::Dust, ..leaf() }.leaf()),
+    });
+    // One list of all is more than the macro can nest.
+    let rest = json!({
+        "close_digest": hex32(close_digest("openledger-1", "openledger1gateway", 7)),
+        "payer_account": hex32(payer_account("openledger1gateway", "channel-0", "cosmos1payer")),
         "epoch": { "input": epoch(), "hash": hex32(epoch().hash()) },
         "divide_answer": {
             "fee": "84001", "data_bps": 5000, "seed": hex32(h(9)),
             "amounts": division.amounts.iter().map(|(id, a)| json!([id, a.to_string()])).collect::<Vec<_>>(),
             "commons": division.commons.to_string(),
         },
-    })
+    });
+    if let (Some(all), Value::Object(rest)) = (all.as_object_mut(), rest) {
+        all.extend(rest);
+    }
+    all
 }
 
 #[test]

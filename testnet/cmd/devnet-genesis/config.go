@@ -20,7 +20,7 @@ type entry struct{ section, key, value string }
 
 // editConfig writes ports, timing and node settings into the three configuration files.
 // Every address is on the loopback interface.
-func editConfig(dir, chainID string, base, blockMS int) error {
+func editConfig(dir, chainID, denom string, base, blockMS int) error {
 	address := func(scheme string, offset int) string {
 		return strconv.Quote(fmt.Sprintf("%s127.0.0.1:%d", scheme, base+offset))
 	}
@@ -44,7 +44,7 @@ func editConfig(dir, chainID string, base, blockMS int) error {
 			{"instrumentation", "prometheus", "false"},
 		},
 		"app.toml": {
-			{"", "minimum-gas-prices", `"0.0025uopen"`},
+			{"", "minimum-gas-prices", strconv.Quote("0.0025" + denom)},
 			// Keeping every state satisfies "at least the unbonding period" and old proofs.
 			{"", "pruning", `"nothing"`},
 			{"api", "enable", "true"},

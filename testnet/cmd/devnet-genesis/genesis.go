@@ -14,6 +14,9 @@ import (
 // denom is the base denomination; one OPEN is a million of it.
 const denom = "uopen"
 
+// accountPrefix is the first part of the addresses in dev-accounts.json.
+const accountPrefix = "openledger"
+
 // account is one entry of dev-accounts.json. Balance is a whole number of uopen.
 type account struct {
 	Name     string `json:"name"`
@@ -61,12 +64,17 @@ func readAccounts(path string) ([]account, error) {
 
 // editGenesis sets the parameters of a devnet and adds the accounts with their balances.
 // A parameter that the chain's genesis does not have is an error: then the chain has changed.
-func editGenesis(raw []byte, accounts []account, blockMS int) ([]byte, error) {
+func editGenesis(raw []byte, accounts []account, denom string, blockMS int) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var doc map[string]any
 	if err := decoder.Decode(&doc); err != nil {
 		return nil, err
+	}
+	display, name := strings.TrimPrefix(denom, "u"), "OpenLedger"
+	symbol := strings.ToUpper(display)
+	if denom != "uopen" {
+		name = symbol
 	}
 	const unbonding = 21 * 24 * time.Hour
 	blocks := func(d time.Duration) string {
@@ -89,6 +97,9 @@ func editGenesis(raw []byte, accounts []account, blockMS int) ([]byte, error) {
 		{"app_state.staking.params.bond_denom", denom},
 		{"app_state.staking.params.unbonding_time", strconv.Itoa(int(unbonding.Seconds())) + "s"},
 		{"app_state.staking.params.historical_entries", json.Number("10000")},
+		// A validator may be away as long as a laptop sleeps: only its votes keep it bonded, and a devnet's
+		// auditors need not vote.
+		{"app_state.slashing.params.signed_blocks_window", "1000000"},
 		{"app_state.mint.params.mint_denom", denom},
 		{"app_state.mint.params.blocks_per_year", blocks(365 * 24 * time.Hour)},
 
@@ -106,12 +117,12 @@ func editGenesis(raw []byte, accounts []account, blockMS int) ([]byte, error) {
 		{"app_state.ibc.client_genesis.params.allowed_clients", []any{"07-tendermint", "09-localhost"}},
 
 		{"app_state.bank.denom_metadata", []any{map[string]any{
-			"description": "The staking and fee token of an OpenLedger chain",
+			"description": "The staking and fee token of a development chain",
 			"denom_units": []any{
-				map[string]any{"denom": denom, "exponent": json.Number("0"), "aliases": []any{"microopen"}},
-				map[string]any{"denom": "open", "exponent": json.Number("6"), "aliases": []any{"OPEN"}},
+				map[string]any{"denom": denom, "exponent": json.Number("0"), "aliases": []any{"micro" + display}},
+				map[string]any{"denom": display, "exponent": json.Number("6"), "aliases": []any{symbol}},
 			},
-			"base": denom, "display": "open", "name": "OpenLedger", "symbol": "OPEN",
+			"base": denom, "display": display, "name": name, "symbol": symbol,
 			"uri": "", "uri_hash": "",
 		}}},
 	}
@@ -120,7 +131,7 @@ func editGenesis(raw []byte, accounts []account, blockMS int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := addAccounts(doc, accounts); err != nil {
+	if err := addAccounts(doc, accounts, denom); err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
@@ -135,7 +146,7 @@ func editGenesis(raw []byte, accounts []account, blockMS int) ([]byte, error) {
 
 // addAccounts appends base accounts and their balances. The bank module fills in the supply
 // itself when genesis leaves it empty.
-func addAccounts(doc map[string]any, accounts []account) error {
+func addAccounts(doc map[string]any, accounts []account, denom string) error {
 	auth, err := list(doc, "app_state.auth.accounts")
 	if err != nil {
 		return err

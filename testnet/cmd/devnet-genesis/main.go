@@ -13,9 +13,9 @@ import (
 )
 
 const usage = `usage:
-  devnet-genesis genesis  --home DIR --accounts FILE --block-ms N
-  devnet-genesis config   --home DIR --chain-id ID --base-port N --block-ms N
-  devnet-genesis accounts --accounts FILE
+  devnet-genesis genesis  --home DIR --accounts FILE --block-ms N [--prefix P] [--denom D]
+  devnet-genesis config   --home DIR --chain-id ID --base-port N --block-ms N [--denom D]
+  devnet-genesis accounts --accounts FILE [--prefix P]
 
 genesis   sets the parameters and adds the accounts; run it between init and gentx
 config    sets ports, timing and node settings; run it before every start
@@ -38,6 +38,8 @@ func run(args []string) error {
 	chainID := set.String("chain-id", "", "chain id")
 	basePort := set.Int("base-port", 0, "first port")
 	blockMS := set.Int("block-ms", 500, "milliseconds between blocks")
+	prefix := set.String("prefix", accountPrefix, "first part of addresses")
+	coin := set.String("denom", denom, "base denomination")
 	if err := set.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -46,20 +48,20 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "genesis":
-		list, err := readAccounts(*accounts)
+		list, err := accountsFor(*accounts, *prefix)
 		if err != nil {
 			return err
 		}
 		return editFile(filepath.Join(*home, "config", "genesis.json"), func(raw []byte) ([]byte, error) {
-			return editGenesis(raw, list, *blockMS)
+			return editGenesis(raw, list, *coin, *blockMS)
 		})
 	case "config":
 		if *basePort < 1024 || *basePort > 65_000 {
 			return fmt.Errorf("--base-port %d is outside 1024 to 65000", *basePort)
 		}
-		return editConfig(filepath.Join(*home, "config"), *chainID, *basePort, *blockMS)
+		return editConfig(filepath.Join(*home, "config"), *chainID, *coin, *basePort, *blockMS)
 	case "accounts":
-		list, err := readAccounts(*accounts)
+		list, err := accountsFor(*accounts, *prefix)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func TestTOMLKeysAreReplacedOnlyInTheirSection(t *testing.T) {
 
 func TestGenesisRefusesUnknownShape(t *testing.T) {
 	for _, in := range []string{"", "[]", "{}", `{"consensus":{"params":{"block":{}}}}`, `{"consensus":7}`} {
-		if _, err := editGenesis([]byte(in), nil, 500); err == nil {
+		if _, err := editGenesis([]byte(in), nil, denom, 500); err == nil {
 			t.Fatalf("%q was accepted", in)
 		}
 	}
@@ -63,6 +63,23 @@ func TestCommittedAccountsAreWellFormed(t *testing.T) {
 	for _, name := range []string{"validator", "deployer", "node", "developer", "user", "datanet-owner"} {
 		if !names[name] {
 			t.Fatalf("no account %s", name)
+		}
+	}
+}
+
+func TestAddressesTakeAnotherPrefix(t *testing.T) {
+	// The same data under another prefix and back is the same address.
+	const address = "openledger139f5az79ausxfkdmg0d3g7vwl7edmvtxyys2x3"
+	other, err := withPrefix(address, "peer")
+	if err != nil || !strings.HasPrefix(other, "peer1") {
+		t.Fatalf("%q %v", other, err)
+	}
+	if back, err := withPrefix(other, "openledger"); err != nil || back != address {
+		t.Fatalf("%q %v", back, err)
+	}
+	for _, bad := range []string{"", "openledger1", address[:len(address)-1] + "q", "openledger1b" + address[12:]} {
+		if _, err := withPrefix(bad, "peer"); err == nil {
+			t.Fatalf("%q was accepted", bad)
 		}
 	}
 }

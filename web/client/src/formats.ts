@@ -2,107 +2,16 @@
  * What a page hashes, as docs/formats.md defines it. Rust, the contracts and this file run the same
  * vectors: packages/types/vectors/formats.json.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { concatBytes } from "@noble/hashes/utils.js";
 
+import { amount, bigEndian, hash32, Preimage, type Integer } from "./encode.js";
+import { leafHash, sumLeaf, type SumNode } from "./merkle.js";
 import type { Outcome, Receipt, VersionRef, Voucher } from "./generated/PayableEscrow.types.js";
 
-/** A number of the protocol; JSON numbers above 2^53 - 1 are refused, because they lost digits. */
-export type Integer = number | bigint;
+export type { Integer, SumNode };
 
 /** 32 zero bytes: the request hash of a voucher that only acknowledges. */
 export const ZERO_HASH = new Uint8Array(32);
-
-/** A node of a Merkle-sum tree. */
-export interface SumNode {
-  hash: Uint8Array;
-  sum: bigint;
-}
-
-/** An integer as big-endian bytes of a fixed width. */
-function bigEndian(value: Integer, width: number): Uint8Array {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) {
-    throw new RangeError(`${value} is not a whole number up to 2^53 - 1: pass a bigint`);
-  }
-  let rest = BigInt(value);
-  if (rest < 0n || rest >= 1n << BigInt(8 * width)) {
-    throw new RangeError(`${value} does not fit into ${8 * width} bits`);
-  }
-  const bytes = new Uint8Array(width);
-  for (let place = width - 1; place >= 0; place -= 1) {
-    bytes[place] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
-  return bytes;
-}
-
-/** An amount in base units, written in decimal digits. */
-function amount(digits: string): bigint {
-  if (!/^[0-9]+$/.test(digits)) {
-    throw new RangeError(`${digits} is not an amount in base units`);
-  }
-  return BigInt(digits);
-}
-
-/** 32 bytes out of hexadecimal. */
-function hash32(field: string, hex: string): Uint8Array {
-  const bytes = hexToBytes(hex);
-  if (bytes.length !== 32) {
-    throw new RangeError(`${field} must have 32 bytes, not ${bytes.length}`);
-  }
-  return bytes;
-}
-
-/** Bytes to be hashed: a domain tag and fields, each after its length in 8 bytes. */
-class Preimage {
-  private readonly parts: Uint8Array[] = [];
-
-  constructor(tag: string) {
-    this.text(tag);
-  }
-
-  bytes(field: Uint8Array): this {
-    this.parts.push(bigEndian(field.length, 8), field);
-    return this;
-  }
-
-  text(field: string): this {
-    return this.bytes(utf8ToBytes(field));
-  }
-
-  u8(field: Integer): this {
-    return this.bytes(bigEndian(field, 1));
-  }
-
-  u16(field: Integer): this {
-    return this.bytes(bigEndian(field, 2));
-  }
-
-  u32(field: Integer): this {
-    return this.bytes(bigEndian(field, 4));
-  }
-
-  u64(field: Integer): this {
-    return this.bytes(bigEndian(field, 8));
-  }
-
-  u128(field: Integer): this {
-    return this.bytes(bigEndian(field, 16));
-  }
-
-  finish(): Uint8Array {
-    return concatBytes(...this.parts);
-  }
-
-  hash(): Uint8Array {
-    return sha256(this.finish());
-  }
-}
-
-/** Hash of a Merkle leaf. */
-function leafHash(data: Uint8Array): Uint8Array {
-  return sha256(concatBytes(Uint8Array.of(0), data));
-}
 
 /** `openledger/request/1`: the body's bytes as sent, the client's nonce. */
 export function requestHash(body: Uint8Array, nonce: Uint8Array): Uint8Array {
@@ -197,5 +106,27 @@ export function receiptLeaf(receipt: Receipt): SumNode {
     .u64(receipt.sequence)
     .u128(sum)
     .finish();
-  return { hash: leafHash(data), sum };
+  return sumLeaf(data, sum);
+}
+
+/** `openledger/window/1`: leaf of the commitment, at most 32 tokens with their trace. */
+export function windowLeaf(
+  request: Uint8Array,
+  window: Integer,
+  tokens: readonly number[],
+  trace: Uint8Array,
+): Uint8Array {
+  return leafHash(
+    new Preimage("openledger/window/1")
+      .bytes(request)
+      .u32(window)
+      .bytes(concatBytes(...tokens.map((token) => bigEndian(token, 4))))
+      .bytes(trace)
+      .finish(),
+  );
+}
+
+/** `openledger/commit/1`: leaf of a contributor's commit. */
+export function commitLeaf(salt: Uint8Array, owner: string, rawHash: Uint8Array): Uint8Array {
+  return leafHash(new Preimage("openledger/commit/1").bytes(salt).text(owner).bytes(rawHash).finish());
 }

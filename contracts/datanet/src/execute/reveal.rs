@@ -1,10 +1,10 @@
 //! `Reveal`: leaves of a commit become contributions (PROTOCOL D1, D2).
 
-use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::{payment, text, CommonError};
 use openledger_merkle::{verify_inclusion, Hash, Tree};
-use openledger_types::formats::{commit_leaf, hash32, hash_path, Priority};
-use openledger_types::msg::datanet::{ContributionStatus, Policy, RevealItem};
+use openledger_types::formats::{commit_leaf, hash32, Priority};
+use openledger_types::msg::datanet::{ContributionStatus, Documents, Policy, RevealItem};
 
 use crate::execute::create::next;
 use crate::execute::edit::check_title;
@@ -33,7 +33,7 @@ pub fn reveal(
     env: Env,
     info: MessageInfo,
     commit_id: u64,
-    items: Vec<RevealItem>,
+    Documents(items): Documents,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let mut commit = state::commit(deps.storage, commit_id)?;
@@ -154,13 +154,13 @@ impl Batch {
             late: self.late,
             proposed: self.proposed,
             uses: item.uses.unwrap_or(datanet.uses),
-            content_root: hash32("content_root", &item.content_root)?,
-            match_root: hash32("match_root", &item.match_root)?,
-            match_hash: hash32("match_hash", &item.match_hash)?,
-            blob_root: hash32("blob.root", &item.blob.root)?,
+            content_root: item.content_root,
+            match_root: item.match_root,
+            match_hash: item.match_hash,
+            blob_root: item.blob_root,
             content_len: item.content_len,
             match_len: item.match_len,
-            blob_len: item.blob.len,
+            blob_len: item.blob_len,
             license: item.license.filter(|license| *license != datanet.license),
             media: item.media,
             title: item.title,
@@ -232,21 +232,17 @@ fn is_given_up(old: &Contribution, fate: &state::Fate, contributor: &str) -> boo
 /// path, that of its root: the tree over the roots of blocks has the shape of a tree over leaves.
 fn check_leaves(items: &[RevealItem], commit_id: u64, commit: &Commit) -> Result<(), ContractError> {
     let root = hash32("root", &commit.root)?;
-    let leaf = |item: &RevealItem| -> Result<Hash, ContractError> {
-        let salt = hash32("salt", &item.salt)?;
-        Ok(commit_leaf(&salt, commit.owner.as_str(), &hash32("raw_hash", &item.raw_hash)?))
+    let leaf = |item: &RevealItem| commit_leaf(&item.salt, commit.owner.as_str(), &item.raw_hash);
+    let fits = |item: &RevealItem, leaf: &Hash, index: u32, size: u32, path: &[Hash]| match verify_inclusion(
+        leaf,
+        u64::from(index),
+        u64::from(size),
+        path,
+        &root,
+    ) {
+        true => Ok(()),
+        false => Err(ContractError::NotCommitted { commit_id, index: item.index }),
     };
-    let fits =
-        |item: &RevealItem, leaf: &Hash, index: u32, size: u32, path: &[HexBinary]| match verify_inclusion(
-            leaf,
-            u64::from(index),
-            u64::from(size),
-            &hash_path("path", path)?,
-            &root,
-        ) {
-            true => Ok(()),
-            false => Err(ContractError::NotCommitted { commit_id, index: item.index }),
-        };
     if let [first, rest @ ..] = items {
         if !rest.is_empty() && rest.iter().all(|item| item.path.is_empty()) {
             let len = commit.count.saturating_sub(first.index).min(BLOCK);
@@ -256,20 +252,20 @@ fn check_leaves(items: &[RevealItem], commit_id: u64, commit: &Commit) -> Result
             {
                 return Err(ContractError::NotCommitted { commit_id, index: stray.0.index });
             }
-            let leaves = items.iter().map(leaf).collect::<Result<Vec<_>, _>>()?;
+            let leaves = items.iter().map(leaf).collect();
             let missing = ContractError::NotCommitted { commit_id, index: first.index };
             let block = Tree::new(leaves).ok_or(missing)?.root();
             let (index, size) = (first.index / BLOCK, commit.count.div_ceil(BLOCK));
             return fits(first, &block, index, size, &first.path);
         }
     }
-    items.iter().try_for_each(|item| fits(item, &leaf(item)?, item.index, commit.count, &item.path))
+    items.iter().try_for_each(|item| fits(item, &leaf(item), item.index, commit.count, &item.path))
 }
 
 /// Refuses fields of a wrong form.
 fn check_item(item: &RevealItem) -> Result<(), ContractError> {
     for (field, len) in
-        [("content_len", item.content_len), ("match_len", item.match_len), ("blob.len", item.blob.len)]
+        [("content_len", item.content_len), ("match_len", item.match_len), ("blob_len", item.blob_len)]
     {
         if !(1..=MAX_BYTES).contains(&len) {
             return Err(CommonError::BadField { field, rule: "1 to 4,294,967,296 bytes" }.into());

@@ -4,7 +4,7 @@
 use cosmwasm_std::{DepsMut, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{sum_path, training_leaf, SumRoot};
+use openledger_types::formats::{training_leaf, SumRoot};
 use openledger_types::msg::datanet::{ContributionStatus, TrainingItem};
 
 use crate::execute::admin;
@@ -97,8 +97,7 @@ pub fn claim_training(
     for item in items {
         let contribution_id = item.contribution_id;
         let leaf = training_leaf(contribution_id, item.times_seen);
-        let path = sum_path(&item.path)?;
-        if !verify_inclusion(&leaf, item.index, pot.training.count, &path, &root) {
+        if !verify_inclusion(&leaf, item.index, pot.training.count, &item.path, &root) {
             return Err(ContractError::NotTrained { contribution_id });
         }
         let contribution = reader.load(deps.storage, contribution_id)?;

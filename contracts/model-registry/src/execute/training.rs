@@ -3,7 +3,7 @@
 use cosmwasm_std::{DepsMut, Event, Response};
 use openledger_contract::CommonError;
 use openledger_merkle::{verify_inclusion, SumNode};
-use openledger_types::formats::{sum_path, training_leaf, SumRoot};
+use openledger_types::formats::{training_leaf, SumRoot};
 use openledger_types::msg::datanet::TrainingItem;
 
 use crate::state::{self, Version, TRAINING_TOTALS, TRAINING_USES};
@@ -71,7 +71,7 @@ fn check(item: &TrainingItem, count: u64, root: &SumNode) -> Result<(), Contract
         return Err(CommonError::BadField { field: "items.times_seen", rule: "at least 1" }.into());
     }
     let leaf = training_leaf(*contribution_id, *times_seen);
-    match verify_inclusion(&leaf, *index, count, &sum_path(path)?, root) {
+    match verify_inclusion(&leaf, *index, count, path, root) {
         true => Ok(()),
         false => Err(ContractError::TrainingProof { contribution_id: *contribution_id, index: *index }),
     }

@@ -7,7 +7,7 @@ use cosmwasm_std::{
 use openledger_contract::lean::Lean;
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{sum_path, training_leaf};
+use openledger_types::formats::training_leaf;
 use openledger_types::msg::datanet::TrainingItem;
 use openledger_types::msg::escrow::{RootStatus, MAX_CLAIMS};
 use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
@@ -64,7 +64,8 @@ pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Contra
     }
     // Roots of the first release do not say which models their data's part is of: the commons' it is.
     let shared = pending.data.checked_sub(rest)?.checked_add(node)?;
-    let mut ledger = LEDGERS.load(deps.storage, (node_id, denom))?;
+    let mut ledger = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+    ledger.epoch = pending.epoch;
     ledger.closed = Some(Closed { epoch: pending.epoch, origin: pending.origin(), left: shared });
     LEDGERS.save(deps.storage, (node_id, denom), &ledger)?;
     let mut funds = FUNDS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
@@ -131,8 +132,7 @@ pub fn claim(
         let root = tree.node()?;
         for (position, item) in items.iter().enumerate() {
             let leaf = training_leaf(item.contribution_id, item.times_seen);
-            let path = sum_path(&item.path)?;
-            if !verify_inclusion(&leaf, item.index, tree.count, &path, &root) {
+            if !verify_inclusion(&leaf, item.index, tree.count, &item.path, &root) {
                 return Err(ContractError::NotTrained { position });
             }
             let claim = format!("{model_id}/{version}/{}", item.contribution_id);

@@ -1,6 +1,6 @@
 //! What only the owner does.
 
-use cosmwasm_std::{Addr, BankMsg, Coin, DepsMut, MessageInfo, Order, Response, Storage};
+use cosmwasm_std::{Addr, BankMsg, Coin, DepsMut, MessageInfo, Response, Storage};
 use openledger_contract::lean::Lean;
 use openledger_contract::{ownership, pause, payment, CommonError};
 use openledger_types::msg::common::{Amount, OwnershipAction};
@@ -81,10 +81,7 @@ pub fn save_params(storage: &mut dyn Storage, params: &Params) -> ContractResult
         if COUNTERS.has(storage, &entry.denom) {
             continue;
         }
-        let known = COUNTERS
-            .keys(storage, None, None, Order::Ascending)
-            .take(MAX_DENOMS_EVER)
-            .collect::<Result<Vec<_>, _>>()?;
+        let known = COUNTERS.keys(storage).take(MAX_DENOMS_EVER).collect::<Result<Vec<_>, _>>()?;
         if known.len() >= MAX_DENOMS_EVER {
             return Err(bad("denoms", "at most 64 different ones over the contract's life"));
         }

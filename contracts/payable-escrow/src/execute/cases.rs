@@ -3,7 +3,7 @@
 use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::CommonError;
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{hash32, receipt_leaf, sum_path};
+use openledger_types::formats::{hash32, receipt_leaf};
 use openledger_types::msg::escrow::{HeldReceipt, RootStatus, MAX_HELD};
 
 use crate::error::{ContractError, ContractResult};
@@ -42,8 +42,7 @@ pub fn hold(
         let refuse = |reason| Err(ContractError::ReceiptNotHeld { position, reason });
         let id = hash32("receipt_id", &receipt.receipt_id)?;
         let leaf = receipt_leaf(&id, receipt.session_id, receipt.sequence, receipt.fee.u128());
-        let path = sum_path(&receipt.path)?;
-        if !verify_inclusion(&leaf, receipt.index, commit.receipts.count, &path, &root) {
+        if !verify_inclusion(&leaf, receipt.index, commit.receipts.count, &receipt.path, &root) {
             return refuse("it is not in the receipts tree");
         }
         if CITED_RECEIPTS.has(deps.storage, &id) {

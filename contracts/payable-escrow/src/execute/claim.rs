@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use cosmwasm_std::{Addr, Api, BankMsg, Coin, DepsMut, Env, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{sum_path, Account, SumRoot};
-use openledger_types::msg::escrow::{ClaimItem, MAX_CLAIMS, MAX_DENOMS};
+use openledger_types::formats::{Account, SumRoot};
+use openledger_types::msg::escrow::{ClaimItem, Claims, MAX_CLAIMS, MAX_DENOMS};
 
 use crate::error::{ContractError, ContractResult};
 use crate::execute::finality::finalize_if_due;
@@ -19,7 +19,7 @@ pub fn claim(
     mut deps: DepsMut,
     env: Env,
     info: MessageInfo,
-    claims: Vec<ClaimItem>,
+    Claims(claims): Claims,
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     if claims.is_empty() || claims.len() > MAX_CLAIMS {
@@ -36,7 +36,8 @@ pub fn claim(
         let node_id = item.node_id;
         if nodes.insert(node_id) {
             if let Some(pending) = PENDING.may_load(deps.storage, node_id)? {
-                let before = LEDGERS.load(deps.storage, (node_id, &pending.denom))?.ledger;
+                let key = (node_id, pending.denom.as_str());
+                let before = LEDGERS.may_load(deps.storage, key)?.unwrap_or_default().ledger;
                 if let Some(event) = finalize_if_due(&mut deps, &env, node_id)? {
                     replaced.insert((node_id, pending.denom), before);
                     events.push(event);
@@ -170,6 +171,5 @@ fn account_name(account: &Account) -> &str {
 
 /// Whether the leaf stands at its index in this ledger (L9).
 fn is_leaf(item: &ClaimItem, ledger: &SumRoot) -> ContractResult<bool> {
-    let path = sum_path(&item.path)?;
-    Ok(verify_inclusion(&item.leaf.leaf(), item.index, ledger.count, &path, &ledger.node()?))
+    Ok(verify_inclusion(&item.leaf.leaf(), item.index, ledger.count, &item.path, &ledger.node()?))
 }

@@ -34,7 +34,7 @@ pub fn post(
         });
     }
     let ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
-    validate_commit(&env, &commit, &ledger)?;
+    validate_commit(&env, &commit, &ledger, ledger.epoch)?;
 
     let mut pending = Pending { denom: denom.clone(), posted_at: env.block.height, ..Pending::default() };
     let mut receipts = 0u64;
@@ -72,7 +72,7 @@ pub fn post(
         .add_attribute("fees", format!("{}{denom}", pending.fees))
         .add_attribute("data", format!("{}{denom}", pending.data));
     validate_sums(&commit, pending.fees, pending.data, receipts)?;
-    let final_at = save(deps, &env, commit, ledger, pending)?;
+    let final_at = save(deps, &env, commit, pending)?;
     Ok(response.add_attribute("final_at", final_at.to_string()).add_events(events))
 }
 
@@ -101,7 +101,7 @@ pub fn replace(deps: DepsMut, env: Env, info: MessageInfo, commit: EpochCommit) 
         return Err(ContractError::WrongCommit { field: "denom", rule: "that of the void root" });
     }
     let ledger = LEDGERS.may_load(deps.storage, (node_id, &denom))?.unwrap_or_default();
-    validate_commit(&env, &commit, &ledger)?;
+    validate_commit(&env, &commit, &ledger, pending.epoch)?;
     let old = roots::load(deps.storage, &env, (node_id, &denom, pending.epoch))?;
     // What cases hold is still covered; what verdicts took out is not.
     let covered = pending.covered();
@@ -128,18 +128,12 @@ pub fn replace(deps: DepsMut, env: Env, info: MessageInfo, commit: EpochCommit) 
     pending.attested = false;
     pending.holds = 0;
     pending.struck = 0;
-    let final_at = save(deps, &env, commit, ledger, pending)?;
+    let final_at = save(deps, &env, commit, pending)?;
     Ok(response.add_attribute("final_at", final_at.to_string()))
 }
 
 /// Stores a root with fresh windows. Coins move when it is the first of its origin.
-fn save(
-    deps: DepsMut,
-    env: &Env,
-    commit: EpochCommit,
-    mut ledger: Ledger,
-    mut pending: Pending,
-) -> ContractResult<u64> {
+fn save(deps: DepsMut, env: &Env, commit: EpochCommit, mut pending: Pending) -> ContractResult<u64> {
     let Lean(params) = PARAMS.load(deps.storage)?;
     let after = |windows: u32| {
         let blocks = params.challenge_blocks.checked_mul(u64::from(windows));
@@ -152,15 +146,13 @@ fn save(
     pending.exposure_bps = params.exposure_bps;
     pending.epoch = commit.epoch;
     let (node_id, final_at) = (commit.node_id, pending.final_at);
-    ledger.epoch = commit.epoch;
-    LEDGERS.save(deps.storage, (node_id, &commit.denom), &ledger)?;
     PENDING.save(deps.storage, node_id, &pending)?;
     if pending.origin == 0 {
         money::update(deps.storage, &commit.denom, |counters| {
             money::shift(&mut counters.escrowed, &mut counters.pending, pending.fees)
         })?;
     }
-    roots::save(deps.storage, &Epoch { commit, posted_at: env.block.height, final_at })?;
+    roots::save(deps.storage, &Epoch { commit, posted_at: env.block.height, final_at });
     Ok(final_at)
 }
 
@@ -175,8 +167,8 @@ fn validate_batch(settlements: &[Settlement]) -> ContractResult<()> {
     Ok(())
 }
 
-/// The commitment is the next one of this node in this denom on this chain.
-fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> ContractResult<()> {
+/// The commitment is the one after `last` of this node in this denom on this chain.
+fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger, last: u64) -> ContractResult<()> {
     let refuse = |field, rule| Err(ContractError::WrongCommit { field, rule });
     if commit.chain_id != env.block.chain_id {
         return refuse("chain_id", "this chain's");
@@ -187,7 +179,7 @@ fn validate_commit(env: &Env, commit: &EpochCommit, ledger: &Ledger) -> Contract
     if commit.contract != env.contract.address.as_str() {
         return refuse("contract", "this contract's address");
     }
-    if Some(commit.epoch) != ledger.epoch.checked_add(1) {
+    if Some(commit.epoch) != last.checked_add(1) {
         return refuse("epoch", "the number after the last one posted");
     }
     if commit.previous != ledger.ledger {

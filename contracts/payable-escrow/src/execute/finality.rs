@@ -86,7 +86,8 @@ fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> 
     let commit = roots::load(storage, env, place)?.commit;
     let answers = commit.receipts.count.saturating_sub(pending.own_receipts);
     PENDING.remove(storage, node_id);
-    let mut ledger = LEDGERS.load(storage, (node_id, denom))?;
+    let mut ledger = LEDGERS.may_load(storage, (node_id, denom))?.unwrap_or_default();
+    ledger.epoch = pending.epoch;
     ledger.ledger = commit.ledger;
     ledger.leaves_blob = Some(commit.leaves_blob);
     LEDGERS.save(storage, (node_id, denom), &ledger)?;

@@ -7,6 +7,7 @@ pub mod claim;
 pub mod commons;
 pub mod epoch;
 pub mod finality;
+pub mod gateway;
 pub mod root;
 pub mod session;
 pub mod unsettled;

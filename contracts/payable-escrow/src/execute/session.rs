@@ -1,6 +1,6 @@
 //! Opening, topping up and ending sessions (S1, S3).
 
-use cosmwasm_std::{Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{Addr, Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::lean::Lean;
 use openledger_contract::{pause, payment, CommonError};
 use openledger_types::faults::datanets_hash;
@@ -31,6 +31,18 @@ pub struct Order {
 
 /// `OpenSession`.
 pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> ContractResult<Response> {
+    let owner = info.sender.clone();
+    open_as(deps, env, info, order, (owner, None))
+}
+
+/// Opens a session that an owner has, and perhaps another contract opened for it.
+pub fn open_as(
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    order: Order,
+    (owner, opener): (Addr, Option<Addr>),
+) -> ContractResult<Response> {
     let (denom, paid) = payment::one_coin(&info)?;
     pause::assert_running(deps.storage)?;
     let Lean(params) = PARAMS.load(deps.storage)?;
@@ -64,7 +76,7 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
 
     let session_id = LAST_SESSION.load(deps.storage)?.checked_add(1).ok_or_else(overflow)?;
     let session = Session {
-        owner: info.sender.clone(),
+        owner: owner.clone(),
         session_key: order.session_key,
         denom: denom.clone(),
         open_fee: terms.open_fee,
@@ -84,6 +96,7 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
         datanets: model.datanets.iter().map(|version| version.datanet_id).collect(),
         datanets_hash: HexBinary::from(&datanets_hash(&model.datanets)),
         floor_per_token: model.floor_per_token,
+        opener,
     };
     LAST_SESSION.save(deps.storage, &session_id)?;
     SESSIONS.save(deps.storage, session_id, &session)?;
@@ -115,9 +128,10 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, order: Order) -> Contrac
         money::enter(&mut counters.paid_in, &mut counters.treasury, terms.open_fee)
     })?;
     Ok(Response::new()
+        .set_data(session_id.to_be_bytes())
         .add_attribute("action", "open_session")
         .add_attribute("session_id", session_id.to_string())
-        .add_attribute("owner", info.sender)
+        .add_attribute("owner", owner)
         .add_attribute("model_id", session.model_id.to_string())
         .add_attribute("model_version", session.model_version.to_string())
         .add_attribute("deposit", format!("{deposit}{denom}"))
@@ -161,7 +175,8 @@ pub fn top_up(
         .add_attribute("amount", format!("{paid}{denom}")))
 }
 
-/// `RequestClose`. By the owner at any moment, by anyone once the session's life is over.
+/// `RequestClose`. By the owner at any moment, by the gateway that opened it for one, by anyone once the
+/// session's life is over.
 pub fn request_close(
     deps: DepsMut,
     env: Env,
@@ -170,7 +185,8 @@ pub fn request_close(
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     let session = load(deps.storage, session_id)?;
-    if info.sender != session.owner && env.block.height <= session.expires {
+    let entitled = info.sender == session.owner || session.opener.as_ref() == Some(&info.sender);
+    if !entitled && env.block.height <= session.expires {
         return Err(
             CommonError::Unauthorized { role: "the session's owner, until the session is over," }.into()
         );

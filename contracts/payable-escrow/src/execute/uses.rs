@@ -3,8 +3,9 @@
 use cosmwasm_std::{DepsMut, Env, MessageInfo, Response, Uint128};
 use openledger_contract::payment;
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{sum_path, LedgerLeaf, SumStep};
+use openledger_types::formats::LedgerLeaf;
 use openledger_types::msg::escrow::{DetailItem, RootStatus, MAX_DENOMS, MAX_DETAILS};
+use openledger_types::packed::SumPath;
 
 use crate::error::{ContractError, ContractResult};
 use crate::roots;
@@ -17,7 +18,7 @@ pub fn prove(
     info: MessageInfo,
     (node_id, denom, epoch): (u64, String, u64),
     contribution_id: u64,
-    (leaf, index, path): (LedgerLeaf, u64, Vec<SumStep>),
+    (leaf, index, path): (LedgerLeaf, u64, SumPath),
     details: Vec<DetailItem>,
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
@@ -37,14 +38,14 @@ pub fn prove(
     if epoch <= until {
         return Err(ContractError::UsesCounted { until });
     }
-    if !verify_inclusion(&leaf.leaf(), index, ledger.count, &sum_path(&path)?, &ledger.node()?) {
+    if !verify_inclusion(&leaf.leaf(), index, ledger.count, &path, &ledger.node()?) {
         return Err(ContractError::NotInLedger { position: 0, node_id });
     }
     let root = leaf.detail.node()?;
     let mut uses = USES.may_load(deps.storage, contribution_id)?.unwrap_or_default();
     for (position, DetailItem { detail, index, path }) in details.iter().enumerate() {
         let proved = detail.contribution_id == contribution_id
-            && verify_inclusion(&detail.leaf(), *index, leaf.detail.count, &sum_path(path)?, &root);
+            && verify_inclusion(&detail.leaf(), *index, leaf.detail.count, path, &root);
         if !proved {
             return Err(ContractError::NotInLedger { position, node_id });
         }

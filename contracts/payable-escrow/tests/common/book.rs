@@ -121,7 +121,7 @@ impl Book {
             denom: denom.to_string(),
             leaf: self.entries[index].leaf.clone(),
             index: index as u64,
-            path: self.tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+            path: self.tree.prove(index as u64).unwrap().into(),
         }
     }
 

@@ -86,7 +86,7 @@ impl Draft {
             sequence: receipt.sequence,
             fee: receipt.fee,
             index: index as u64,
-            path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+            path: tree.prove(index as u64).unwrap().into(),
         }
     }
 
@@ -208,9 +208,9 @@ impl TestNode {
         let settlement = Settlement {
             session_id,
             voucher: served.newest.clone(),
-            acknowledged_peaks: frontier.peaks().iter().map(|peak| (*peak).into()).collect(),
+            acknowledged_peaks: frontier.peaks().to_vec().into(),
             pending,
-            consistency: consistency.into_iter().map(Into::into).collect(),
+            consistency: consistency.into(),
         };
         Some((settlement, total))
     }

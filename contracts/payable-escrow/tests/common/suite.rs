@@ -198,6 +198,17 @@ impl Suite {
         ExecuteMsg::Connect { datanet: self.datanet.to_string(), referee: self.referee.to_string() }
     }
 
+    /// A session on model 1 that the gateway opens for somebody.
+    pub fn opening_for(&self, owner: &Addr, key: &Key, caps: &[(u64, u128)]) -> ExecuteMsg {
+        match self.opening(1, key, caps) {
+            ExecuteMsg::OpenSession { model_id, model_version, session_key, nodes, blocks } => {
+                let owner = owner.to_string();
+                ExecuteMsg::OpenSessionFor { owner, model_id, model_version, session_key, nodes, blocks }
+            }
+            other => other,
+        }
+    }
+
     /// An address by name.
     pub fn address(&self, name: &str) -> Addr {
         self.app.api().addr_make(name)
@@ -431,7 +442,7 @@ impl Suite {
     /// Claims as anyone.
     pub fn claim(&mut self, claims: Vec<ClaimItem>) -> StdResult<AppResponse> {
         let anyone = self.stranger.clone();
-        self.call(&anyone, &ExecuteMsg::Claim { claims })
+        self.call(&anyone, &ExecuteMsg::Claim { claims: claims.into() })
     }
 
     /// Claims of a node's final ledger.

@@ -2,8 +2,9 @@
 
 mod roots;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use cosmwasm_std::{coin, HexBinary, Uint128};
 use openledger_merkle::Tree;
@@ -533,6 +534,7 @@ fn rule_a2_conservation_holds_after_every_message() {
         ..ProptestConfig::default()
     };
     let done = RefCell::new(BTreeMap::new());
+    let histories = Cell::new(0u32);
     let step = (0..KINDS.len(), any::<u32>(), any::<u32>());
     let step = step.prop_map(|(kind, a, b)| Step { what: KINDS[kind], a, b });
     let steps = proptest::collection::vec(step, STEPS);
@@ -545,6 +547,12 @@ fn rule_a2_conservation_holds_after_every_message() {
         world.leave();
         for (what, times) in world.done {
             *done.borrow_mut().entry(what).or_insert(0) += times;
+        }
+        histories.set(histories.get() + 1);
+        if long && histories.get() % 500 == 0 {
+            // Not by a print macro, whose output the test runner keeps until the end.
+            let line = format!("{} of {cases} histories of {STEPS} steps\n", histories.get());
+            let _ = std::io::stderr().write_all(line.as_bytes());
         }
         Ok(())
     });

@@ -133,7 +133,7 @@ impl World {
                     contribution_id: *contribution_id,
                     times_seen: *times_seen,
                     index: index as u64,
-                    path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+                    path: tree.prove(index as u64).unwrap().into(),
                 });
             let items = if model_id == 1 { items.collect() } else { vec![] };
             let claim = ExecuteMsg::ClaimAbandoned {

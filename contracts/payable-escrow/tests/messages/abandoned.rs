@@ -24,7 +24,7 @@ fn items() -> Vec<TrainingItem> {
         contribution_id: *contribution_id,
         times_seen: *times_seen,
         index: index as u64,
-        path: tree.prove(index as u64).unwrap().into_iter().map(Into::into).collect(),
+        path: tree.prove(index as u64).unwrap().into(),
     };
     SEEN.iter().enumerate().map(item).collect()
 }
@@ -148,8 +148,14 @@ fn rule_l8_false_training_leaves_earn_nothing() {
     refused(claim(&mut suite, items()), &missing);
     close(&mut suite).unwrap();
     type Change = fn(&mut TrainingItem);
-    let changes: [Change; 4] =
-        [|i| i.times_seen += 1, |i| i.contribution_id += 1, |i| i.index += 1, |i| drop(i.path.pop())];
+    let changes: [Change; 4] = [
+        |i| i.times_seen += 1,
+        |i| i.contribution_id += 1,
+        |i| i.index += 1,
+        |i| {
+            i.path.pop();
+        },
+    ];
     for change in changes {
         let mut wrong = items();
         change(&mut wrong[1]);
@@ -241,9 +247,9 @@ fn rule_l8_open_cases_are_decided_before_a_ledger_is_closed() {
     suite.assert_conserved();
 }
 
-/// What a lying final ledger takes never comes out of what an abandoned root left.
+/// What a final ledger promised and what an abandoned root left are paid beside each other.
 #[test]
-fn attack_a_lying_ledger_cannot_eat_the_pot_of_an_abandoned_root() {
+fn rule_l8_a_final_ledger_and_the_pot_of_an_abandoned_root_are_paid_beside_each_other() {
     let mut suite = scene();
     suite.advance(ABANDONED);
     close(&mut suite).unwrap();

@@ -244,7 +244,9 @@ fn rule_f2_a_receipt_is_held_once_and_must_stand_in_the_root() {
         |r| r.index += 1,
         |r| r.sequence += 1,
         |r| r.session_id += 1,
-        |r| drop(r.path.pop()),
+        |r| {
+            r.path.pop();
+        },
     ];
     for change in changes {
         let mut msg = suite.holding(2, &draft, &[1]);

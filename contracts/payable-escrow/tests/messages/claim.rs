@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use cosmwasm_std::Uint128;
 use openledger_contract::CommonError;
+use openledger_merkle::SumNode;
 use openledger_payable_escrow::ContractError;
-use openledger_types::formats::{Account, SumStep};
+use openledger_types::formats::Account;
 use openledger_types::msg::escrow::{ClaimItem, ExecuteMsg};
 
 use crate::common::suite::FINAL;
@@ -72,14 +73,17 @@ fn rule_l9_a_false_path_index_depth_or_leaf_is_refused() {
     let changes: [Change; 13] = [
         |c| c.index += 1,
         |c| c.index = u64::MAX,
-        |c| c.path[0].hash = c.path[1].hash.clone(),
-        |c| c.path[0].sum += Uint128::one(),
-        |c| c.path[0].sum = Uint128::MAX,
+        |c| c.path[0].hash = c.path[1].hash,
+        |c| c.path[0].sum += 1,
+        |c| c.path[0].sum = u128::MAX,
         |c| {
             c.path.pop();
         },
         |c| c.path.clear(),
-        |c| c.path.push(SumStep { hash: c.path[0].hash.clone(), sum: Uint128::zero() }),
+        |c| {
+            let extra = SumNode { hash: c.path[0].hash, sum: 0 };
+            c.path.push(extra);
+        },
         |c| c.path.reverse(),
         |c| c.leaf.cumulative += Uint128::one(),
         |c| c.leaf.uses += 1,
@@ -99,11 +103,8 @@ fn rule_l9_a_false_path_index_depth_or_leaf_is_refused() {
     // Moving value between the leaf and its sibling keeps the sum above, and is still refused.
     let mut shifted = all[2].clone();
     shifted.leaf.cumulative += Uint128::one();
-    shifted.path[0].sum -= Uint128::one();
+    shifted.path[0].sum -= 1;
     refused(suite.claim(vec![shifted]), &ContractError::NotInLedger { position: 0, node_id: 1 });
-    let mut short = all[2].clone();
-    short.path[0].hash = cosmwasm_std::HexBinary::from(&[1; 31]);
-    assert!(suite.claim(vec![short]).unwrap_err().to_string().contains("must have 32 bytes"));
     suite.assert_conserved();
 }
 
@@ -114,7 +115,7 @@ fn rule_l9_an_inner_node_is_never_a_leaf() {
     let mut suite = scene();
     let all = suite.claims(1, OPEN);
     let mut below = all[0].clone();
-    below.path.insert(0, SumStep { hash: all[0].path[0].hash.clone(), sum: Uint128::zero() });
+    below.path.insert(0, SumNode { hash: all[0].path[0].hash, sum: 0 });
     refused(suite.claim(vec![below]), &ContractError::NotInLedger { position: 0, node_id: 1 });
     // The parent of leaves 0 and 1 in place of leaf 0, with the rest of the path.
     let mut above = all[0].clone();
@@ -158,7 +159,7 @@ fn rule_l10_anyone_claims_for_others_who_are_credited() {
     let claims = suite.claims(1, OPEN);
     let sender = suite.user(2);
     let before = suite.wallet(&sender, OPEN);
-    suite.call(&sender, &ExecuteMsg::Claim { claims }).unwrap();
+    suite.call(&sender, &ExecuteMsg::Claim { claims: claims.into() }).unwrap();
     assert_eq!(suite.balance(&sender, OPEN), 0);
     assert_eq!(suite.wallet(&sender, OPEN), before);
     assert!(suite.balance(&suite.contributor(2), OPEN) > 0);
@@ -242,6 +243,7 @@ fn an_invalid_account_cannot_be_claimed_for() {
     let refusal = CommonError::NonPayable {};
     let user = suite.user(0);
     let claims = suite.claims(1, OPEN);
-    let result = suite.send(&user, &ExecuteMsg::Claim { claims }, &[cosmwasm_std::coin(1, OPEN)]);
+    let result =
+        suite.send(&user, &ExecuteMsg::Claim { claims: claims.into() }, &[cosmwasm_std::coin(1, OPEN)]);
     refused(result, &refusal.into());
 }

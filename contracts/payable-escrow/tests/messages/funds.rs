@@ -28,12 +28,14 @@ fn convention_c6_messages_that_take_no_coins_refuse_every_coin() {
         ExecuteMsg::UpdateParams { params: params() },
         ExecuteMsg::SetPaused { paused: true },
         suite.connect(),
+        ExecuteMsg::ConnectGateway { gateway: None },
+        ExecuteMsg::DrawAccrued { denom: OPEN.into(), draws: vec![] },
         ExecuteMsg::UpdateOwnership(OwnershipAction::Cancel {}),
     ];
     messages.extend(by_anyone(&suite));
     messages.extend(by_referee());
     // With those that take coins: every message there is.
-    assert_eq!(messages.len(), 26);
+    assert_eq!(messages.len(), 28);
     let referee = suite.referee.clone();
     suite.app.init_modules(|router, _, storage| {
         router.bank.init_balance(storage, &referee, vec![coin(9, OPEN), coin(9, "ujunk")]).unwrap();
@@ -55,7 +57,11 @@ fn convention_c6_messages_that_take_coins_want_exactly_one() {
     suite.open(&user, 1, &[(1, 50_000)]);
     let open = suite.opening(1, &Key::named("k"), &[(1, 50_000)]);
     let top_up = ExecuteMsg::TopUp { session_id: 1, node_id: 1 };
-    for msg in [open, top_up] {
+    // The user is the gateway here, so that its message gets that far.
+    let owner = suite.owner.clone();
+    suite.call(&owner, &ExecuteMsg::ConnectGateway { gateway: Some(user.to_string()) }).unwrap();
+    let open_for = suite.opening_for(&owner, &Key::named("k"), &[(1, 50_000)]);
+    for msg in [open, top_up, open_for] {
         for funds in [vec![], vec![coin(60_000, "ujunk"), coin(60_000, OPEN)]] {
             let text = suite.send(&user, &msg, &funds).unwrap_err().to_string();
             assert!(text.contains("send exactly one coin"), "{text}");

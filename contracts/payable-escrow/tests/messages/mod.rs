@@ -9,6 +9,7 @@ mod commons;
 mod connect;
 mod finalize;
 mod funds;
+mod gateway;
 mod migrate;
 mod open_session;
 pub mod permissions;

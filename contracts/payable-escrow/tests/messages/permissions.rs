@@ -55,7 +55,7 @@ pub fn by_anyone(suite: &Suite) -> Vec<ExecuteMsg> {
     };
     vec![
         ExecuteMsg::Finalize { node_id: 1 },
-        ExecuteMsg::Claim { claims: vec![] },
+        ExecuteMsg::Claim { claims: vec![].into() },
         ExecuteMsg::Withdraw { denoms: vec![denom()] },
         ExecuteMsg::Refund { session_id: 1 },
         ExecuteMsg::CloseAbandoned { node_id: 1 },
@@ -78,7 +78,7 @@ pub fn by_anyone(suite: &Suite) -> Vec<ExecuteMsg> {
             contribution_id: 1,
             leaf,
             index: 0,
-            path: vec![],
+            path: vec![].into(),
             details: vec![],
         },
     ]
@@ -151,6 +151,9 @@ fn the_table_of_permissions() {
         (ExecuteMsg::UpdateParams { params: params() }, owner),
         (ExecuteMsg::SetPaused { paused: true }, owner),
         (suite.connect(), owner),
+        (ExecuteMsg::ConnectGateway { gateway: None }, owner),
+        (ExecuteMsg::DrawAccrued { denom: OPEN.into(), draws: vec![] }, [false; 7]),
+        (suite.opening_for(&suite.owner, &Key::named("k"), &[(1, 50_000)]), [false; 7]),
         (ExecuteMsg::UpdateOwnership(propose), owner),
         (
             ExecuteMsg::UpdateOwnership(OwnershipAction::Accept {}),

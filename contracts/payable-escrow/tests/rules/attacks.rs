@@ -109,10 +109,10 @@ fn attack_two_child_splits_of_one_inner_node() {
     let honest = suite.claims(1, OPEN).remove(0);
     let mut shifted = honest.clone();
     shifted.leaf.cumulative = Uint128::new(300);
-    shifted.path[0].sum = Uint128::new(100);
+    shifted.path[0].sum = 100;
     refused(suite.claim(vec![shifted]), &ContractError::NotInLedger { position: 0, node_id: 1 });
     let mut sum_only = honest.clone();
-    sum_only.path[0].sum = Uint128::new(299);
+    sum_only.path[0].sum = 299;
     refused(suite.claim(vec![sum_only]), &ContractError::NotInLedger { position: 0, node_id: 1 });
     suite.claim(vec![honest]).unwrap();
 }

@@ -4,6 +4,7 @@ use cosmwasm_std::Uint128;
 use openledger_merkle::{Frontier, SumNode, Tree};
 use openledger_payable_escrow::ContractError;
 use openledger_types::formats::SumRoot;
+use openledger_types::packed::SumPath;
 
 use crate::common::node::Draft;
 use crate::common::suite::{refused_in, FINAL};
@@ -36,8 +37,8 @@ fn forked(client: &Client, draft: &Draft, leaves: &[SumNode], consistency: &[Sum
     voucher.sequence = log.size();
     voucher.cumulative_max = Uint128::new(90_000);
     settlement.voucher = client.sign(voucher);
-    settlement.acknowledged_peaks = log.peaks().iter().map(|p| (*p).into()).collect();
-    settlement.consistency = consistency.iter().map(|p| (*p).into()).collect();
+    settlement.acknowledged_peaks = log.peaks().to_vec().into();
+    settlement.consistency = consistency.to_vec().into();
     forked
 }
 
@@ -87,10 +88,11 @@ fn rule_s2_a_consistency_proof_that_is_changed_is_refused() {
     let (mut suite, _, draft) = scene();
     let proof = draft.settlements[0].consistency.clone();
     assert!(!proof.is_empty());
-    let mut bad_proofs = vec![vec![], [proof.clone(), proof[..1].to_vec()].concat()];
+    let twice = [proof.to_vec(), proof[..1].to_vec()].concat();
+    let mut bad_proofs = vec![SumPath::default(), twice.into()];
     for i in 0..proof.len() {
         let mut sum = proof.clone();
-        sum[i].sum += Uint128::one();
+        sum[i].sum += 1;
         let mut missing = proof.clone();
         missing.remove(i);
         bad_proofs.extend([sum, missing]);

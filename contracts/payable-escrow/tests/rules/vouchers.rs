@@ -136,7 +136,7 @@ fn rule_s1_a_replayed_or_lower_voucher_pays_nothing() {
     let mut equal = replay.clone();
     let lane = &client.lanes[&1];
     equal.settlements[0].voucher = client.acknowledge(1);
-    equal.settlements[0].acknowledged_peaks = lane.log.peaks().iter().map(|p| (*p).into()).collect();
+    equal.settlements[0].acknowledged_peaks = lane.log.peaks().to_vec().into();
     equal.settlements[0].pending.clear();
     refused_in(1, suite.post_draft(&equal), ContractError::NothingNew { settled });
     // The next answer settles.
@@ -251,11 +251,11 @@ fn rule_s1_peaks_must_bag_to_what_was_acknowledged() {
     let wrong = || ContractError::WrongPeaks {};
     refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks.clear());
     refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks.swap(0, 1));
-    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[1].sum += Uint128::one());
-    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[0].hash = HexBinary::from(&leaf_hash(b"x")));
+    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[1].sum += 1);
+    refuse(&mut suite, &draft, wrong(), |s| s.acknowledged_peaks[0].hash = leaf_hash(b"x"));
     refuse(&mut suite, &draft, wrong(), |s| {
-        s.acknowledged_peaks[0].sum = Uint128::MAX;
-        s.acknowledged_peaks[1].sum = Uint128::MAX;
+        s.acknowledged_peaks[0].sum = u128::MAX;
+        s.acknowledged_peaks[1].sum = u128::MAX;
     });
     // The client itself signs a sum, a count or a root that does not belong together.
     refuse(&mut suite, &draft, wrong(), |s| {

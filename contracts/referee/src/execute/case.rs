@@ -3,12 +3,13 @@
 use cosmwasm_std::{Addr, DepsMut, Env, Event, MessageInfo, QuerierWrapper, Response, Uint128, WasmMsg};
 use openledger_contract::{payment, text, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{hash32, receipt_leaf, sum_path, SumRoot, BPS};
+use openledger_types::formats::{hash32, receipt_leaf, SumRoot, BPS};
 use openledger_types::money::bps_floor;
 use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus, MAX_HELD};
 use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
 use openledger_types::msg::referee::{ContributionClaim, Params, Subject};
+use openledger_types::packed::SumPath;
 
 use crate::state::{
     self, Case, Contracts, Docket, CASES, CASE_COUNT, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, JURIES, PARAMS,
@@ -201,7 +202,7 @@ fn check_receipt(receipt: &HeldReceipt, tree: &SumRoot) -> Result<(), ContractEr
     let HeldReceipt { receipt_id, session_id, sequence, fee, index, path } = receipt;
     let receipt_id = hash32("receipt_id", receipt_id)?;
     let leaf = receipt_leaf(&receipt_id, *session_id, *sequence, fee.u128());
-    match verify_inclusion(&leaf, *index, tree.count, &sum_path(path)?, &tree.node()?) {
+    match verify_inclusion(&leaf, *index, tree.count, path, &tree.node()?) {
         true => Ok(()),
         false => Err(ContractError::BadPath { what: "receipt" }),
     }
@@ -217,7 +218,7 @@ fn bps_ceil(amount: Uint128, bps: u16) -> Result<Uint128, ContractError> {
 fn without_paths(mut subject: Subject) -> Subject {
     if let Subject::Receipts { receipts, .. } = &mut subject {
         for receipt in receipts {
-            receipt.path = Vec::new();
+            receipt.path = SumPath::default();
         }
     }
     subject

@@ -4,12 +4,13 @@
 //! A chunk is demanded once per root, so that all demands together delay it by at most
 //! (chunks of both blobs) × `demand_blocks`, and each costs a bond that whoever shows the chunk earns.
 
-use cosmwasm_std::{Binary, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Uint128};
+use cosmwasm_std::{Binary, DepsMut, Env, Event, MessageInfo, Response, Uint128};
 use openledger_contract::payment;
 use openledger_merkle::{leaf_hash, verify_inclusion, BLOB_CHUNK};
-use openledger_types::formats::{hash32, hash_path, BlobRef};
+use openledger_types::formats::{hash32, BlobRef};
 use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::referee::{BlobKind, DemandStatus};
+use openledger_types::packed::HashPath;
 
 use super::attest::RootKey;
 use crate::state::{self, Demand, CONTRACTS, DEMANDED, DEMANDS, DEMAND_COUNT, PARAMS, ROOTS, TOTALS};
@@ -82,7 +83,7 @@ pub fn answer_demand(
     info: MessageInfo,
     demand_id: u64,
     chunk: Binary,
-    path: Vec<HexBinary>,
+    path: HashPath,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let mut demand = open_demand(&deps, demand_id)?;
@@ -179,16 +180,15 @@ fn settle(
 }
 
 /// Refuses bytes that are not chunk `index` of the blob.
-fn check_chunk(blob: &BlobRef, index: u64, chunk: &[u8], path: &[HexBinary]) -> Result<(), ContractError> {
+fn check_chunk(blob: &BlobRef, index: u64, chunk: &[u8], path: &HashPath) -> Result<(), ContractError> {
     let size = BLOB_CHUNK as u64;
     let expected = blob.len.saturating_sub(index.saturating_mul(size)).min(size);
     let actual = chunk.len() as u64;
     if actual != expected {
         return Err(ContractError::ChunkLength { index, expected, actual });
     }
-    let path = hash_path("path", path)?;
     let root = hash32("root", &blob.root)?;
-    match verify_inclusion(&leaf_hash(chunk), index, chunks_of(blob), &path, &root) {
+    match verify_inclusion(&leaf_hash(chunk), index, chunks_of(blob), path, &root) {
         true => Ok(()),
         false => Err(ContractError::BadPath { what: "chunk" }),
     }

@@ -19,14 +19,14 @@ pub fn receipts_blob() -> Vec<u8> {
 }
 
 /// A chunk of a blob with its path.
-pub fn chunk(blob: BlobKind, index: u64) -> (Binary, Vec<HexBinary>) {
+pub fn chunk(blob: BlobKind, index: u64) -> (Binary, Vec<Hash>) {
     let bytes = match blob {
         BlobKind::Leaves => leaves_blob(),
         BlobKind::Receipts => receipts_blob(),
     };
     let piece = bytes.chunks(BLOB_CHUNK).nth(index as usize).unwrap().to_vec();
     let path = chunk_path(&bytes, BLOB_CHUNK, index).unwrap();
-    (piece.into(), path.iter().map(HexBinary::from).collect())
+    (piece.into(), path)
 }
 
 /// Fees of the receipts of every root.
@@ -52,7 +52,7 @@ pub fn receipt(epoch: u64, number: usize) -> HeldReceipt {
         sequence: number as u64 + 1,
         fee: Uint128::new(FEES[number]),
         index: number as u64,
-        path: receipts_tree(epoch).prove(number as u64).unwrap().into_iter().map(Into::into).collect(),
+        path: receipts_tree(epoch).prove(number as u64).unwrap().into(),
     }
 }
 

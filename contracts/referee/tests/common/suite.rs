@@ -407,7 +407,7 @@ impl Suite {
     pub fn answer(&mut self, by: &Addr, demand_id: u64) -> StdResult<AppResponse> {
         let DemandResponse { blob, index, .. } = self.ask(&QueryMsg::Demand { demand_id })?;
         let (chunk, path) = chunk(blob, index);
-        self.act(by, &ExecuteMsg::AnswerDemand { demand_id, chunk, path })
+        self.act(by, &ExecuteMsg::AnswerDemand { demand_id, chunk, path: path.into() })
     }
 
     /// Ends a demand.

@@ -2,7 +2,7 @@
 
 use openledger_attribution::RunKind;
 
-use crate::support::{cut, document, index, prose};
+use crate::support::{cut, document, index, prose, Numbers};
 
 const SEED: [u8; 32] = [9; 32];
 
@@ -109,4 +109,84 @@ fn attr_attack_18_case_width_and_zero_width_do_not_hide_a_copy() {
     assert_eq!(index.duplicates().len(), 1);
     let trace = index.trace("", &disguised.replace(' ', "  \n"), &SEED);
     assert_eq!(trace.shares.iter().map(|s| (s.contribution_id, s.bps)).collect::<Vec<_>>(), [(1, 10_000)]);
+}
+
+/// A text with this many of a hundred words swapped for others, chosen by `seed`.
+fn swapped(text: &str, percent: u64, seed: u64) -> String {
+    let mut numbers = Numbers(seed);
+    let words = text.split(' ').map(|word| match numbers.below(100) < percent {
+        true => format!("x{}", numbers.below(4_000)),
+        false => word.to_string(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn attr_attack_03_a_near_copy_earns_its_new_words_only() {
+    let original = prose(1, 600);
+    for percent in [5u64, 10, 20, 30, 40] {
+        let copy = swapped(&original, percent, percent);
+        let index = index(vec![document(1, "victim", &original), document(2, "copier", &copy)]);
+        // An answer that repeats the copy, the worst case for the victim.
+        let trace = index.trace("", &cut(&copy, 100, 300), &SEED);
+        let copier: u16 = trace.shares.iter().filter(|s| s.contribution_id == 2).map(|s| s.bps).sum();
+        // What the copier wrote are the swapped words; around each, a window of 16 is new as well.
+        let new = (0..200).filter(|i| cut(&copy, 100 + i, 101 + i).starts_with('x')).count();
+        println!("{percent} % swapped: copier {copier} bps for {new} new words of 200");
+        assert!(percent > 5 || copier == 0, "a copy with 5 % of the words swapped is a duplicate");
+        // An answer that repeats the original pays the victim alone.
+        let honest = index.trace("", &cut(&original, 100, 300), &SEED);
+        let victim: u16 = honest.shares.iter().filter(|s| s.contribution_id == 1).map(|s| s.bps).sum();
+        assert!(victim >= 9_900, "{percent} %: the victim gets {victim}");
+    }
+}
+
+#[test]
+fn attr_attack_03_near_copies_are_found_as_far_as_they_resemble() {
+    let mut found = [0usize; 3];
+    for seed in 0..40 {
+        let original = prose(1_000 + seed, 400);
+        for (slot, percent) in [1u64, 3, 10].into_iter().enumerate() {
+            let copy = swapped(&original, percent, seed);
+            let index = index(vec![document(1, "victim", &original), document(2, "copier", &copy)]);
+            found[slot] += index.duplicates().len();
+        }
+    }
+    println!("found of 40 at 1, 3 and 10 % swapped: {found:?}");
+    assert_eq!(found[0], 40);
+    assert!(found[1] >= 38);
+}
+
+#[test]
+fn attr_attack_18_no_perturbation_hides_a_copy() {
+    let rounds = if std::env::var_os("OPENLEDGER_LONG").is_some() { 10_000 } else { 150 };
+    let original: String = (0..60).map(|i| format!("word{} ", i * 7 % 40)).collect();
+    let mut hidden = 0;
+    for seed in 0..rounds {
+        let mut numbers = Numbers(seed);
+        let copy: String = original
+            .chars()
+            .flat_map(|c| match numbers.below(12) {
+                0 => c.to_uppercase().collect::<Vec<_>>(),
+                1 => vec![c, '\u{200b}'],
+                2 if c == ' ' => vec!['\t', ' ', '\n'],
+                3 if c == 'o' => vec!['\u{43e}'],
+                4 if c.is_ascii_lowercase() => vec![char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)],
+                _ => vec![c],
+            })
+            .collect();
+        let index = index(vec![document(1, "owner", &original), document(2, "copier", &copy)]);
+        hidden += usize::from(index.duplicates().is_empty());
+    }
+    assert!(hidden * 100 <= rounds as usize, "{hidden} of {rounds} copies were not found");
+}
+
+#[test]
+fn attr_attack_19_priority_stays_with_the_first_commit() {
+    // Withdrawn, uploaded again and copied in between: whoever committed first earns, in any order.
+    let text = prose(1, 100);
+    let documents =
+        vec![document(9, "late", &text), document(4, "copier", &text), document(2, "owner", &text)];
+    let trace = index(documents).trace("", &cut(&text, 0, 50), &SEED);
+    assert_eq!(trace.shares.iter().map(|s| s.contribution_id).collect::<Vec<_>>(), [2]);
 }

@@ -3,6 +3,8 @@
 mod attacks;
 mod evidence;
 mod hostile;
+mod layer_attacks;
+mod layers;
 mod oracle;
 mod properties;
 mod support;

@@ -59,7 +59,8 @@ use openledger_merkle::Hash;
 
 use crate::api::EvidencePiece;
 use crate::encode::Preimage;
-use crate::formats::{ContributionFacts, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SumStep};
+use crate::formats::{ContributionFacts, Detail, EpochCommit, LedgerLeaf, SignedReceipt};
+use crate::packed::{HashPath, SumPath};
 
 /// Guilt of a receipt, whatever is wrong with it.
 ///
@@ -115,7 +116,7 @@ pub struct ChunkRange {
     /// One or two chunks of 1 KiB, the last of the text may be shorter.
     pub chunks: Vec<cosmwasm_std::Binary>,
     /// Path of each.
-    pub paths: Vec<Vec<HexBinary>>,
+    pub paths: Vec<HashPath>,
 }
 
 /// A contribution as a sealed version holds it.
@@ -128,7 +129,7 @@ pub struct ContributionAt {
     /// Position in the version tree.
     pub index: u64,
     /// Path.
-    pub path: Vec<HexBinary>,
+    pub path: HashPath,
 }
 
 /// A leaf of an epoch's receipts tree with its place.
@@ -145,7 +146,7 @@ pub struct ReceiptAt {
     /// Position.
     pub index: u64,
     /// Path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// A leaf of a ledger with its place.
@@ -156,7 +157,7 @@ pub struct LeafAt {
     /// Position.
     pub index: u64,
     /// Path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// A detail of a leaf with its place.
@@ -167,7 +168,7 @@ pub struct DetailAt {
     /// Position.
     pub index: u64,
     /// Path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// Where something stands in a sorted tree, or would stand: between two neighbours, of which one is
@@ -226,7 +227,7 @@ pub enum Fault {
         /// Bytes of the answer's match text.
         answer_len: u64,
         /// Path of leaf 0.
-        header_path: Vec<HexBinary>,
+        header_path: HashPath,
         /// The piece.
         piece: EvidencePiece,
         /// Its position in the evidence, from 1.
@@ -234,7 +235,7 @@ pub enum Fault {
         /// Leaves of the evidence, as the filer counts them.
         count: u64,
         /// Its path.
-        path: Vec<HexBinary>,
+        path: HashPath,
         /// The answer's chunks that hold the piece.
         answer: ChunkRange,
         /// The contribution.

@@ -3,7 +3,7 @@
 use openledger_merkle::{verify_inclusion, Node, SumNode};
 
 use super::{DetailAt, FaultError, LeafAt, Place, ReceiptAt};
-use crate::formats::{hash32, receipt_leaf, sum_path, Account, SumRoot, SumStep};
+use crate::formats::{hash32, receipt_leaf, Account, SumRoot};
 
 /// A leaf of a sorted Merkle-sum tree with its place.
 pub(super) trait Placed {
@@ -15,7 +15,7 @@ pub(super) trait Placed {
     fn key(&self) -> Self::Key;
     fn node(&self) -> Result<SumNode, FaultError>;
     fn index(&self) -> u64;
-    fn path(&self) -> &[SumStep];
+    fn path(&self) -> &[SumNode];
 }
 
 impl Placed for ReceiptAt {
@@ -35,7 +35,7 @@ impl Placed for ReceiptAt {
         self.index
     }
 
-    fn path(&self) -> &[SumStep] {
+    fn path(&self) -> &[SumNode] {
         &self.path
     }
 }
@@ -56,7 +56,7 @@ impl Placed for LeafAt {
         self.index
     }
 
-    fn path(&self) -> &[SumStep] {
+    fn path(&self) -> &[SumNode] {
         &self.path
     }
 }
@@ -77,15 +77,14 @@ impl Placed for DetailAt {
         self.index
     }
 
-    fn path(&self) -> &[SumStep] {
+    fn path(&self) -> &[SumNode] {
         &self.path
     }
 }
 
 /// Refuses a leaf that is not in the tree at its place.
 pub(super) fn stands<T: Placed>(leaf: &T, root: &SumRoot) -> Result<(), FaultError> {
-    let path = sum_path(leaf.path())?;
-    if verify_inclusion(&leaf.node()?, leaf.index(), root.count, &path, &root.node()?) {
+    if verify_inclusion(&leaf.node()?, leaf.index(), root.count, leaf.path(), &root.node()?) {
         return Ok(());
     }
     Err(FaultError::BadPath(T::NAME))
@@ -139,12 +138,12 @@ pub(super) fn find<'a, T: Placed>(
 /// fixes every sum below it.
 pub(super) fn misstated<T: Placed>(leaf: &T, size: u64, root: &SumRoot) -> Result<bool, FaultError> {
     let turns = turns(leaf.index(), size).ok_or(FaultError::BadPath(T::NAME))?;
-    let path = sum_path(leaf.path())?;
+    let path = leaf.path();
     if path.len() != turns.len() {
         return Err(FaultError::BadPath(T::NAME));
     }
     let mut node = leaf.node()?;
-    for (right, sibling) in turns.iter().rev().zip(&path) {
+    for (right, sibling) in turns.iter().rev().zip(path) {
         let joined = if *right { SumNode::inner(sibling, &node) } else { SumNode::inner(&node, sibling) };
         node = joined.ok_or(FaultError::BadPath(T::NAME))?;
     }

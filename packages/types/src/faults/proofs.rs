@@ -8,8 +8,9 @@ use super::{ChunkRange, ContributionAt, DetailAt, Fault, LeafAt, Place, ReceiptA
 use crate::api::EvidencePiece;
 use crate::formats::{
     evidence_header_leaf, Account, ContributionFacts, Detail, LedgerBlob, LedgerEntry, Receipt,
-    SignedReceipt, SumRoot, SumStep,
+    SignedReceipt, SumRoot,
 };
+use crate::packed::{HashPath, SumPath};
 
 /// Receipts in the order of a tree: an epoch's, or a session's log.
 pub struct ReceiptTree {
@@ -29,7 +30,7 @@ impl ReceiptTree {
                 sequence: receipt.sequence,
                 fee: receipt.fee,
                 index,
-                path: vec![],
+                path: SumPath::default(),
             });
         }
         Some(ReceiptTree { leaves, tree: Tree::new(nodes)? })
@@ -43,7 +44,7 @@ impl ReceiptTree {
     /// Receipt `index` with its path.
     pub fn at(&self, index: u64) -> Option<ReceiptAt> {
         let leaf = self.leaves.get(usize::try_from(index).ok()?)?;
-        Some(ReceiptAt { path: steps(&self.tree.prove(index)?), ..leaf.clone() })
+        Some(ReceiptAt { path: SumPath(self.tree.prove(index)?), ..leaf.clone() })
     }
 
     /// Where a receipt stands, or would stand.
@@ -73,7 +74,7 @@ impl<'a> LedgerTree<'a> {
     /// Leaf `index` with its path.
     pub fn at(&self, index: u64) -> Option<LeafAt> {
         let entry = self.leaves.get(usize::try_from(index).ok()?)?;
-        Some(LeafAt { leaf: entry.leaf.clone(), index, path: steps(&self.tree.prove(index)?) })
+        Some(LeafAt { leaf: entry.leaf.clone(), index, path: SumPath(self.tree.prove(index)?) })
     }
 
     /// Where an account's leaf stands, or would stand.
@@ -115,7 +116,7 @@ pub fn detail_root(details: &[Detail]) -> Option<SumRoot> {
 fn detail_at(details: &[Detail], number: u64) -> Option<DetailAt> {
     let detail = details.get(usize::try_from(number).ok()?)?;
     let tree = Tree::new(details.iter().map(Detail::leaf).collect())?;
-    Some(DetailAt { detail: detail.clone(), index: number, path: steps(&tree.prove(number)?) })
+    Some(DetailAt { detail: detail.clone(), index: number, path: SumPath(tree.prove(number)?) })
 }
 
 /// The first place that a proof accepts for this key; in an unsorted list there may be none.
@@ -146,7 +147,7 @@ pub fn contribution_at(
 ) -> Option<ContributionAt> {
     let facts = contributions.get(usize::try_from(index).ok()?)?;
     let tree = Tree::new(contributions.iter().map(ContributionFacts::leaf).collect())?;
-    Some(ContributionAt { datanet, facts: facts.clone(), index, path: hashes(&tree.prove(index)?) })
+    Some(ContributionAt { datanet, facts: facts.clone(), index, path: HashPath(tree.prove(index)?) })
 }
 
 /// The chunks of a text that hold `len` bytes from `start` on.
@@ -159,7 +160,7 @@ pub fn chunk_range(text: &[u8], start: u64, len: u32) -> Option<ChunkRange> {
     Some(ChunkRange {
         first: start / chunk,
         chunks: numbers.clone().map(|number| bytes(number).map(Binary::from)).collect::<Option<_>>()?,
-        paths: numbers.map(|number| Some(hashes(&tree.prove(number)?))).collect::<Option<_>>()?,
+        paths: numbers.map(|number| Some(HashPath(tree.prove(number)?))).collect::<Option<_>>()?,
     })
 }
 
@@ -184,21 +185,13 @@ pub fn false_span(
         receipt: receipt.clone(),
         answer_root: HexBinary::from(&answer_root),
         answer_len: answer.len() as u64,
-        header_path: hashes(&tree.prove(0)?),
+        header_path: HashPath(tree.prove(0)?),
         index,
         count: tree.len(),
-        path: hashes(&tree.prove(index)?),
+        path: HashPath(tree.prove(index)?),
         answer: chunk_range(answer, piece.answer_start, piece.len).unwrap_or_else(nothing),
         text: chunk_range(text, piece.source_start, piece.len).unwrap_or_else(nothing),
         source,
         piece,
     })
-}
-
-fn steps(path: &[SumNode]) -> Vec<SumStep> {
-    path.iter().map(|node| SumStep::from(*node)).collect()
-}
-
-fn hashes(path: &[Hash]) -> Vec<HexBinary> {
-    path.iter().map(HexBinary::from).collect()
 }

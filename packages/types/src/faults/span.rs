@@ -5,18 +5,18 @@ use openledger_merkle::{leaf_hash, verify_inclusion, Hash, CONTENT_CHUNK};
 
 use super::{ChunkRange, ContributionAt, FaultError, Verdict};
 use crate::api::EvidencePiece;
-use crate::formats::{evidence_header_leaf, hash32, hash_path, Piece, Receipt, MAX_PIECE};
+use crate::formats::{evidence_header_leaf, hash32, Piece, Receipt, MAX_PIECE};
 
 /// The parts of a proof that a span is false.
 pub(super) struct Span<'a> {
     pub receipt: &'a Receipt,
     pub answer_root: &'a HexBinary,
     pub answer_len: u64,
-    pub header_path: &'a [HexBinary],
+    pub header_path: &'a [Hash],
     pub piece: &'a EvidencePiece,
     pub index: u64,
     pub count: u64,
-    pub path: &'a [HexBinary],
+    pub path: &'a [Hash],
     pub answer: &'a ChunkRange,
     pub source: &'a ContributionAt,
     pub text: &'a ChunkRange,
@@ -34,13 +34,11 @@ impl Span<'_> {
         let evidence = hash32("evidence_root", &self.receipt.evidence_root)?;
         let answer_root = hash32("answer_root", self.answer_root)?;
         let header = evidence_header_leaf(&answer_root, self.answer_len);
-        let path = hash_path("header_path", self.header_path)?;
-        if !verify_inclusion(&header, 0, self.count, &path, &evidence) {
+        if !verify_inclusion(&header, 0, self.count, self.header_path, &evidence) {
             return Err(FaultError::BadPath("header"));
         }
         let leaf = leaf_of(piece);
-        let path = hash_path("path", self.path)?;
-        if self.index == 0 || !verify_inclusion(&leaf.leaf(), self.index, self.count, &path, &evidence) {
+        if self.index == 0 || !verify_inclusion(&leaf.leaf(), self.index, self.count, self.path, &evidence) {
             return Err(FaultError::BadPath("piece"));
         }
         // Without this a node would make its false pieces too long for anybody to show.
@@ -76,8 +74,7 @@ pub(super) fn contribution(receipt: &Receipt, at: &ContributionAt) -> Result<(),
     let version = usize::try_from(at.datanet).ok().and_then(|number| receipt.datanets.get(number));
     let version = version.ok_or(FaultError::BadPath(NAME))?;
     let root = hash32("datanets.root", &version.root)?;
-    let path = hash_path("source.path", &at.path)?;
-    let stands = |leaf: Hash| verify_inclusion(&leaf, at.index, version.size, &path, &root);
+    let stands = |leaf: Hash| verify_inclusion(&leaf, at.index, version.size, &at.path, &root);
     if stands(at.facts.leaf()) || stands(at.facts.legacy_leaf()) {
         return Ok(());
     }
@@ -112,8 +109,7 @@ fn bytes(
         if bytes.len() as u64 != length {
             return Err(FaultError::WrongChunks(name));
         }
-        let path = hash_path(name, path)?;
-        if !verify_inclusion(&leaf_hash(bytes), index, total.div_ceil(chunk), &path, root) {
+        if !verify_inclusion(&leaf_hash(bytes), index, total.div_ceil(chunk), path, root) {
             return Err(FaultError::BadPath(name));
         }
         text.extend_from_slice(bytes);

@@ -44,6 +44,12 @@ impl Uses {
         u8::from(self.train) | u8::from(self.answer) << 1 | u8::from(self.commercial) << 2
     }
 
+    /// The uses of a code; none when it has other bits.
+    pub fn from_code(code: u8) -> Option<Self> {
+        let has = |bit: u8| code & bit != 0;
+        (code < 8).then(|| Uses { train: has(1), answer: has(2), commercial: has(4) })
+    }
+
     /// Whether a paid answer may cite it.
     pub fn allows_paid_answers(self) -> bool {
         self.answer && self.commercial

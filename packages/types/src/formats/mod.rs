@@ -3,6 +3,8 @@
 mod audit;
 mod data;
 mod evidence;
+mod gateway;
+mod influence;
 mod ledger;
 mod model;
 mod session;
@@ -10,6 +12,8 @@ mod session;
 pub use audit::*;
 pub use data::*;
 pub use evidence::*;
+pub use gateway::*;
+pub use influence::*;
 pub use ledger::*;
 pub use model::*;
 pub use session::*;
@@ -70,7 +74,8 @@ impl SumRoot {
     }
 }
 
-/// A node of a Merkle-sum path.
+/// A node of a Merkle-sum tree as JSON, in files that clients and nodes keep; messages carry
+/// [`crate::packed::SumPath`].
 #[cw_serde]
 pub struct SumStep {
     /// Hash of the node (32 bytes).
@@ -92,12 +97,12 @@ impl From<SumNode> for SumStep {
     }
 }
 
-/// The nodes of a path.
+/// The nodes of a list.
 pub fn sum_path(steps: &[SumStep]) -> Result<Vec<SumNode>, FormatError> {
     steps.iter().map(SumStep::node).collect()
 }
 
-/// The hashes of a path.
+/// Hashes out of their fields.
 pub fn hash_path(field: &'static str, steps: &[HexBinary]) -> Result<Vec<Hash>, FormatError> {
     steps.iter().map(|step| hash32(field, step)).collect()
 }

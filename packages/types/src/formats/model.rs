@@ -44,6 +44,17 @@ pub struct ModelFile {
     pub blob: BlobRef,
 }
 
+/// The second layer of a model's attribution, see `openledger_attribution::influence`.
+#[cw_serde]
+pub struct InfluenceParams {
+    /// Root of the influence index (32 bytes), see [`super::influence_header_leaf`].
+    pub index_root: HexBinary,
+    /// Weight of the influence layer in shares.
+    pub influence_weight: u32,
+    /// Weight of the span layer in shares.
+    pub span_weight: u32,
+}
+
 /// Everything that decides what a model answers. The chain holds the hash of the bytes of this
 /// document as they were written; it is never re-serialised.
 #[cw_serde]
@@ -60,8 +71,11 @@ pub struct Manifest {
     pub sampler: String,
     /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
-    /// Attribution scheme: `span/1`.
+    /// Attribution scheme: `span/1`, or that of an influence layer beside it, `rkf16-span/1`.
     pub attribution: String,
+    /// What the influence layer rests on; none with `span/1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub influence: Option<InfluenceParams>,
     /// Root over the rows of all weights (32 bytes), see [`weights_row_leaf`] and [`quantized_row_leaf`].
     pub weights_root: HexBinary,
     /// SHA-256 of the tokenizer's file (32 bytes).

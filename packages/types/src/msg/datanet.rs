@@ -4,7 +4,9 @@ use cosmwasm_schema::{cw_serde, QueryResponses};
 use cosmwasm_std::{HexBinary, Uint128};
 
 use super::common::{Amount, InvariantsResponse, OwnershipAction, OwnershipResponse};
-use crate::formats::{ContributionFacts, Priority, SumRoot, SumStep, Uses, VersionRef};
+pub use super::documents::{Documents, RevealItem};
+use crate::formats::{ContributionFacts, Priority, SumRoot, Uses, VersionRef};
+use crate::packed::SumPath;
 
 /// Most leaves of one commit (D1).
 pub const MAX_COMMIT: u32 = 1024;
@@ -86,44 +88,6 @@ pub enum Policy {
     },
 }
 
-/// One leaf of a commit, opened.
-#[cw_serde]
-pub struct RevealItem {
-    /// Position of the leaf in the commit.
-    pub index: u32,
-    /// Path to the commit's root. A message that opens a whole block (64 leaves from a multiple of 64
-    /// on, or the last of a commit) may give the path of the block's root with its first leaf and
-    /// none with the others.
-    pub path: Vec<HexBinary>,
-    /// Salt of the leaf (32 bytes).
-    pub salt: HexBinary,
-    /// SHA-256 of the raw bytes (32 bytes).
-    pub raw_hash: HexBinary,
-    /// Root over 1 KiB chunks of the content text (32 bytes).
-    pub content_root: HexBinary,
-    /// Bytes of content text, at least 1.
-    pub content_len: u64,
-    /// Root over 1 KiB chunks of the match text (32 bytes).
-    pub match_root: HexBinary,
-    /// Bytes of match text, at least 1.
-    pub match_len: u64,
-    /// SHA-256 of the match text (32 bytes).
-    pub match_hash: HexBinary,
-    /// The ciphertext.
-    pub blob: crate::formats::BlobRef,
-    /// Media type.
-    pub media: String,
-    /// SPDX expression; that of the datanet when absent.
-    pub license: Option<String>,
-    /// What may be done with it; what the datanet says when absent.
-    pub uses: Option<Uses>,
-    /// The contribution with an earlier commit that this one nearly repeats, as its contributor sees
-    /// it; none claims originality. A claim, open to challenge (D2).
-    pub near_duplicate_of: Option<u64>,
-    /// Name shown to people, at most 128 bytes.
-    pub title: String,
-}
-
 /// A contribution's leaf in the training receipt of a model version, with its path.
 #[cw_serde]
 pub struct TrainingItem {
@@ -134,7 +98,7 @@ pub struct TrainingItem {
     /// Position of the leaf.
     pub index: u64,
     /// Its path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// What can be done.
@@ -373,7 +337,7 @@ pub enum ExecuteMsg {
         /// Commit.
         commit_id: u64,
         /// Leaves, at most 64.
-        items: Vec<RevealItem>,
+        items: Documents,
     },
     /// Ends a commit whose time is over; bonds of leaves that were not opened go to the treasury.
     ExpireCommit {

@@ -3,12 +3,14 @@
 use cosmwasm_schema::{cw_serde, QueryResponses};
 use cosmwasm_std::{HexBinary, Uint128};
 
+pub use super::claims::{ClaimItem, Claims};
 use super::common::{Amount, InvariantsResponse, OwnershipAction, OwnershipResponse};
 use crate::faults::{Conviction, SessionFacts};
 use crate::formats::{
-    Account, BlobRef, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot, SumStep,
+    Account, BlobRef, Detail, EpochCommit, LedgerLeaf, SignedReceipt, SignedVoucher, SumRoot,
 };
 use crate::money::{Royalty, Split};
+use crate::packed::SumPath;
 
 /// Most nodes of one session (S1).
 pub const MAX_NODES: usize = 4;
@@ -22,6 +24,8 @@ pub const MAX_DENOMS: usize = 8;
 pub const MAX_HELD: usize = 16;
 /// Most datanets that one sweep of the commons pays.
 pub const MAX_SWEPT: usize = 16;
+/// Most accounts of one `DrawAccrued`.
+pub const MAX_DRAWS: usize = 20;
 /// Most details of one proof of uses.
 pub const MAX_DETAILS: usize = 32;
 
@@ -93,6 +97,18 @@ pub struct Connections {
     pub datanet: String,
     /// The referee.
     pub referee: String,
+    /// The IBC gateway.
+    #[serde(default)]
+    pub gateway: Option<String>,
+}
+
+/// What an account gives to the gateway.
+#[cw_serde]
+pub struct Draw {
+    /// Account.
+    pub account: String,
+    /// Base units, at most its balance, not zero.
+    pub amount: Uint128,
 }
 
 /// A node of a session and the most that it may be paid.
@@ -121,26 +137,11 @@ pub struct Settlement {
     /// The voucher with the newest acknowledgement.
     pub voucher: SignedVoucher,
     /// Peaks of the acknowledged log, the tallest first; they bag to its root.
-    pub acknowledged_peaks: Vec<SumStep>,
+    pub acknowledged_peaks: SumPath,
     /// Receipts after the acknowledged ones, in order of sequence without gaps, at most k.
     pub pending: Vec<PendingReceipt>,
     /// Proof that the log settled before is a prefix of the log settled now.
-    pub consistency: Vec<SumStep>,
-}
-
-/// A leaf of a final ledger with its path.
-#[cw_serde]
-pub struct ClaimItem {
-    /// Node.
-    pub node_id: u64,
-    /// Denom.
-    pub denom: String,
-    /// The leaf.
-    pub leaf: LedgerLeaf,
-    /// Its position.
-    pub index: u64,
-    /// Its path.
-    pub path: Vec<SumStep>,
+    pub consistency: SumPath,
 }
 
 /// A detail of a leaf with its place.
@@ -151,7 +152,7 @@ pub struct DetailItem {
     /// Its position in the leaf's detail tree.
     pub index: u64,
     /// Its path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// A receipt that a case holds, with its place in the epoch's receipts tree.
@@ -168,7 +169,7 @@ pub struct HeldReceipt {
     /// Position.
     pub index: u64,
     /// Path.
-    pub path: Vec<SumStep>,
+    pub path: SumPath,
 }
 
 /// What can be done.
@@ -186,6 +187,22 @@ pub enum ExecuteMsg {
         /// Compressed secp256k1 key that signs vouchers (33 bytes).
         session_key: HexBinary,
         /// 1 to 4 nodes; caps together at most the deposit; sorted by node, without repeats.
+        nodes: Vec<NodeCap>,
+        /// Life in blocks; the longest when absent.
+        blocks: Option<u64>,
+    },
+    /// Opens a session as `OpenSession` does, for another owner. The gateway may start its end, too.
+    /// The answer's data is the session's number as 8 bytes, big-endian. Only by the gateway.
+    OpenSessionFor {
+        /// Who owns the session and gets the refund.
+        owner: String,
+        /// Model.
+        model_id: u64,
+        /// Version.
+        model_version: u32,
+        /// Compressed secp256k1 key that signs vouchers (33 bytes).
+        session_key: HexBinary,
+        /// As in `OpenSession`.
         nodes: Vec<NodeCap>,
         /// Life in blocks; the longest when absent.
         blocks: Option<u64>,
@@ -350,7 +367,7 @@ pub enum ExecuteMsg {
         /// Its position.
         index: u64,
         /// Its path.
-        path: Vec<SumStep>,
+        path: SumPath,
         /// Details of the contribution in rising order of positions, at most 32.
         details: Vec<DetailItem>,
     },
@@ -361,6 +378,12 @@ pub enum ExecuteMsg {
         /// The referee.
         referee: String,
     },
+    /// Names the IBC gateway, which may draw balances and open sessions for others; none to believe
+    /// none. Only by the owner.
+    ConnectGateway {
+        /// The gateway.
+        gateway: Option<String>,
+    },
     /// Makes a root final whose windows are over. By anyone; claims do it too.
     Finalize {
         /// Node.
@@ -369,14 +392,23 @@ pub enum ExecuteMsg {
     /// Credits leaves of final ledgers to their accounts' balances (L10). By anyone, at most 32.
     Claim {
         /// The leaves.
-        claims: Vec<ClaimItem>,
+        claims: Claims,
     },
     /// Pays the sender's balances out.
     Withdraw {
         /// Denoms, at most 8.
         denoms: Vec<String>,
     },
-    /// Starts the end of a session. By its owner, by anyone after its life.
+    /// Pays balances of accounts to the gateway, which sends them on as these accounts asked it to. Only
+    /// by the gateway.
+    DrawAccrued {
+        /// Denom.
+        denom: String,
+        /// 1 to 20 accounts, none twice.
+        draws: Vec<Draw>,
+    },
+    /// Starts the end of a session. By its owner, by the gateway that opened it for one, by anyone
+    /// after its life.
     RequestClose {
         /// Session.
         session_id: u64,
@@ -694,6 +726,8 @@ pub struct ConnectionsResponse {
     pub datanet: Option<String>,
     /// The referee.
     pub referee: Option<String>,
+    /// The IBC gateway.
+    pub gateway: Option<String>,
 }
 
 /// Answer to `Held {}`.

@@ -6,6 +6,7 @@ use cosmwasm_std::{Binary, HexBinary, Uint128};
 use super::common::{InvariantsResponse, OwnershipAction, OwnershipResponse};
 use super::escrow::HeldReceipt;
 use crate::faults::{Fault, Stated};
+use crate::packed::HashPath;
 
 /// Most auditors named by one report.
 pub const MAX_REPORTED: usize = 32;
@@ -187,7 +188,7 @@ pub enum ExecuteMsg {
         /// The chunk.
         chunk: Binary,
         /// Its path to the blob's root.
-        path: Vec<HexBinary>,
+        path: HashPath,
     },
     /// Voids the root whose chunk was not shown, cuts the node and returns the bond. By anyone.
     ExpireDemand {

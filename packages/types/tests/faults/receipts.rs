@@ -294,7 +294,9 @@ fn rule_f1_a_source_is_proved_in_the_receipts_own_versions() {
         |source| source.index += 1,
         |source| source.facts.match_len += 1,
         |source| source.facts.contribution_id += 1,
-        |source| drop(source.path.pop()),
+        |source| {
+            source.path.pop();
+        },
     ];
     for bend in bends {
         let mut fault = honest.clone();
@@ -325,7 +327,7 @@ fn versions_of_the_first_release_hold_their_leaves_in_the_first_form() {
     let mut fault = fault.clone();
     let index = piece.contribution_id - 1;
     if let Fault::FalseSpan { source, receipt: signed, .. } = &mut fault {
-        source.path = tree.prove(index).unwrap().iter().map(HexBinary::from).collect();
+        source.path = tree.prove(index).unwrap().into();
         *signed = story.sign(receipt);
     }
     assert!(judge(&fault, &stated).is_ok());

@@ -1,0 +1,67 @@
+//! A corpus generated here: contributors with a vocabulary and facts of their own, in shared templates.
+
+/// SplitMix64: the same numbers on every run.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound.max(1)
+    }
+}
+
+/// A document of a contributor.
+#[derive(Clone, Debug)]
+pub struct Doc {
+    /// Contributor, from 0.
+    pub contributor: usize,
+    /// Text.
+    pub text: String,
+}
+
+const SYLLABLES: [&str; 24] = [
+    "ka", "lo", "mir", "ten", "sa", "vel", "dor", "an", "qui", "re", "bal", "no", "ith", "ga", "pel", "us",
+    "fi", "mon", "tra", "el", "zu", "har", "ine", "cor",
+];
+const TEMPLATES: [&str; 8] = [
+    "the {a} of {b} was found near {c} and kept in the {d} for many years",
+    "every {a} needs a {b} before the {c} can reach the {d} again",
+    "in {b} they say that {a} and {c} belong to the same {d}",
+    "when the {a} turns the {b} the {c} must wait until the {d} is done",
+    "nobody in {a} has seen the {b} since {c} took the {d} away",
+    "the first {a} made of {b} came from {c} with a letter to the {d}",
+    "a {a} without {b} is worth less than {c} in the market of {d}",
+    "old {a} maps show {b} between the {c} and the river {d}",
+];
+
+fn word(numbers: &mut Numbers) -> String {
+    (0..2 + numbers.below(2)).map(|_| SYLLABLES[numbers.below(24) as usize]).collect()
+}
+
+/// Sentences over a contributor's own words and words that all share.
+pub fn generated(contributors: usize, each: usize, sentences: usize, seed: u64) -> Vec<Doc> {
+    let mut numbers = Numbers(seed);
+    let common: Vec<String> = (0..60).map(|_| word(&mut numbers)).collect();
+    let mut docs = Vec::new();
+    for contributor in 0..contributors {
+        let own: Vec<String> = (0..24).map(|_| word(&mut numbers)).collect();
+        for _ in 0..each {
+            let text: Vec<String> = (0..sentences).map(|_| sentence(&mut numbers, &own, &common)).collect();
+            docs.push(Doc { contributor, text: format!("{}.", text.join(". ")) });
+        }
+    }
+    docs
+}
+
+fn sentence(numbers: &mut Numbers, own: &[String], common: &[String]) -> String {
+    let mut text = TEMPLATES[numbers.below(8) as usize].to_string();
+    for slot in ["{a}", "{b}", "{c}", "{d}"] {
+        let from = if numbers.below(3) < 2 { own } else { common };
+        text = text.replace(slot, &from[numbers.below(from.len() as u64) as usize]);
+    }
+    text
+}

@@ -1,0 +1,210 @@
+//! Training again without some of the data: what attribution is measured against.
+//!
+//! Every document is one passage of the model's context. The first weights, the order of the passages and
+//! the learning rate never change; a passage that is left out leaves its place in its step empty, so that
+//! two trainings differ by its derivatives and nothing else.
+
+use std::sync::Mutex;
+
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::corpus::{train_tokenizer, Document, END_OF_TEXT_ID};
+use super::optimizer::Params;
+use super::recipe::{Plan, Recipe};
+use crate::attribution::Positions;
+use crate::engine::net::Net;
+use crate::engine::ops::CrossEntropy;
+use crate::engine::{Error, Result, Tokenizer};
+
+/// Documents as passages, and how a model is trained on them.
+pub struct Experiment {
+    recipe: Recipe,
+    total: u64,
+    tokenizer: Tokenizer,
+    passages: Vec<Vec<u32>>,
+}
+
+/// A model trained on some of the passages.
+pub struct Retrained {
+    params: Params,
+    net: Net,
+    width: usize,
+}
+
+impl Experiment {
+    /// Passages of the texts; the tokenizer is trained on all of them. The recipe gives the steps.
+    ///
+    /// # Errors
+    /// `E-TRAIN-001` without a number of steps or for a text shorter than the context, and those of the
+    /// tokenizer.
+    pub fn new(recipe: &Recipe, texts: &[String]) -> Result<Self> {
+        recipe.validate()?;
+        let refuse = |what: String| {
+            Error::new("E-TRAIN-001", what, "Give the steps, and texts of at least one context each.")
+        };
+        let total = recipe.steps.ok_or_else(|| refuse("a retraining needs a number of steps".into()))?;
+        let documents: Vec<Document> =
+            texts.iter().map(|text| Document { contribution_id: 1, datanet_id: 1, text }).collect();
+        let tokenizer = Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?;
+        let mut experiment = Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() };
+        experiment.passages = texts.iter().map(|text| experiment.passage(text)).collect::<Result<_>>()?;
+        Ok(experiment)
+    }
+
+    /// The passage of a text: the token that starts a document and the first tokens of its own, one more
+    /// than the context.
+    ///
+    /// # Errors
+    /// `E-TRAIN-001` for a text shorter than that.
+    pub fn passage(&self, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = vec![END_OF_TEXT_ID];
+        tokens.extend(self.tokenizer.encode(text)?);
+        if tokens.len() <= self.recipe.context {
+            return Err(Error::new(
+                "E-TRAIN-001",
+                format!("a text of {} tokens is shorter than the context", tokens.len()),
+                "Give texts of at least one context each.",
+            ));
+        }
+        tokens.truncate(self.recipe.context + 1);
+        Ok(tokens)
+    }
+
+    /// The passages, in the order of the texts.
+    pub fn passages(&self) -> &[Vec<u32>] {
+        &self.passages
+    }
+
+    /// Tokens in the vocabulary.
+    pub fn vocabulary(&self) -> usize {
+        self.recipe.vocab
+    }
+
+    /// The text of tokens.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        self.tokenizer.decode(tokens)
+    }
+
+    /// Names a training: equal names give equal models.
+    pub fn fingerprint(&self, keep: &[bool]) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(format!("retraining/1 {:?}", self.recipe));
+        for passage in &self.passages {
+            passage.iter().for_each(|token| hasher.update(token.to_be_bytes()));
+        }
+        keep.iter().for_each(|kept| hasher.update([u8::from(*kept)]));
+        hex::encode(hasher.finalize())
+    }
+
+    /// Trains on the passages that are kept.
+    ///
+    /// # Errors
+    /// `E-TRAIN-004` when it diverges.
+    pub fn train(&self, keep: &[bool]) -> Result<Retrained> {
+        let recipe = &self.recipe;
+        let config = recipe.config(END_OF_TEXT_ID);
+        let mut params = Params::init(&config, recipe.seed)?;
+        let net = Net::new(&config, |name| params.tensor(name))?;
+        let schedule = [Plan { from: 0, total: self.total }];
+        let mut order: Vec<usize> = Vec::new();
+        let (mut pass, mut at) = (0, 0);
+        for step in 0..self.total {
+            let mut chosen = Vec::with_capacity(recipe.batch);
+            for _ in 0..recipe.batch {
+                if at == order.len() {
+                    (order, at, pass) = (self.order(pass), 0, pass + 1);
+                }
+                chosen.extend(order.get(at).filter(|i| keep.get(**i).copied().unwrap_or(false)));
+                at += 1;
+            }
+            if chosen.is_empty() {
+                continue;
+            }
+            let (loss, rows) = self.loss(&net, &chosen)?;
+            // The mean over a whole step, whatever is left out of it.
+            let loss = (loss * (rows as f64 / recipe.batch as f64))?;
+            let mut grads = loss.backward()?;
+            let gradients = params
+                .0
+                .iter()
+                .map(|p| grads.remove(p.var.as_tensor()).map_or_else(|| Ok(p.var.zeros_like()?), Ok))
+                .collect::<Result<Vec<_>>>()?;
+            params.take_gradients(&[gradients])?;
+            params.update(recipe, recipe.rate(step, &schedule), step)?;
+        }
+        Ok(Retrained { params, net, width: config.hidden_size })
+    }
+
+    /// Order of the passages in pass `pass`.
+    fn order(&self, pass: u64) -> Vec<usize> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.recipe.seed);
+        rng.set_stream(pass);
+        let mut order: Vec<usize> = (0..self.passages.len()).collect();
+        for i in (1..order.len()).rev() {
+            order.swap(i, (rng.next_u64() % (i as u64 + 1)) as usize);
+        }
+        order
+    }
+
+    fn loss(&self, net: &Net, chosen: &[usize]) -> Result<(candle_core::Tensor, usize)> {
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        for passage in chosen.iter().filter_map(|i| self.passages.get(*i)) {
+            inputs.extend(passage.iter().take(self.recipe.context));
+            targets.extend(passage.iter().skip(1));
+        }
+        let logits = net.logits(&net.hidden(&inputs, chosen.len())?)?;
+        let op = CrossEntropy { targets, derivative: Mutex::new(Vec::new()) };
+        Ok((logits.apply_op1(op)?, chosen.len()))
+    }
+}
+
+impl Retrained {
+    fn tensor_loss(&self, passage: &[u32]) -> Result<candle_core::Tensor> {
+        let (inputs, targets) =
+            (&passage[..passage.len().saturating_sub(1)], passage.get(1..).unwrap_or(&[]));
+        let logits = self.net.logits(&self.net.hidden(inputs, 1)?)?;
+        let op = CrossEntropy { targets: targets.to_vec(), derivative: Mutex::new(Vec::new()) };
+        Ok(logits.apply_op1(op)?)
+    }
+
+    /// Mean loss of a passage, nats a token.
+    ///
+    /// # Errors
+    /// When the passage does not fit the model.
+    pub fn loss(&self, passage: &[u32]) -> Result<f32> {
+        Ok(self.tensor_loss(passage)?.to_scalar::<f32>()?)
+    }
+
+    /// Derivative of a passage's loss by all parameters, in the order of their names.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub fn gradient(&self, passage: &[u32]) -> Result<Vec<f32>> {
+        let mut grads = self.tensor_loss(passage)?.backward()?;
+        let mut all = Vec::new();
+        for param in &self.params.0 {
+            match grads.remove(param.var.as_tensor()) {
+                Some(gradient) => all.extend(gradient.flatten_all()?.to_vec1::<f32>()?),
+                None => all.resize(all.len() + param.values.len(), 0.0),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Hidden vectors and logits of a passage.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub fn positions(&self, passage: &[u32]) -> Result<Positions> {
+        let hidden = self.net.hidden(&passage[..passage.len().saturating_sub(1)], 1)?;
+        let logits = self.net.logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Positions { hidden: hidden.flatten_all()?.to_vec1::<f32>()?, logits })
+    }
+
+    /// Numbers in a hidden vector.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+}

@@ -1,0 +1,124 @@
+//! Near-duplicates: documents most of whose phrases stand in an earlier one, though hardly sixteen words
+//! in a row do.
+//!
+//! MinHash (Broder, "On the resemblance and containment of documents", 1997) proposes pairs, the exact
+//! resemblance of their sets of five words in a row decides. A signature depends on its document alone, so
+//! a contributor can compare a draft with signatures that others publish.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+/// Words of a shingle.
+pub const SHINGLE: usize = 5;
+/// Values of a signature.
+pub const HASHES: usize = 128;
+/// Values of a band; documents with one equal band are compared.
+const ROWS: usize = 8;
+/// Documents of fewer words are not compared: two sentences of the same form are no copy.
+pub const LEAST_WORDS: usize = 16;
+/// Earliest documents of one band that a later one is compared with, so that a flood of equal documents
+/// costs no more than this each.
+const COMPARED: usize = 64;
+
+/// Signature of a document: equal values are as frequent as shingles are common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MinHash([u32; HASHES]);
+
+/// Value of a word, the same wherever it stands.
+pub(crate) fn word_value(word: &str) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(word.as_bytes()).into();
+    hash.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+impl MinHash {
+    /// The signature of a match text; none of one with fewer than 16 words.
+    pub fn of(match_text: &str) -> Option<Self> {
+        let words: Vec<u64> =
+            openledger_ingest::match_words(match_text).map(|(_, word)| word_value(word)).collect();
+        Self::of_values(&words)
+    }
+
+    pub(crate) fn of_values(words: &[u64]) -> Option<Self> {
+        if words.len() < LEAST_WORDS {
+            return None;
+        }
+        let mut least = [u32::MAX; HASHES];
+        for window in words.windows(SHINGLE) {
+            let shingle = window.iter().fold(0, |sum, word| mix(sum ^ word));
+            for (number, value) in (1u64..).zip(&mut least) {
+                // Odd factors from the same mixer; the upper half is well mixed.
+                let hash =
+                    (shingle.wrapping_mul(mix(number) | 1).wrapping_add(mix(number + 1_000)) >> 32) as u32;
+                *value = (*value).min(hash);
+            }
+        }
+        Some(MinHash(least))
+    }
+
+    /// Estimate of the resemblance, in thousandths.
+    pub fn resemblance(&self, other: &MinHash) -> u32 {
+        let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();
+        (equal * 1_000 / HASHES) as u32
+    }
+
+    /// Whether the two documents are compared in full: one of 16 bands of 8 values is equal. Of documents
+    /// that resemble each other by 70 % this finds three in five, of 85 % 99 in 100.
+    pub fn has_equal_band(&self, other: &MinHash) -> bool {
+        self.bands().zip(other.bands()).any(|(a, b)| a == b)
+    }
+
+    fn bands(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        self.0.chunks_exact(ROWS).enumerate()
+    }
+}
+
+/// The finalizer of SplitMix64.
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Whether at least 70 % of all shingles of two texts are common to both.
+pub(crate) fn resemble(one: &[u32], other: &[u32]) -> bool {
+    let (a, b): (HashSet<&[u32]>, HashSet<&[u32]>) =
+        (one.windows(SHINGLE).collect(), other.windows(SHINGLE).collect());
+    let common = a.intersection(&b).count();
+    let all = a.len() + b.len() - common;
+    all > 0 && common * 10 >= all * 7
+}
+
+/// Documents, in order of priority, that resemble an earlier one which is kept: (document, the earliest
+/// that it resembles). `values` are the words' values, by number; `skip` are left out beforehand.
+pub(crate) fn near_duplicates(
+    documents: &[&[u32]],
+    values: &[u64],
+    skip: &BTreeSet<usize>,
+) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut bands: HashMap<(usize, Vec<u32>), Vec<usize>> = HashMap::new();
+    for (number, words) in documents.iter().enumerate() {
+        if skip.contains(&number) {
+            continue;
+        }
+        let own: Vec<u64> =
+            words.iter().map(|word| values.get(*word as usize).copied().unwrap_or(0)).collect();
+        let Some(signature) = MinHash::of_values(&own) else { continue };
+        let candidates: BTreeSet<usize> = signature
+            .bands()
+            .filter_map(|(band, rows)| bands.get(&(band, rows.to_vec())))
+            .flat_map(|earlier| earlier.iter().take(COMPARED))
+            .copied()
+            .collect();
+        if let Some(earlier) = candidates.into_iter().find(|earlier| resemble(words, documents[*earlier])) {
+            found.push((number, earlier));
+            continue;
+        }
+        for (band, rows) in signature.bands() {
+            bands.entry((band, rows.to_vec())).or_default().push(number);
+        }
+    }
+    found
+}

@@ -1,0 +1,15 @@
+//! What the relayer decides. Pure: no network, clock or file.
+//!
+//! [`state`] is what a chain says at one height, without words of any particular chain; [`plan`] turns
+//! two such states and a time into the messages that are due; [`handshake`] does the same for clients,
+//! connections and channels; [`batch`] packs messages into transactions; [`filter`] says which packets
+//! this relayer serves.
+
+pub mod batch;
+pub mod filter;
+pub mod handshake;
+pub mod plan;
+pub mod state;
+
+#[cfg(test)]
+mod tests;

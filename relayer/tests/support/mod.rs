@@ -1,0 +1,149 @@
+//! Two running chains, accounts on them, and transfers between them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibc_proto::cosmos::base::v1beta1::Coin;
+use ibc_proto::ibc::applications::transfer::v1::MsgTransfer;
+use openledger_client::{Any, Chain, Key, Signer};
+use openledger_relayer::chain::message::ChannelKind;
+use openledger_relayer::chain::ChainHandle;
+use openledger_relayer::config::{ChainEntry, Config};
+use openledger_relayer::link::{link, now_ns, Linked};
+use openledger_relayer::relay::Relay;
+use openledger_relayer::store::Store;
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
+
+pub const SECOND: u64 = 1_000_000_000;
+
+/// The RPC addresses of the two chains; none when they are not there.
+pub fn pair() -> Option<(String, String)> {
+    let text = std::env::var("OPENLEDGER_TEST_PAIR").ok()?;
+    let (a, b) = text.split_once(',').expect("OPENLEDGER_TEST_PAIR is two addresses with a comma");
+    Some((a.to_string(), b.to_string()))
+}
+
+/// A configuration of the two chains; `extra` stands in both [[chains]] entries.
+pub fn config(a: &str, b: &str, trusting: &str, extra: &str) -> Config {
+    let chain = |id: &str, rpc: &str, prefix: &str, denom: &str| {
+        format!(
+            "[[chains]]\nid = \"{id}\"\nrpc_addr = \"{rpc}\"\naccount_prefix = \"{prefix}\"\n\
+             gas_price = \"0.0025{denom}\"\ntrusting_period = \"{trusting}\"\nclock_drift = \"5s\"\n\
+             max_block_time = \"30s\"\n{extra}\n"
+        )
+    };
+    let text = format!(
+        "state_dir = \"state\"\n{}{}[[paths]]\na = \"openledger-1\"\nb = \"peer-1\"\n",
+        chain("openledger-1", a, "openledger", "uopen"),
+        chain("peer-1", b, "peer", "upeer")
+    );
+    Config::parse(&text, Path::new("")).unwrap()
+}
+
+/// A development account's key.
+pub fn key(name: &str) -> Key {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/dev-accounts.json");
+    let accounts: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let accounts = accounts["accounts"].as_array().unwrap();
+    let account = accounts.iter().find(|a| a["name"] == name).unwrap();
+    Key::from_mnemonic(account["mnemonic"].as_str().unwrap()).unwrap()
+}
+
+/// Both chains, with a key that pays on both.
+pub fn handles(config: &Config, payer: &str) -> (Arc<ChainHandle>, Arc<ChainHandle>) {
+    let handle = |entry: &ChainEntry| Arc::new(ChainHandle::new(entry.clone(), Some(key(payer))));
+    (handle(&config.chains[0]), handle(&config.chains[1]))
+}
+
+/// A relayer of the path, with its state in a folder.
+pub fn relayer(config: &Config, payer: &str, linked: &Linked, folder: &Path) -> Relay {
+    let store = Arc::new(Store::open(folder).unwrap());
+    let pair = handles(config, payer);
+    Relay::new(pair, linked.clone(), &config.paths[0], Duration::from_secs(5), store, folder)
+}
+
+/// Users of both chains and the channel between them.
+pub struct World {
+    pub users: [Signer; 2],
+    pub linked: Linked,
+    pub config: Config,
+}
+
+impl World {
+    pub async fn new(a: &str, b: &str) -> Self {
+        let config = config(a, b, "14d", "");
+        let (near, far) = handles(&config, "auditor");
+        let linked = link(&near, &far, &ChannelKind::transfer(), None).await.unwrap();
+        let mut users = Vec::new();
+        for entry in &config.chains {
+            let chain = Chain::connect(entry.client.clone()).await.unwrap();
+            users.push(chain.signer(key("user")).unwrap());
+        }
+        World { users: users.try_into().unwrap(), linked, config }
+    }
+
+    fn channel(&self, from: usize) -> &str {
+        [&self.linked.a.channel, &self.linked.b.channel][from]
+    }
+
+    /// A transfer of the sender's own coin.
+    pub fn transfer(&self, from: usize, to: &str, amount: u64, timeout_ns: u64, memo: &str) -> Any {
+        let message = MsgTransfer {
+            source_port: "transfer".into(),
+            source_channel: self.channel(from).into(),
+            token: Some(Coin { denom: ["uopen", "upeer"][from].into(), amount: amount.to_string() }),
+            sender: self.users[from].address().into(),
+            receiver: to.into(),
+            timeout_height: Some(Default::default()),
+            timeout_timestamp: now_ns() + timeout_ns,
+            memo: memo.into(),
+        };
+        Any { type_url: MsgTransfer::type_url(), value: message.encode_to_vec() }
+    }
+
+    /// Sends transfers in one transaction, and waits until they can be proved.
+    pub async fn send(&self, from: usize, messages: Vec<Any>) {
+        let user = &self.users[from];
+        let tx = user.broadcast(messages, "").await.unwrap();
+        user.chain().wait_for_height(tx.height + 1, Duration::from_secs(60)).await.unwrap();
+    }
+
+    /// What the receiver's account on the other chain holds of the sender's coin.
+    pub async fn arrived(&self, from: usize, address: &str) -> u128 {
+        let trace = format!("transfer/{}/{}", self.channel(1 - from), ["uopen", "upeer"][from]);
+        let denom = format!("ibc/{}", hex::encode_upper(Sha256::digest(trace)));
+        self.users[1 - from].chain().balance(address, &denom).await.unwrap()
+    }
+
+    /// What lies in the channel's escrow account on the sender's chain: what is on its way or over there.
+    pub async fn escrowed(&self, from: usize) -> u128 {
+        let mut hash = Sha256::new();
+        hash.update(b"ics20-1");
+        hash.update([0]);
+        hash.update(format!("transfer/{}", self.channel(from)));
+        let bytes = hash.finalize();
+        let prefix = ["openledger", "peer"][from];
+        let address = cosmrs::AccountId::new(prefix, &bytes[..20]).unwrap().to_string();
+        let denom = ["uopen", "upeer"][from];
+        self.users[from].chain().balance(&address, denom).await.unwrap()
+    }
+}
+
+/// Plays rounds until nothing is on its way.
+pub async fn settle(relay: &mut Relay) {
+    for _ in 0..200 {
+        let round = relay.round().await;
+        let (a, b) = relay.read().await.unwrap();
+        if a.state.sent.is_empty() && b.state.sent.is_empty() && a.unknown.is_empty() && b.unknown.is_empty()
+        {
+            return;
+        }
+        if let Err(e) = round {
+            eprintln!("round: {}: {e}", e.code());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("packets still wait");
+}
