@@ -21,6 +21,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Provenance and influence against ground truth.
+    Attribution {
+        /// Folder in which trainings are kept.
+        #[arg(long)]
+        cache: PathBuf,
+        /// Folder for what peers read and write.
+        #[arg(long)]
+        exchange: PathBuf,
+        /// Small sizes.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Speed of the exact class on the weights of a GGUF file, beside llama.cpp.
     Engine {
         /// GGUF file in Q8_0.
@@ -33,21 +48,6 @@ enum Bench {
         #[arg(long, default_value = "bench/peers/llama_cpp.py")]
         script: PathBuf,
         /// One run.
-        #[arg(long)]
-        quick: bool,
-        /// One JSON object on standard output in place of a table.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Provenance and influence against ground truth.
-    Attribution {
-        /// Folder in which trainings are kept.
-        #[arg(long)]
-        cache: PathBuf,
-        /// Folder for what peers read and write.
-        #[arg(long)]
-        exchange: PathBuf,
-        /// Small sizes.
         #[arg(long)]
         quick: bool,
         /// One JSON object on standard output in place of a table.
@@ -97,23 +97,16 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
+        Bench::Attribution { cache, exchange, quick, json } => {
+            let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
+            return show("attribution", before, 1, metrics, json);
+        }
         Bench::Engine { gguf, python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };
             let setting = engine::Setting { gguf, python, script, runs };
             let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
-            let report = report::Report {
-                name: "engine".into(),
-                host: host::describe(before),
-                runs: runs as u64,
-                metrics,
-            };
-            match json {
-                true => println!("{}", serde_json::to_string_pretty(&report)?),
-                false => print!("{}", report.table()),
-            }
-            return Ok(());
+            return show("engine", before, runs as u64, metrics, json);
         }
-        other => return measure_attribution(other, before),
     };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };
     let (metrics, failed) = gas::measure(&rpc, &chain_id, &wasm_dir, &accounts, &size).await?;
@@ -133,11 +126,9 @@ async fn run(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-fn measure_attribution(bench: Bench, before: f64) -> Result<()> {
-    let Bench::Attribution { cache, exchange, quick, json } = bench else { return Ok(()) };
-    let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
-    let report =
-        report::Report { name: "attribution".into(), host: host::describe(before), runs: 1, metrics };
+/// Prints what was measured.
+fn show(name: &str, before: f64, runs: u64, metrics: Vec<report::Metric>, json: bool) -> Result<()> {
+    let report = report::Report { name: name.into(), host: host::describe(before), runs, metrics };
     match json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{}", report.table()),

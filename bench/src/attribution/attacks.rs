@@ -42,7 +42,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     let all = generated(contributors, each + 1, 6, 61);
     let (mut docs, mut queries) = (Vec::new(), Vec::new());
     for (i, doc) in all.into_iter().enumerate() {
-        if i % (each + 1) == each { queries.push(doc.text) } else { docs.push(doc) }
+        if i % (each + 1) == each {
+            queries.push(doc.text)
+        } else {
+            docs.push(doc)
+        }
     }
     let honest = mean(&paid(&recipe, &docs, contributors, &queries)?);
     let attacks: [(&str, Attack); 7] = [

@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout, session,
-    show, training_pay, usage as uses, verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout,
+    session, show, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
