@@ -144,7 +144,7 @@ async fn a_full_queue_says_429_before_anything_is_paid() {
     let home = tempfile::tempdir().unwrap();
     let chain = new_chain();
     let rote = Rote { pause: Duration::from_millis(300), ..Rote::default() };
-    let settings = openledger_node::serve::Settings { queue: 0, ..settings() };
+    let settings = openledger_node::serve::Settings { batch: 1, queue: 0, ..settings() };
     let world = World::start_with(home.path(), chain.clone(), rote, settings).await;
     let mut ann = User::open(&chain, 7);
     let mut bob = User::open(&chain, 8);
