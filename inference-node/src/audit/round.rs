@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use openledger_types::api::AnswerBundle;
 use openledger_types::faults::find::FoundFault;
 use openledger_types::faults::SessionFacts;
-use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus};
@@ -293,7 +293,11 @@ impl Auditor {
     /// Divides an answer among contributors again, from the signature posted with it; says so when its
     /// receipt divides it otherwise. What may not be cited at the receipt's height is left out, as the node
     /// must (PROTOCOL D4).
-    async fn shares_differ(&self, loaded: &Arc<Loaded>, bundle: &Arc<AnswerBundle>) -> Result<Option<String>> {
+    async fn shares_differ(
+        &self,
+        loaded: &Arc<Loaded>,
+        bundle: &Arc<AnswerBundle>,
+    ) -> Result<Option<String>> {
         let receipt = &bundle.receipt.receipt;
         let mut barred = BTreeSet::new();
         loop {

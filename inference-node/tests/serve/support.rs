@@ -420,8 +420,7 @@ impl Answerer for Rote {
         Vec::new()
     }
     fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced> {
-        let asked =
-            Asked { prompt: "", prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
+        let asked = Asked { prompt: "", prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
         self.trace(&asked, &ZERO_HASH, barred)
     }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
