@@ -176,9 +176,10 @@ impl Corpus {
         (all.get(..self.context).unwrap_or(&[]), all.get(1..).unwrap_or(&[]))
     }
 
-    /// How many of the first `sequences` sequences held at least one token of each contribution.
+    /// How many of the first `sequences` sequences held at least one token of each contribution that was
+    /// seen at all: a short run may end before it has come to every document.
     pub(crate) fn uses(&mut self, sequences: u64) -> BTreeMap<u64, u64> {
-        let mut uses: BTreeMap<u64, u64> = self.contributions.iter().map(|id| (*id, 0)).collect();
+        let mut uses: BTreeMap<u64, u64> = BTreeMap::new();
         let mut seen: Vec<u64> = Vec::new();
         for index in 0..sequences {
             let start = self.start(index);
@@ -189,9 +190,7 @@ impl Corpus {
             seen.sort_unstable();
             seen.dedup();
             for id in &seen {
-                if let Some(count) = uses.get_mut(id) {
-                    *count += 1;
-                }
+                *uses.entry(*id).or_default() += 1;
             }
         }
         uses
