@@ -409,12 +409,12 @@ fn attr_attack_13_a_forged_signature_fails_though_signed() {
         assert_eq!(plain, Vec::<&str>::new());
         assert!(again.contains(&"signature recomputed"), "{again:?}");
     }
-    // One unit in the last place of one entry is what another processor may find.
+    // In the exact class every processor finds the same: one unit in the last place is a forgery too.
     let mut near = honest.bundle.signature.to_vec();
     near[5] = if (near[5] as i8) < 0 { near[5] + 1 } else { near[5] - 1 };
     let (plain, again) = failures(&with_signature(near));
     assert_eq!(plain, Vec::<&str>::new());
-    assert!(!again.contains(&"signature recomputed"), "{again:?}");
+    assert!(again.contains(&"signature recomputed"), "{again:?}");
 }
 
 #[test]

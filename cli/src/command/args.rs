@@ -237,7 +237,7 @@ pub enum Access {
         /// Datanet
         datanet_id: u64,
         /// Model version, such as 3:1
-        #[arg(value_parser = version_ref)]
+        #[arg(id = "model_version", value_name = "MODEL:VERSION", value_parser = version_ref)]
         version: (u64, u32),
     },
 }
