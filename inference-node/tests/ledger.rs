@@ -157,7 +157,7 @@ proptest! {
             prop_assert_eq!(items.len(), accounts.len());
             for item in items {
                 let path = &item.path;
-                prop_assert!(verify_inclusion(&item.leaf.leaf(), item.index, root.count, &path, &root.node().unwrap()));
+                prop_assert!(verify_inclusion(&item.leaf.leaf(), item.index, root.count, path, &root.node().unwrap()));
             }
         }
     }
@@ -214,12 +214,12 @@ fn uses_of_a_contribution_are_proved_from_the_ledger() {
     assert!(proof.details.windows(2).all(|w| w[0].index < w[1].index));
     assert!(proof.details.iter().all(|item| item.detail.contribution_id == 1));
     let path = &proof.path;
-    assert!(verify_inclusion(&proof.leaf.leaf(), proof.index, root.count, &path, &root.node().unwrap()));
+    assert!(verify_inclusion(&proof.leaf.leaf(), proof.index, root.count, path, &root.node().unwrap()));
     let detail = &proof.leaf.detail;
     for item in &proof.details {
         let path = &item.path;
         let node = detail.node().unwrap();
-        assert!(verify_inclusion(&item.detail.leaf(), item.index, detail.count, &path, &node));
+        assert!(verify_inclusion(&item.detail.leaf(), item.index, detail.count, path, &node));
     }
     // Nothing was paid for 2, nobody else owns 1.
     assert!(use_proof(&ledger, &Account::Contributor(owner(2).unwrap()), 2).unwrap().is_none());

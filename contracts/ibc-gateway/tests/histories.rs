@@ -53,7 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.clone().prop_map(|who| Step::Clear { who }),
         6 => Just(Step::Flush),
         3 => Just(Step::FlushPayers),
-        6 => (packet.clone(), 0..6usize, lost.clone())
+        6 => (packet.clone(), 0..6usize, lost)
             .prop_map(|(packet, word, lost)| Step::Ack { packet, word, lost }),
         3 => (packet.clone(), lost).prop_map(|(packet, lost)| Step::TimeOut { packet, lost }),
         2 => packet.prop_map(|packet| Step::Again { packet }),
@@ -67,7 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Resolve),
         1 => (1..9_999u128).prop_map(|amount| Step::Gift { amount }),
         1 => who.prop_map(|who| Step::BookGift { who }),
-        1 => flag.clone().prop_map(|paused| Step::Pause { paused }),
+        1 => flag.prop_map(|paused| Step::Pause { paused }),
         1 => flag.prop_map(|enabled| Step::Route { enabled }),
         4 => (1..40u64).prop_map(|blocks| Step::Wait { blocks }),
     ]

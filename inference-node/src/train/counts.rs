@@ -127,7 +127,7 @@ mod tests {
             for item in group.items().unwrap() {
                 let leaf = training_leaf(item.contribution_id, item.times_seen);
                 let path = &item.path;
-                assert!(verify_inclusion(&leaf, item.index, root.count, &path, &root.node().unwrap()));
+                assert!(verify_inclusion(&leaf, item.index, root.count, path, &root.node().unwrap()));
             }
         }
         assert_eq!(groups[0].root().unwrap().sum.u128(), 7);

@@ -30,7 +30,7 @@ fn config(model_type: &str) -> Value {
 /// Values that Q8_0 holds exactly: a half times a whole number, 127 times it among every 32.
 fn value(tensor: usize, i: usize) -> f32 {
     let d = f16_to_f32(f32_to_f16(0.002 + ((i / 32 * 7 + tensor) % 13) as f32 * 0.0001));
-    let q = if i % 32 == 0 { 127 } else { ((i * 7_919 + tensor * 31) % 255) as i32 - 127 };
+    let q = if i.is_multiple_of(32) { 127 } else { ((i * 7_919 + tensor * 31) % 255) as i32 - 127 };
     d * q as f32
 }
 

@@ -112,7 +112,7 @@ impl FakeReferee {
                 };
                 let root = hash32("root", &blob.root).unwrap();
                 let count = blob.len.div_ceil(BLOB_CHUNK as u64);
-                if !verify_inclusion(&leaf_hash(chunk), demand.index, count, &path, &root) {
+                if !verify_inclusion(&leaf_hash(chunk), demand.index, count, path, &root) {
                     return Err("the chunk is not the blob's".into());
                 }
                 demand.status = DemandStatus::Answered;

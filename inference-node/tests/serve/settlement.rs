@@ -65,7 +65,7 @@ async fn rule_l2_epochs_are_accepted_and_every_leaf_can_be_claimed() {
     for item in &items {
         let path = &item.path;
         let root = ledger.ledger.node().unwrap();
-        assert!(verify_inclusion(&item.leaf.leaf(), item.index, ledger.ledger.count, &path, &root));
+        assert!(verify_inclusion(&item.leaf.leaf(), item.index, ledger.ledger.count, path, &root));
         sum += item.leaf.cumulative.u128();
     }
     assert_eq!(sum, ledger.ledger.sum.u128());

@@ -127,7 +127,7 @@ impl FakeChain {
             let root = log.root().ok_or("root")?;
             let proof = &s.consistency;
             let old = entry.log.node().map_err(|e| e.to_string())?;
-            if !verify_consistency(entry.log.count, &old, log.size(), &root, &proof) {
+            if !verify_consistency(entry.log.count, &old, log.size(), &root, proof) {
                 return Err(fail("not an extension"));
             }
             let delta = root.sum - entry.log.sum.u128();

@@ -65,6 +65,9 @@ impl Workspace {
     }
 }
 
+/// Is told a position, its hidden vector and its logits.
+type Visit<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
+
 impl ExactNet {
     /// A network over quantised weights of the shape `config`, computed on `path`.
     pub(crate) fn new(config: &ModelConfig, weights: ExactWeights, path: Path) -> Self {
@@ -239,7 +242,7 @@ impl ExactNet {
         tokens: &[u32],
         (chunk, from): (usize, usize),
         room: &mut Workspace,
-        visit: &mut dyn FnMut(usize, &[f32], &[f32]),
+        visit: &mut Visit<'_>,
     ) {
         let mut done = 0;
         while done < tokens.len() {

@@ -25,7 +25,7 @@ pub fn top_eigenvectors(matrix: &Symmetric, count: usize) -> Vec<(f64, Vec<f64>)
     for _ in 0..SWEEPS {
         let off: f64 =
             (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j].powi(2)).sum();
-        if !(off > size * 1e-24) {
+        if off.is_nan() || off <= size * 1e-24 {
             break;
         }
         for p in 0..n {
