@@ -24,18 +24,21 @@ fn absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What the contract owes for contributions, in base units of the bonds' denom.
+/// What the contract owes for contributions, in base units of the bonds' denom. Names as in [`Commit`].
 #[cw_serde]
 #[derive(Default)]
 pub struct Totals {
     /// Bonds of leaves that were not opened.
+    #[serde(rename = "h", alias = "held")]
     pub held: Uint128,
     /// Bonds of opened leaves that can still be slashed.
-    #[serde(default)]
+    #[serde(rename = "s", alias = "staked", default)]
     pub staked: Uint128,
     /// What addresses can withdraw.
+    #[serde(rename = "w", alias = "withdrawable")]
     pub withdrawable: Uint128,
     /// Forfeited bonds.
+    #[serde(rename = "t", alias = "treasury")]
     pub treasury: Uint128,
 }
 
@@ -106,38 +109,49 @@ pub struct Stats {
     pub latest_version: u32,
 }
 
-/// A commit.
+/// A commit. Names are short because thirty units of gas are paid for each byte; those of the first release
+/// are still read.
 #[cw_serde]
 pub struct Commit {
     /// Datanet.
+    #[serde(rename = "d", alias = "datanet_id")]
     pub datanet_id: u64,
     /// Who committed.
+    #[serde(rename = "o", alias = "owner")]
     pub owner: Addr,
     /// Root over the leaves (32 bytes).
+    #[serde(rename = "r", alias = "root")]
     pub root: HexBinary,
     /// Leaves.
+    #[serde(rename = "c", alias = "count")]
     pub count: u32,
     /// Leaves that were opened.
+    #[serde(rename = "n", alias = "revealed")]
     pub revealed: u32,
     /// One bit a leaf, set once it is opened; the lowest bit of the first byte is leaf 0.
+    #[serde(rename = "b", alias = "opened")]
     pub opened: Binary,
     /// Its place in the order.
+    #[serde(rename = "p", alias = "priority")]
     pub priority: Priority,
     /// Last height at which a reveal keeps the priority.
+    #[serde(rename = "x", alias = "expires")]
     pub expires: u64,
     /// Bond for one leaf, in base units.
+    #[serde(rename = "u", alias = "bond")]
     pub bond: Uint128,
     /// Whether it was ended.
+    #[serde(rename = "e", alias = "ended")]
     pub ended: bool,
     /// Blocks after a reveal during which it can be challenged; zero in commits of the first release,
     /// whose next reveal takes the parameter.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(rename = "a", default, skip_serializing_if = "absent")]
     pub acceptance_blocks: u64,
     /// Height of the newest reveal in time.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(rename = "l", default, skip_serializing_if = "absent")]
     pub last_reveal: u64,
     /// Opened leaves whose bond is at stake.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(rename = "s", default, skip_serializing_if = "absent")]
     pub staked: u32,
     /// Those of them that are challenged: their bond stays until the challenge is over.
     #[serde(default, skip_serializing_if = "absent")]
