@@ -31,6 +31,8 @@ use crate::context::DENOM;
 const ROUTE: &str = "peer";
 /// What the user of the second chain pays in, in base units.
 const PAY_IN: u128 = 1_500_000;
+/// Most that the relayer earns with a payout, in base units; taken from it.
+const MAX_BOUNTY: u128 = 10;
 /// Gas of the callback that opens the session.
 const CALLBACK_GAS: u64 = 1_000_000;
 /// How long a packet may take to arrive, with its acknowledgement back.
@@ -92,7 +94,7 @@ impl Second {
         let denom = RouteDenom {
             denom: DENOM.into(),
             min_payout: Uint128::one(),
-            max_bounty: Uint128::zero(),
+            max_bounty: Uint128::new(MAX_BOUNTY),
             pay_in: true,
         };
         let route = Route {

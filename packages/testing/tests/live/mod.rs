@@ -91,7 +91,9 @@ fn shared() -> Option<&'static Shared> {
                 let chain = client::Chain::connect(config).await.expect("the chain answers");
                 let faucet = chain.signer(key).expect("the faucet signs");
                 let mut codes = BTreeMap::new();
-                for name in ["datanet", "model-registry", "node-registry", "payable-escrow", "referee"] {
+                for name in
+                    ["datanet", "ibc-gateway", "model-registry", "node-registry", "payable-escrow", "referee"]
+                {
                     let path = format!("{}/{name}.wasm", named("OPENLEDGER_SUITE_WASM"));
                     let wasm = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
                     let code =
