@@ -31,8 +31,11 @@ use crate::context::DENOM;
 const ROUTE: &str = "peer";
 /// What the user of the second chain pays in, in base units.
 const PAY_IN: u128 = 1_500_000;
-/// Most that the relayer earns with a payout, in base units; taken from it.
-const MAX_BOUNTY: u128 = 10;
+/// Most that the relayer earns with a payout, in base units; taken from it. The demo's contributors earn
+/// little: a route of a real network has 20 times the gas of both legs as its least payout.
+const MAX_BOUNTY: u128 = 1;
+/// Least payout, in base units.
+const MIN_PAYOUT: u128 = 2;
 /// Gas of the callback that opens the session.
 const CALLBACK_GAS: u64 = 1_000_000;
 /// How long a packet may take to arrive, with its acknowledgement back.
@@ -93,7 +96,7 @@ impl Second {
     ) -> Result<()> {
         let denom = RouteDenom {
             denom: DENOM.into(),
-            min_payout: Uint128::one(),
+            min_payout: Uint128::new(MIN_PAYOUT),
             max_bounty: Uint128::new(MAX_BOUNTY),
             pay_in: true,
         };
