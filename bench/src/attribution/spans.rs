@@ -8,6 +8,8 @@ use anyhow::{ensure, Result};
 use openledger_attribution::influence::{InfluenceIndex, Parameters, Row, Signature, RANK, READOUT};
 use openledger_attribution::{Answer, Document, Index, Layers, Method, RunKind, Weights};
 
+use openledger_ingest::match_words;
+
 use super::corpus::{generated, Numbers};
 use super::Settings;
 use crate::report::Metric;
@@ -72,8 +74,13 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
 fn agreement(settings: &Settings) -> Result<Metric> {
     let documents = documents(12, if settings.quick { 20 } else { 200 }, 6, 5);
     let index = Index::build(documents.clone())?;
-    let kept: Vec<&Document> =
-        documents.iter().filter(|d| index.document(d.contribution_id).is_some()).collect();
+    // Words, as the index takes them: what stands between two words is no part of either.
+    let kept: Vec<Vec<&str>> = documents
+        .iter()
+        .filter(|d| index.document(d.contribution_id).is_some())
+        .map(|d| match_words(&d.match_text).map(|(_, word)| word).collect())
+        .collect();
+    let holds = |phrase: &[&str]| kept.iter().any(|words| words.windows(phrase.len()).any(|w| w == phrase));
     let (mut equal, mut all) = (0usize, 0usize);
     for seed in 0..if settings.quick { 20 } else { 200 } {
         let text = answer(&documents, 64, 1_000 + seed);
@@ -82,10 +89,7 @@ fn agreement(settings: &Settings) -> Result<Metric> {
         // In a window of 16 words of a document: a copy. In none as a single word: unknown.
         let mut copied = vec![false; words.len()];
         for (start, window) in words.windows(openledger_attribution::COPY_WORDS).enumerate() {
-            let phrase = trace.match_text
-                [trace.tokens[start].start..trace.tokens[start + window.len() - 1].end]
-                .to_string();
-            if kept.iter().any(|d| holds(&d.match_text, &phrase)) {
+            if holds(window) {
                 copied[start..start + window.len()].fill(true);
             }
         }
@@ -93,7 +97,7 @@ fn agreement(settings: &Settings) -> Result<Metric> {
             let found = trace.runs[trace.tokens[number].run].kind;
             let expected = match copied[number] {
                 true => found == RunKind::Copy,
-                false if kept.iter().any(|d| holds(&d.match_text, word)) => {
+                false if holds(&[*word]) => {
                     matches!(found, RunKind::Phrase | RunKind::Common)
                 }
                 false => found == RunKind::Unknown,
@@ -104,14 +108,6 @@ fn agreement(settings: &Settings) -> Result<Metric> {
     }
     ensure!(all > 0, "no word was compared");
     Ok(Metric::of("agreement_brute_force", "%", vec![100.0 * equal as f64 / all as f64]))
-}
-
-/// Whether whole words of a text are this phrase.
-fn holds(text: &str, phrase: &str) -> bool {
-    text.match_indices(phrase).any(|(at, _)| {
-        let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        edge(text[..at].chars().next_back()) && edge(text[at + phrase.len()..].chars().next())
-    })
 }
 
 /// Products over 25,000 documents' rows, and a whole verification from the posted signature.
