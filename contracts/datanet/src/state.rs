@@ -27,6 +27,7 @@ fn absent<T: Default + PartialEq>(value: &T) -> bool {
 /// What the contract owes for contributions, in base units of the bonds' denom. Names as in [`Commit`].
 #[cw_serde]
 #[derive(Default)]
+#[schemaifier(mute_warnings)]
 pub struct Totals {
     /// Bonds of leaves that were not opened.
     #[serde(rename = "h", alias = "held")]
@@ -112,6 +113,7 @@ pub struct Stats {
 /// A commit. Names are short because thirty units of gas are paid for each byte; those of the first release
 /// are still read.
 #[cw_serde]
+#[schemaifier(mute_warnings)]
 pub struct Commit {
     /// Datanet.
     #[serde(rename = "d", alias = "datanet_id")]
