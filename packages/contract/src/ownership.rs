@@ -1,11 +1,11 @@
 //! Two-step ownership (convention C13): a governance account or a multisig can hold it.
 
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Api, Storage};
+use cosmwasm_std::{Addr, Api, MessageInfo, Response, Storage};
 use cw_storage_plus::Item;
 use openledger_types::msg::common::{OwnershipAction, OwnershipResponse};
 
-use crate::CommonError;
+use crate::{payment, CommonError};
 
 #[cw_serde]
 struct Ownership {
@@ -53,6 +53,18 @@ pub fn update(
         }
     }
     Ok(OWNERSHIP.save(storage, &ownership)?)
+}
+
+/// `UpdateOwnership`: [`update`] as an answer to the message.
+pub fn execute(
+    storage: &mut dyn Storage,
+    api: &dyn Api,
+    info: &MessageInfo,
+    action: OwnershipAction,
+) -> Result<Response, CommonError> {
+    payment::nonpayable(info)?;
+    update(storage, api, &info.sender, action)?;
+    Ok(Response::new().add_attribute("action", "update_ownership"))
 }
 
 /// Answer to `Ownership {}`.

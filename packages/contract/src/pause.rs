@@ -1,9 +1,9 @@
 //! The switch that stops new work and nothing else (PROTOCOL A1).
 
-use cosmwasm_std::Storage;
+use cosmwasm_std::{MessageInfo, Response, Storage};
 use cw_storage_plus::Item;
 
-use crate::CommonError;
+use crate::{ownership, payment, CommonError};
 
 /// Whether new work is stopped.
 const PAUSED: Item<bool> = Item::new("paused");
@@ -16,6 +16,14 @@ pub fn is_paused(storage: &dyn Storage) -> Result<bool, CommonError> {
 /// Stops or allows new work.
 pub fn set(storage: &mut dyn Storage, paused: bool) -> Result<(), CommonError> {
     Ok(PAUSED.save(storage, &paused)?)
+}
+
+/// `SetPaused`: the owner stops or allows new work.
+pub fn execute(storage: &mut dyn Storage, info: &MessageInfo, paused: bool) -> Result<Response, CommonError> {
+    payment::nonpayable(info)?;
+    ownership::assert_owner(storage, &info.sender)?;
+    set(storage, paused)?;
+    Ok(Response::new().add_attribute("action", "set_paused").add_attribute("paused", paused.to_string()))
 }
 
 /// Refuses while new work is stopped.

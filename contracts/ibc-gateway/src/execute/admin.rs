@@ -43,10 +43,7 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Contra
 
 /// `SetPaused`.
 pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> ContractResult<Response> {
-    payment::nonpayable(&info)?;
-    ownership::assert_owner(deps.storage, &info.sender)?;
-    pause::set(deps.storage, paused)?;
-    Ok(Response::new().add_attribute("action", "set_paused").add_attribute("paused", paused.to_string()))
+    Ok(pause::execute(deps.storage, &info, paused)?)
 }
 
 /// `UpdateOwnership`.
@@ -55,9 +52,7 @@ pub fn update_ownership(
     info: MessageInfo,
     action: OwnershipAction,
 ) -> ContractResult<Response> {
-    payment::nonpayable(&info)?;
-    ownership::update(deps.storage, deps.api, &info.sender, action)?;
-    Ok(Response::new().add_attribute("action", "update_ownership"))
+    Ok(ownership::execute(deps.storage, deps.api, &info, action)?)
 }
 
 /// Validates and stores bounds.

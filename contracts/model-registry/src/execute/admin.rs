@@ -34,9 +34,7 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, new: Params) -> Result<Re
 
 /// Stops or allows new models and versions.
 pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> Result<Response, ContractError> {
-    ownership::assert_owner(deps.storage, &info.sender)?;
-    pause::set(deps.storage, paused)?;
-    Ok(Response::new().add_attribute("action", "set_paused").add_attribute("paused", paused.to_string()))
+    Ok(pause::execute(deps.storage, &info, paused)?)
 }
 
 /// Takes one step of a change of owner.
@@ -45,6 +43,6 @@ pub fn update_ownership(
     info: MessageInfo,
     action: OwnershipAction,
 ) -> Result<Response, ContractError> {
-    ownership::update(deps.storage, deps.api, &info.sender, action)?;
-    Ok(Response::new().add_attribute("action", "update_ownership").add_attribute("sender", info.sender))
+    let response = ownership::execute(deps.storage, deps.api, &info, action)?;
+    Ok(response.add_attribute("sender", info.sender))
 }

@@ -103,10 +103,7 @@ pub(crate) fn believe(
 
 /// Stops or allows registrations.
 pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> Result<Response, ContractError> {
-    payment::nonpayable(&info)?;
-    ownership::assert_owner(deps.storage, &info.sender)?;
-    pause::set(deps.storage, paused)?;
-    Ok(Response::new().add_attribute("action", "set_paused").add_attribute("paused", paused.to_string()))
+    Ok(pause::execute(deps.storage, &info, paused)?)
 }
 
 /// Takes one step of a change of owner.
@@ -115,7 +112,6 @@ pub fn update_ownership(
     info: MessageInfo,
     action: OwnershipAction,
 ) -> Result<Response, ContractError> {
-    payment::nonpayable(&info)?;
-    ownership::update(deps.storage, deps.api, &info.sender, action)?;
-    Ok(Response::new().add_attribute("action", "update_ownership").add_attribute("sender", info.sender))
+    let response = ownership::execute(deps.storage, deps.api, &info, action)?;
+    Ok(response.add_attribute("sender", info.sender))
 }

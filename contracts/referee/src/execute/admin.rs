@@ -81,7 +81,6 @@ pub fn update_ownership(
     info: MessageInfo,
     action: OwnershipAction,
 ) -> Result<Response, ContractError> {
-    payment::nonpayable(&info)?;
-    ownership::update(deps.storage, deps.api, &info.sender, action)?;
-    Ok(Response::new().add_attribute("action", "update_ownership").add_attribute("sender", info.sender))
+    let response = ownership::execute(deps.storage, deps.api, &info, action)?;
+    Ok(response.add_attribute("sender", info.sender))
 }
