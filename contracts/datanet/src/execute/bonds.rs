@@ -1,6 +1,6 @@
 //! Coins that leave the contract: both ways are pulled (A2).
 
-use cosmwasm_std::{coin, BankMsg, DepsMut, Env, Event, MessageInfo, Response, Uint128};
+use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{ownership, params, payment};
 
 use crate::execute::plus;
@@ -66,18 +66,7 @@ pub fn withdraw_bonds(deps: DepsMut, info: MessageInfo) -> Result<Response, Cont
 
     BONDS.remove(deps.storage, &info.sender);
     TOTALS.save(deps.storage, &totals)?;
-    Ok(Response::new()
-        .add_attribute("action", "withdraw_bonds")
-        .add_event(
-            Event::new("bonds_withdrawn")
-                .add_attribute("address", &info.sender)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: info.sender.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("withdraw_bonds", ("bonds_withdrawn", "address"), info.sender, amount, denom))
 }
 
 /// Pays forfeited bonds.
@@ -99,16 +88,5 @@ pub fn spend_treasury(
         .map_err(|_| ContractError::TreasuryTooSmall { available: available.u128() })?;
 
     TOTALS.save(deps.storage, &totals)?;
-    Ok(Response::new()
-        .add_attribute("action", "spend_treasury")
-        .add_event(
-            Event::new("treasury_spent")
-                .add_attribute("address", &to_addr)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: to_addr.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("spend_treasury", ("treasury_spent", "address"), to_addr, amount, denom))
 }

@@ -1,6 +1,6 @@
 //! `WithdrawRewards` and `SpendTreasury`: what cuts have left is pulled (PROTOCOL A2).
 
-use cosmwasm_std::{coin, BankMsg, DepsMut, Event, MessageInfo, Response, Uint128};
+use cosmwasm_std::{DepsMut, MessageInfo, Response, Uint128};
 use openledger_contract::{ownership, params, payment};
 
 use crate::state::{FINDERS, PARAMS, REWARDS, TREASURY};
@@ -17,18 +17,7 @@ pub fn withdraw_rewards(deps: DepsMut, info: MessageInfo) -> Result<Response, Co
 
     FINDERS.remove(deps.storage, &address);
     REWARDS.save(deps.storage, &left)?;
-    Ok(Response::new()
-        .add_attribute("action", "withdraw_rewards")
-        .add_event(
-            Event::new("rewards_withdrawn")
-                .add_attribute("address", &address)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: address.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("withdraw_rewards", ("rewards_withdrawn", "address"), address, amount, denom))
 }
 
 /// Pays from the treasury.
@@ -49,16 +38,5 @@ pub fn spend_treasury(
     let denom = PARAMS.load(deps.storage)?.denom;
 
     TREASURY.save(deps.storage, &left)?;
-    Ok(Response::new()
-        .add_attribute("action", "spend_treasury")
-        .add_event(
-            Event::new("treasury_spent")
-                .add_attribute("to", &to_addr)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: to_addr.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("spend_treasury", ("treasury_spent", "to"), to_addr, amount, denom))
 }

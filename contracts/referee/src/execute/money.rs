@@ -1,6 +1,6 @@
 //! `ClaimAudit`, `Withdraw` and `SpendTreasury` (PROTOCOL F4, A2): everything is pulled.
 
-use cosmwasm_std::{coin, BankMsg, DepsMut, Event, MessageInfo, Response, Uint128};
+use cosmwasm_std::{DepsMut, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{ownership, params, payment};
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
 
@@ -64,18 +64,7 @@ pub fn withdraw(deps: DepsMut, info: MessageInfo) -> Result<Response, ContractEr
 
     TOTALS.save(deps.storage, &totals)?;
     BALANCES.remove(deps.storage, &info.sender);
-    Ok(Response::new()
-        .add_attribute("action", "withdraw")
-        .add_event(
-            Event::new("withdrawn")
-                .add_attribute("to", &info.sender)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: info.sender.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("withdraw", ("withdrawn", "to"), info.sender, amount, denom))
 }
 
 /// Pays forfeited bonds.
@@ -96,16 +85,5 @@ pub fn spend_treasury(
     let denom = PARAMS.load(deps.storage)?.denom;
 
     TOTALS.save(deps.storage, &totals)?;
-    Ok(Response::new()
-        .add_attribute("action", "spend_treasury")
-        .add_event(
-            Event::new("treasury_spent")
-                .add_attribute("to", &to_addr)
-                .add_attribute("amount", amount)
-                .add_attribute("denom", &denom),
-        )
-        .add_message(BankMsg::Send {
-            to_address: to_addr.into_string(),
-            amount: vec![coin(amount.u128(), denom)],
-        }))
+    Ok(payment::pay_out("spend_treasury", ("treasury_spent", "to"), to_addr, amount, denom))
 }
