@@ -5,25 +5,13 @@ use cosmwasm_std::{HexBinary, Uint128};
 use openledger_attribution::influence::Signature;
 use openledger_attribution::Evidence;
 use openledger_client::verify_digest;
-use openledger_merkle::{chunk_root, Hash, CONTENT_CHUNK, ZERO_HASH};
-use openledger_node::engine::commit_root;
+use openledger_merkle::ZERO_HASH;
+use openledger_node::recompute::check_answer;
+pub use openledger_node::recompute::{Check, Checks};
 use openledger_types::api::AnswerBundle;
-use openledger_types::formats::{request_hash, seed, Piece, VersionRef};
+use openledger_types::formats::{Piece, VersionRef};
 use openledger_types::money::answer_fee;
 use openledger_types::signature::is_canonical;
-use serde::Serialize;
-
-/// One check and what it found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was compared.
-    pub name: &'static str,
-    /// Whether it holds.
-    pub holds: bool,
-    /// What was found, when it does not.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub found: String,
-}
 
 /// What chain and client know of the session, against which a bundle is checked.
 #[derive(Clone, Debug)]
@@ -83,23 +71,6 @@ impl Pins {
     }
 }
 
-/// Collects checks.
-#[derive(Clone, Debug, Default)]
-pub struct Checks(pub Vec<Check>);
-
-impl Checks {
-    /// Notes one check; `found` is only asked for when it fails.
-    pub fn add(&mut self, name: &'static str, holds: bool, found: impl FnOnce() -> String) {
-        let found = if holds { String::new() } else { found() };
-        self.0.push(Check { name, holds, found });
-    }
-
-    /// Whether all hold.
-    pub fn hold(&self) -> bool {
-        self.0.iter().all(|check| check.holds)
-    }
-}
-
 /// All checks of a bundle against the session's pins.
 pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
     let mut checks = Checks::default();
@@ -141,28 +112,7 @@ pub fn check_bundle(pins: &Pins, bundle: &AnswerBundle) -> Vec<Check> {
             && receipt.datanets == pins.datanets,
         || format!("the receipt names {}:{}", receipt.model_id, receipt.model_version),
     );
-    let nonce: Option<Hash> = bundle.nonce.as_slice().try_into().ok();
-    let request = nonce.map(|nonce| request_hash(&bundle.body, &nonce));
-    checks.add(
-        "request hash over body and nonce (S5)",
-        request.is_some_and(|r| receipt.request_hash.as_slice() == r && voucher.request_hash.as_slice() == r),
-        || "body or nonce are not those that were signed".into(),
-    );
-    let expected = request.map(|r| seed(&r, receipt.session_id, receipt.node_id, receipt.sequence));
-    checks.add("seed (S5)", expected.is_some_and(|s| receipt.seed.as_slice() == s), || "another seed".into());
-    checks.add(
-        "answer root and length (S2)",
-        receipt.answer_len == bundle.answer.len() as u64
-            && receipt.answer_root.as_slice() == chunk_root(bundle.answer.as_bytes(), CONTENT_CHUNK),
-        || "the answer is not the one that was signed".into(),
-    );
-    let root = request.and_then(|r| commit_root(&receipt.commit_scheme, &r, &bundle.tokens, &bundle.trace));
-    checks.add(
-        "commitment over tokens and trace",
-        receipt.tokens_out as usize == bundle.tokens.len()
-            && root.is_some_and(|root| receipt.commit_root.as_slice() == root),
-        || "tokens or trace are not those that were committed".into(),
-    );
+    check_answer(&mut checks, bundle);
     let pieces: Vec<Piece> = bundle
         .evidence
         .iter()

@@ -8,17 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use openledger_attribution::influence::{Distance, Signature};
-use openledger_attribution::{Evidence, Index, Trace};
+use openledger_attribution::Index;
 use openledger_client::contracts::Reader;
-use openledger_node::attribution::{check_documents, Asked, Attribution, Readout, Source, INFLUENCE_FILE};
-use openledger_node::engine::{Model, ReplayReport, ReplayRequest, MANIFEST_FILE};
+use openledger_node::attribution::{check_documents, Attribution, Source, INFLUENCE_FILE};
+use openledger_node::engine::{Model, ReplayReport, MANIFEST_FILE};
 use openledger_node::ledger::parse_receipts;
-use openledger_node::request::{self, Endpoint};
+pub use openledger_node::recompute::{recompute, Recomputed};
 use openledger_node::serve::{build_index, check_manifest};
-use openledger_types::api::{AnswerBundle, EvidencePiece};
+use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
-use openledger_types::merkle::Hash;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus, SessionResponse};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 use serde::Serialize;
@@ -77,169 +75,6 @@ impl Verification {
     pub fn failures(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| !check.holds)
     }
-}
-
-/// What comes out when an answer is computed again.
-#[derive(Clone, Debug, Default)]
-pub struct Recomputed {
-    /// Checks against the receipt.
-    pub checks: Checks,
-    /// The replay, when the request could be read.
-    pub replay: Option<ReplayReport>,
-    /// The trace, when the prompt could be read.
-    pub trace: Option<Trace>,
-    /// How far the posted signature is from the one computed here, when there is one.
-    pub signature: Option<Distance>,
-}
-
-/// Replays an answer, signs it again and recomputes its shares, and compares all with its receipt. Pure.
-///
-/// Shares follow from the posted signature, to the last bit; the signature itself may differ from the one
-/// computed here by what the numeric class allows ([`Distance::agrees`]).
-///
-/// `barred` are the contributions that may not be cited at the receipt's height, see [`barred`].
-pub fn recompute(
-    model: &Model,
-    attribution: &Attribution,
-    bundle: &AnswerBundle,
-    barred: &BTreeSet<u64>,
-) -> Recomputed {
-    let receipt = &bundle.receipt.receipt;
-    let mut found = Recomputed::default();
-    let checks = &mut found.checks;
-    let asked = Endpoint::of(&bundle.endpoint).and_then(|endpoint| request::parse(endpoint, &bundle.body));
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(fault) => {
-            checks.add("request can be read", false, || fault.to_string());
-            return found;
-        }
-    };
-    checks.add("request names the model", asked.model.names(receipt.model_id, receipt.model_version), || {
-        format!("it asks model {} instead", asked.model.model_id)
-    });
-    let scheme = &model.manifest().commit_scheme;
-    checks.add("commitment scheme of the model", receipt.commit_scheme == *scheme, || {
-        format!("the receipt commits by {}, the model by {scheme}", receipt.commit_scheme)
-    });
-    let (Ok(seed), Ok(request_hash), Ok(commit_root)) = (
-        Hash::try_from(receipt.seed.as_slice()),
-        Hash::try_from(receipt.request_hash.as_slice()),
-        Hash::try_from(receipt.commit_root.as_slice()),
-    ) else {
-        checks.add("form of the receipt", false, || "a hash has not 32 bytes".into());
-        return found;
-    };
-    match model.encode_prompt(&asked.prompt) {
-        Err(error) => checks.add("prompt fits the model", false, || error.to_string()),
-        Ok(prompt_tokens) => {
-            let answered = Asked {
-                prompt: &asked.prompt,
-                prompt_tokens: &prompt_tokens,
-                answer: &bundle.answer,
-                tokens: &bundle.tokens,
-            };
-            found.signature = signed_again(checks, model, attribution, &answered, bundle);
-            checks.add("tokens of the prompt", prompt_tokens.len() == receipt.tokens_in as usize, || {
-                format!("{} instead of {}", prompt_tokens.len(), receipt.tokens_in)
-            });
-            let decoding = asked.decoding(model.context(), prompt_tokens.len());
-            checks.add(
-                "decoding as asked",
-                decoding.as_ref().is_ok_and(|decoding| *decoding == receipt.decoding),
-                || "tokens were chosen in another way than the request says".into(),
-            );
-            let replayed = model.replay(&ReplayRequest {
-                request: openledger_node::engine::GenRequest {
-                    prompt_tokens,
-                    decoding: receipt.decoding,
-                    seed,
-                    request_hash,
-                    stop: asked.stop.clone(),
-                },
-                tokens: bundle.tokens.clone(),
-                outcome: receipt.outcome,
-                trace: bundle.trace.to_vec(),
-                commit_root,
-            });
-            match replayed {
-                Err(error) => checks.add("replay of the answer", false, || error.to_string()),
-                Ok(report) => {
-                    checks.add("replay of the answer", report.passes(), || report.failures().join("; "));
-                    checks.add("text of the answer", report.text == bundle.answer, || {
-                        "the tokens give another text".into()
-                    });
-                    found.replay = Some(report);
-                }
-            }
-        }
-    }
-    let answered =
-        Asked { prompt: &asked.prompt, prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
-    let signature = Signature::parse(&bundle.signature);
-    checks.add("form of the signature", signature.is_ok(), || {
-        signature.as_ref().err().map(ToString::to_string).unwrap_or_default()
-    });
-    let signature = signature.unwrap_or_default();
-    checks.add(
-        "signature scheme and root",
-        receipt.signature_scheme == attribution.signature_scheme()
-            && receipt.signature_root.as_slice() == attribution.signature_root(&signature),
-        || format!("the model's scheme is {}", attribution.signature_scheme()),
-    );
-    let trace = attribution.evidence(&answered, &signature, &seed, barred);
-    checks.add("shares recomputed", trace.shares == receipt.shares, || {
-        format!("{} contributions earn otherwise than the receipt says", trace.shares.len())
-    });
-    checks.add("part without evidence", trace.no_evidence_bps == receipt.no_evidence, || {
-        format!("{} instead of {} basis points", trace.no_evidence_bps, receipt.no_evidence)
-    });
-    let pieces: Vec<EvidencePiece> = trace
-        .pieces
-        .iter()
-        .map(|p| EvidencePiece {
-            answer_start: p.answer_start,
-            len: p.len,
-            contribution_id: p.contribution_id,
-            source_start: p.source_start,
-        })
-        .collect();
-    checks.add("evidence recomputed", pieces == bundle.evidence, || {
-        format!("{} pieces instead of {}, or others", pieces.len(), bundle.evidence.len())
-    });
-    let root = Evidence::new(&trace).root();
-    checks.add("evidence root recomputed", receipt.evidence_root.as_slice() == root, || {
-        "the data give another root".into()
-    });
-    found.trace = Some(trace);
-    found
-}
-
-/// Signs an answer again and compares: a pass over prompt and answer. None where the scheme has no
-/// signatures.
-fn signed_again(
-    checks: &mut Checks,
-    model: &Model,
-    attribution: &Attribution,
-    asked: &Asked,
-    bundle: &AnswerBundle,
-) -> Option<Distance> {
-    attribution.influence()?;
-    let fits = !asked.tokens.is_empty() && asked.tokens.len() <= model.context();
-    let again = fits.then(|| attribution.sign(model, asked));
-    let posted = Signature::parse(&bundle.signature);
-    let (Some(Ok(again)), Ok(posted)) = (again, posted) else {
-        checks.add("signature recomputed", false, || "it cannot be computed for this answer".into());
-        return None;
-    };
-    let distance = posted.distance(&again);
-    checks.add("signature recomputed", distance.agrees(model.agreement()), || {
-        format!(
-            "{} of {} entries differ, by at most {}",
-            distance.different, distance.entries, distance.largest
-        )
-    });
-    Some(distance)
 }
 
 /// Contributions with the largest shares whose rows in the influence index are computed again.

@@ -5,6 +5,7 @@
 //! - [`train`]: makes a model from sealed datanet versions.
 //! - [`corpus`]: reads a sealed version back from chain and blobs, checked against its root.
 //! - [`ledger`]: from receipts to leaves, details, epochs and claims; pure.
+//! - [`recompute`]: an answer computed again; shared by auditor and verifier, so that both judge alike.
 //! - [`request`]: what a body asks for; shared by server and verifier, so that both read it alike.
 //! - [`journal`]: vouchers, receipts and epochs on disk; survives a kill at any moment.
 //! - [`fault`]: what goes wrong, with code and advice.
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod fault;
 pub mod journal;
 pub mod ledger;
+pub mod recompute;
 pub mod request;
 pub mod serve;
 pub mod train;

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex};
 use openledger_attribution::influence::Signature;
 use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
-use openledger_types::formats::{manifest_hash, request_hash, seed, BlobRef, Manifest, Share, VersionRef};
+use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
-use crate::attribution::{Asked, Attribution, Readout, INFLUENCE_FILE};
+use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model, ReplayRequest};
+use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
+use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
 use crate::request::{parse, Endpoint};
 
 /// Names of the attribution schemes that this node computes.
@@ -56,10 +57,11 @@ pub trait Answerer: Send + Sync {
     ) -> Result<Generation>;
     /// Finds what an answer rests on; contributions of `barred` are not cited.
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced>;
+    /// Contributions that an answer cites by the signature that was posted with it, when those of `barred`
+    /// may not be; none when the bundle cannot be read, which [`Answerer::replay`] says.
+    fn cites(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<u64>;
     /// Computes an answer again: one line for each thing that is not as its receipt says.
-    fn replay(&self, bundle: &AnswerBundle) -> Vec<String>;
-    /// Finds again what an answer rests on, from the signature that was posted with it.
-    fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced>;
+    fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -85,50 +87,35 @@ impl Answerer for Traceable {
         Ok(self.batcher.generate(request, deliver)?)
     }
 
-    fn replay(&self, bundle: &AnswerBundle) -> Vec<String> {
-        let model = self.batcher.model();
-        let mut failures = replay_failures(model, bundle);
-        match self.signature_failure(model, bundle) {
-            Ok(failure) => failures.extend(failure),
-            Err(fault) => failures.push(fault.to_string()),
-        }
-        failures
-    }
-
-    fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced> {
-        let asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+    fn cites(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<u64> {
+        let asked = Endpoint::of(&bundle.endpoint).and_then(|endpoint| parse(endpoint, &bundle.body));
+        let seed = Hash::try_from(bundle.receipt.receipt.seed.as_slice());
+        let (Ok(asked), Ok(signature), Ok(seed)) = (asked, Signature::parse(&bundle.signature), seed) else {
+            return Vec::new();
+        };
         let asked = Asked {
             prompt: &asked.prompt,
             prompt_tokens: &[],
             answer: &bundle.answer,
             tokens: &bundle.tokens,
         };
-        let seed = Hash::try_from(bundle.receipt.receipt.seed.as_slice()).unwrap_or(ZERO_HASH);
-        let signature = Signature::parse(&bundle.signature).map_err(unreadable)?;
-        Ok(self.traced(&asked, signature, &seed, barred))
+        let trace = self.attribution.evidence(&asked, &signature, &seed, barred);
+        trace.shares.iter().map(|share| share.contribution_id).collect()
+    }
+
+    fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String> {
+        let mut checks = Checks::default();
+        check_answer(&mut checks, bundle);
+        checks.0.extend(recompute(self.batcher.model(), &self.attribution, bundle, barred).checks.0);
+        checks.failures()
     }
 
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         let signature = self.attribution.sign(self.batcher.model(), asked)?;
-        Ok(self.traced(asked, signature, seed, barred))
-    }
-}
-
-impl Traceable {
-    fn traced(&self, asked: &Asked, signature: Signature, seed: &Hash, barred: &BTreeSet<u64>) -> Traced {
         let trace = self.attribution.evidence(asked, &signature, seed, barred);
+        let pieces = evidence_pieces(&trace);
         let root = Evidence::new(&trace).root();
-        let pieces = trace
-            .pieces
-            .iter()
-            .map(|p| EvidencePiece {
-                answer_start: p.answer_start,
-                len: p.len,
-                contribution_id: p.contribution_id,
-                source_start: p.source_start,
-            })
-            .collect();
-        Traced {
+        Ok(Traced {
             shares: trace.shares,
             no_evidence: trace.no_evidence_bps,
             pieces,
@@ -136,77 +123,8 @@ impl Traceable {
             signature_scheme: self.attribution.signature_scheme().into(),
             signature_root: self.attribution.signature_root(&signature),
             signature: signature.to_bytes(),
-        }
+        })
     }
-
-    /// Signs an answer again; says how the signature differs from the one posted with it, if it does.
-    fn signature_failure(&self, model: &Model, bundle: &AnswerBundle) -> Result<Option<String>> {
-        let posted = Signature::parse(&bundle.signature).map_err(unreadable)?;
-        if bundle.receipt.receipt.signature_root.as_slice() != self.attribution.signature_root(&posted) {
-            return Ok(Some("the receipt commits to another signature".into()));
-        }
-        let request = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
-        let asked = Asked {
-            prompt: &request.prompt,
-            prompt_tokens: &model.encode_prompt(&request.prompt)?,
-            answer: &bundle.answer,
-            tokens: &bundle.tokens,
-        };
-        let distance = posted.distance(&self.attribution.sign(model, &asked)?);
-        let what = format!("{} of {} entries of the signature differ", distance.different, distance.entries);
-        Ok((!distance.agrees(model.agreement())).then_some(what))
-    }
-}
-
-fn unreadable(error: openledger_attribution::Error) -> Fault {
-    let what = format!("the signature of the answer cannot be read: {error}");
-    Fault::invalid("E-AUDIT-015", what, "Fetch the answer again.")
-}
-
-/// What in an answer is not as its request, its receipt and the model make it; by one pass over it.
-fn replay_failures(model: &Model, bundle: &AnswerBundle) -> Vec<String> {
-    let receipt = &bundle.receipt.receipt;
-    let hash = |bytes: &[u8]| Hash::try_from(bytes).unwrap_or(ZERO_HASH);
-    let check = || -> Result<Vec<String>> {
-        let asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
-        let prompt_tokens = model.encode_prompt(&asked.prompt)?;
-        let decoding = asked.decoding(model.context(), prompt_tokens.len())?;
-        let mut failures = Vec::new();
-        if !asked.model.names(receipt.model_id, receipt.model_version) || decoding != receipt.decoding {
-            failures.push("the receipt is not of what was asked".into());
-        }
-        let counts = (prompt_tokens.len() as u64, bundle.tokens.len() as u64);
-        if counts != (u64::from(receipt.tokens_in), u64::from(receipt.tokens_out)) {
-            failures.push("the receipt counts other tokens".into());
-        }
-        let asked_hash = request_hash(&bundle.body, &hash(&bundle.nonce));
-        let its_seed = seed(&asked_hash, receipt.session_id, receipt.node_id, receipt.sequence);
-        if receipt.request_hash.as_slice() != asked_hash || receipt.seed.as_slice() != its_seed {
-            failures.push("request hash or seed do not follow from the request".into());
-        }
-        if receipt.commit_scheme != model.manifest().commit_scheme {
-            failures.push("the receipt commits by another scheme than the model".into());
-        }
-        let report = model.replay(&ReplayRequest {
-            request: GenRequest {
-                prompt_tokens,
-                decoding,
-                seed: hash(&receipt.seed),
-                request_hash: hash(&receipt.request_hash),
-                stop: asked.stop.clone(),
-            },
-            tokens: bundle.tokens.clone(),
-            outcome: receipt.outcome,
-            trace: bundle.trace.to_vec(),
-            commit_root: hash(&receipt.commit_root),
-        })?;
-        failures.extend(report.failures());
-        if report.text != bundle.answer {
-            failures.push("the tokens give another text".into());
-        }
-        Ok(failures)
-    };
-    check().unwrap_or_else(|fault| vec![fault.to_string()])
 }
 
 /// A model version that is ready.

@@ -413,15 +413,22 @@ impl Answerer for Rote {
         let commit_root = openledger_types::formats::window_leaf(&request.request_hash, 0, &tokens, &trace);
         Ok(Generation { tokens, text, outcome, commit_root, trace })
     }
-    fn replay(&self, _: &AnswerBundle) -> Vec<String> {
-        if self.fails {
+    fn cites(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<u64> {
+        let asked = Asked { prompt: "", prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
+        let traced = self.trace(&asked, &ZERO_HASH, barred).expect("rote answers have shares");
+        traced.shares.iter().map(|share| share.contribution_id).collect()
+    }
+    fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String> {
+        let asked = Asked { prompt: "", prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
+        let traced = self.trace(&asked, &ZERO_HASH, barred).expect("rote answers have shares");
+        let receipt = &bundle.receipt.receipt;
+        let same = traced.shares == receipt.shares
+            && traced.no_evidence == receipt.no_evidence
+            && receipt.evidence_root.as_slice() == traced.root;
+        if self.fails || !same {
             return vec!["the answer is not the model's".into()];
         }
         Vec::new()
-    }
-    fn trace_again(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Result<Traced> {
-        let asked = Asked { prompt: "", prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
-        self.trace(&asked, &ZERO_HASH, barred)
     }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
