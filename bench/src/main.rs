@@ -5,6 +5,7 @@ mod engine;
 mod gas;
 mod host;
 mod report;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -54,6 +55,24 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// The network at a scale that no testnet has, with measured costs.
+    Simulate {
+        /// Folder with the pages of measured figures.
+        #[arg(long, default_value = "docs")]
+        docs: PathBuf,
+        /// Seed of everything that is drawn.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// A tenth of the size, for one day.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+        /// Writes the page with the table to this file too.
+        #[arg(long)]
+        page: Option<PathBuf>,
+    },
     /// Gas of transactions on a chain that runs and whose development accounts are known.
     Gas {
         /// CometBFT RPC address.
@@ -101,6 +120,16 @@ async fn run(bench: Bench) -> Result<()> {
             let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
             return show("attribution", before, 1, metrics, json);
         }
+        Bench::Simulate { docs, seed, quick, json, page } => {
+            let simulation = simulate::simulate(&docs, seed, quick)?;
+            let metrics = simulate::metrics(&simulation);
+            let report =
+                report::Report { name: "simulate".into(), host: host::describe(before), runs: 1, metrics };
+            if let Some(path) = page {
+                write(&path, &simulate::page::render(&report, &simulation, seed))?;
+            }
+            return print(&report, json);
+        }
         Bench::Engine { gguf, python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };
             let setting = engine::Setting { gguf, python, script, runs };
@@ -113,25 +142,28 @@ async fn run(bench: Bench) -> Result<()> {
     let report =
         report::Report { name: "gas".into(), host: host::describe(before), runs: size.runs as u64, metrics };
     if let Some(path) = page {
-        let text = gas::page::render(&report, &size);
-        std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-        eprintln!("wrote {}", path.display());
+        write(&path, &gas::page::render(&report, &size))?;
     }
-    if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{}", report.table());
-    }
+    print(&report, json)?;
     anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
 
 /// Prints what was measured.
 fn show(name: &str, before: f64, runs: u64, metrics: Vec<report::Metric>, json: bool) -> Result<()> {
-    let report = report::Report { name: name.into(), host: host::describe(before), runs, metrics };
+    print(&report::Report { name: name.into(), host: host::describe(before), runs, metrics }, json)
+}
+
+fn print(report: &report::Report, json: bool) -> Result<()> {
     match json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        true => println!("{}", serde_json::to_string_pretty(report)?),
         false => print!("{}", report.table()),
     }
+    Ok(())
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    eprintln!("wrote {}", path.display());
     Ok(())
 }

@@ -115,13 +115,13 @@ pub struct Audit {
     pub demand_budget: u64,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u64,
-    /// Part of a root's answers that is computed again, in percent.
+    /// Part of all answers that auditors compute again together, in percent, once a node is known.
     pub replay_percent: u32,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000, replay_percent: 10 }
+        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000, replay_percent: 5 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Gas of the transactions of an answer's life, measured on a chain that runs (stock wasmd, contracts
 //! not pinned): what a block says that each of them used.
 
+mod audit;
 mod contribute;
 mod fault;
 mod ledger;
@@ -90,6 +91,8 @@ pub async fn measure(
     note("claims", ledger::measure(&world, &market, size, &mut metrics).await);
     eprintln!("fault proofs");
     note("fault proofs", fault::measure(&world, &market, &data, size, &mut metrics).await);
+    eprintln!("attestations");
+    note("attestations", audit::measure(&world, &market, size, &mut metrics).await);
     metrics.push(naive.empty);
     metrics.push(naive.multisend);
     Ok((metrics, failed))

@@ -94,7 +94,7 @@ fn method(report: &Report, size: &Size) -> String {
          - Sessions are settled for the first time and the node's previous root is final, unless the line says \
            otherwise. Leaves of the large ledger are claimed for the first time.\n\
          - Windows are two blocks. They decide when something happens, not what it costs.\n\
-         - No auditor is registered, so making a root final asks the referee for audit weight; of an attested \
+         - Until attestations are measured no auditor is registered, so making a root final asks the referee for audit weight; of an attested \
            root nobody is asked.\n\
          - Machine of this run: {} cores of {}; load {} before, {} after.\n",
         size.sessions, host.cores, host.cpu, host.load_before, host.load_after

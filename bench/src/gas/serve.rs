@@ -22,7 +22,7 @@ use super::contribute::{Data, RECIPIENT};
 use super::world::{told, World};
 
 /// Bond of a node: large enough that what the bench settles stays below half of it (F5).
-const BOND: u128 = 10_000_000_000;
+pub const BOND: u128 = 10_000_000_000;
 const PRICE_IN: u128 = 50;
 const PRICE_OUT: u128 = 100;
 const TOKENS_IN: u32 = 20;

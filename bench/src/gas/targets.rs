@@ -16,7 +16,7 @@ pub struct Target {
 pub const LEAST_RATIO: f64 = 800.0;
 
 /// Every figure, in the order of the table.
-pub const TARGETS: [Target; 32] = [
+pub const TARGETS: [Target; 34] = [
     asked("settle_session", "`PostEpoch` with one session of 1,000 answers", 200_000.0),
     asked("settle_next_session", "each further session of 1,000 answers in the same message", 40_000.0),
     asked("per_answer_1000", "the first line divided by its answers", 200.0),
@@ -51,6 +51,8 @@ pub const TARGETS: [Target; 32] = [
     shown("settle_session_again", "second settlement of a session: proof that its log only grew"),
     shown("settle_session_and_finalize", "settlement that makes the previous root final too"),
     shown("finalize", "`Finalize` of a root with one session"),
+    shown("attest", "`Attest` by the only auditor: snapshot of the weight, quorum"),
+    shown("commit_seed", "`CommitSeed`"),
     shown("close_session", "`RequestClose` and `Refund`, two transactions"),
     shown("withdraw", "`Withdraw` of a balance"),
     shown("contribute_commit", "`Commit` of one document"),

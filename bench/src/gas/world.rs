@@ -30,6 +30,8 @@ pub struct World {
     pub owner: Signer,
     /// Operator of all nodes.
     pub operator: Signer,
+    /// Operator of the chain's validator.
+    pub validator: Signer,
     /// Developer of the model.
     pub developer: Signer,
     /// Who asks and pays.
@@ -102,6 +104,7 @@ impl World {
         let world = World {
             profile,
             operator: signer("node")?,
+            validator: signer("validator")?,
             developer: signer("developer")?,
             user: signer("user")?,
             data_owner: signer("datanet-owner")?,

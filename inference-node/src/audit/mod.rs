@@ -2,8 +2,8 @@
 //! and answering those who doubt one's own.
 //!
 //! - [`check`]: recomputes an epoch from its documents; pure.
-//! - [`Auditor`]: the loop of a node with the role `audit`: fetch, check, keep a copy, attest; demand
-//!   what is withheld.
+//! - [`Auditor`]: the loop of a node with the role `audit`: fetch, check, compute again what its secret
+//!   seed draws, keep a copy, attest; demand what is withheld.
 //! - [`Responder`]: the loop of a serving node: shows on chain what is demanded of it.
 //! - [`RefereeView`]: the contracts as both see them, behind a trait so that they run in tests without
 //!   a chain.
@@ -12,9 +12,11 @@ mod check;
 mod prove;
 mod respond;
 mod round;
+mod sample;
 mod view;
 
 pub use check::{check, Books, Finding};
 pub use respond::Responder;
 pub use round::{AuditSettings, Auditor};
+pub use sample::rate_bps;
 pub use view::RefereeView;

@@ -21,6 +21,7 @@ use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
 use super::check::{check, Books, Finding};
 use super::prove::{proofs, Evidence, Sealed};
 use super::respond::open_demands;
+use super::sample::Seeds;
 use super::view::RefereeView;
 use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
@@ -44,14 +45,15 @@ pub struct AuditSettings {
     pub demand_budget: u128,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u128,
-    /// Part of the answers of a root that is computed again, in percent; 0 for none.
+    /// Part of all answers that auditors compute again together, in percent, once a node is known
+    /// ([`rate_bps`](super::sample::rate_bps)); 0 for none.
     pub replay_percent: u32,
 }
 
 impl Default for AuditSettings {
     fn default() -> Self {
         let tick = Duration::from_millis(1_000);
-        AuditSettings { tick, demand_budget: 0, least_claim: 2_000, replay_percent: 10 }
+        AuditSettings { tick, demand_budget: 0, least_claim: 2_000, replay_percent: 5 }
     }
 }
 
@@ -67,6 +69,7 @@ pub struct Auditor {
     node: Arc<Node>,
     referee: Arc<dyn RefereeView>,
     settings: AuditSettings,
+    seeds: Seeds,
     /// What keeps roots from being attested, by hash.
     troubles: Mutex<HashMap<Vec<u8>, Trouble>>,
 }
@@ -102,7 +105,8 @@ impl From<Fault> for Obstacle {
 impl Auditor {
     /// Audits in the name of `node`, keeps copies in its store and notes in its journal.
     pub fn new(node: Arc<Node>, referee: Arc<dyn RefereeView>, settings: AuditSettings) -> Self {
-        Auditor { node, referee, settings, troubles: Mutex::default() }
+        let seeds = Seeds::new(node.clone(), referee.clone());
+        Auditor { node, referee, settings, seeds, troubles: Mutex::default() }
     }
 
     /// Pause between two rounds.
@@ -117,6 +121,10 @@ impl Auditor {
     /// from being audited.
     pub async fn round(&self) -> Result<usize> {
         let height = self.node.fresh_height().await?;
+        if let Err(fault) = self.seeds.round(height).await {
+            // Roots are audited all the same; the next round tries again.
+            tracing::warn!(code = fault.code, "seeds: {}. {}", fault.what, fault.advice);
+        }
         let nodes = self.referee.nodes().await?;
         let own = nodes.iter().find(|n| n.node_id == self.node.payee.node_id).map(|n| n.operator.clone());
         let mut attested = 0;
@@ -245,27 +253,21 @@ impl Auditor {
         self.replay(target, &answers).await
     }
 
-    /// Computes a sample of the answers again, as far as this node has their models; at least one of them.
-    /// Which ones nobody can know beforehand.
+    /// Computes the answers again that this auditor's seed draws, as far as this node has their models.
     async fn replay(
         &self,
         target: &Target<'_>,
         receipts: &[SignedReceipt],
     ) -> std::result::Result<(), Obstacle> {
-        if self.settings.replay_percent == 0 {
+        let base_bps = self.settings.replay_percent.min(100) as u16 * 100;
+        if base_bps == 0 {
             return Ok(());
         }
         let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
+        let sample = self.seeds.sample(target.node, target.epoch, base_bps).await?;
         let here =
-            |r: &&SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
-        let mut due: Vec<&SignedReceipt> = receipts.iter().filter(here).collect();
-        let Some(count) = due.len().checked_sub(1) else { return Ok(()) };
-        let sure = rand::random_range(0..=count);
-        let mut number = 0;
-        due.retain(|_| {
-            number += 1;
-            number - 1 == sure || rand::random_range(0..100) < self.settings.replay_percent
-        });
+            |r: &SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
+        let due = receipts.iter().filter(|r| here(r) && sample.has(&r.receipt.digest()));
         for signed in due {
             let receipt = &signed.receipt;
             let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;

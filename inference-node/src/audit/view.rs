@@ -3,8 +3,8 @@
 use openledger_client::Coin;
 use openledger_types::faults::SessionFacts;
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse};
-use openledger_types::msg::node_registry::NodeResponse;
-use openledger_types::msg::referee::{AttestationResponse, DemandResponse, ExecuteMsg, Params};
+use openledger_types::msg::node_registry::{Auditor, NodeResponse};
+use openledger_types::msg::referee::{AttestationResponse, DemandResponse, ExecuteMsg, Params, SeedResponse};
 
 use crate::corpus::{chain_fault, Answer};
 use crate::serve::{optional, ClientChain, Posting};
@@ -31,6 +31,14 @@ pub trait RefereeView: Send + Sync {
         -> Answer<'a, AttestationResponse>;
     /// Demands after a number, a page of them.
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>>;
+    /// Everyone with audit weight now.
+    fn auditors(&self) -> Answer<'_, Vec<Auditor>>;
+    /// Audit weight that may attest a node's roots now, in base units.
+    fn eligible_for(&self, node_id: u64) -> Answer<'_, u128>;
+    /// What an auditor committed for a period.
+    fn seed_of(&self, auditor: u64, period: u64) -> Answer<'_, SeedResponse>;
+    /// Address of the referee.
+    fn referee(&self) -> &str;
     /// The hot address, from which everything is sent.
     fn hot_addr(&self) -> &str;
     /// Sends a message to the referee, with a bond of (amount, denom) where one is asked.
@@ -80,6 +88,22 @@ impl RefereeView for ClientChain {
 
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>> {
         Box::pin(async move { self.reader().demands(start_after).await.map_err(chain_fault) })
+    }
+
+    fn auditors(&self) -> Answer<'_, Vec<Auditor>> {
+        Box::pin(async move { self.reader().auditors().await.map_err(chain_fault) })
+    }
+
+    fn eligible_for(&self, node_id: u64) -> Answer<'_, u128> {
+        Box::pin(async move { self.reader().eligible_weight(node_id).await.map_err(chain_fault) })
+    }
+
+    fn seed_of(&self, auditor: u64, period: u64) -> Answer<'_, SeedResponse> {
+        Box::pin(async move { self.reader().seed(auditor, period).await.map_err(chain_fault) })
+    }
+
+    fn referee(&self) -> &str {
+        &self.reader().contracts().referee
     }
 
     fn hot_addr(&self) -> &str {

@@ -9,6 +9,7 @@
 mod audits;
 mod epochs;
 mod rows;
+mod seeds;
 mod sessions;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::fault::{Class, Fault, Result};
 
 pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
+pub use seeds::{SeedRow, SeedState};
 
 const VERSION: &str = "1";
 
@@ -48,6 +50,9 @@ const EPOCHS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("epochs");
 const AUDITS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("audits");
 /// Hashes of commitments of which something is left to do.
 const OPEN_AUDITS: TableDefinition<&[u8], ()> = TableDefinition::new("open_audits");
+
+/// Period to [`SeedRow`].
+const SEEDS: TableDefinition<u64, &[u8]> = TableDefinition::new("seeds");
 
 /// The key in [`META`] of the epoch whose posting is not resolved.
 const CURRENT: &str = "current_epoch";
@@ -126,6 +131,7 @@ impl Journal {
             txn.open_table(EPOCHS).map_err(disk)?;
             txn.open_table(AUDITS).map_err(disk)?;
             txn.open_table(OPEN_AUDITS).map_err(disk)?;
+            txn.open_table(SEEDS).map_err(disk)?;
         }
         txn.commit().map_err(disk)?;
         Ok(journal)

@@ -1,12 +1,13 @@
 //! An auditor beside a serving node: what it attests, what it does not, what it demands.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_node::audit::{AuditSettings, Auditor, RefereeView, Responder};
 use openledger_node::corpus::{Answer, Identities};
-use openledger_node::journal::{AuditState, Journal};
+use openledger_node::journal::{AuditState, Journal, SeedState};
 use openledger_node::ledger::{
     grow_to, ledger_root, parse_ledger, parse_receipts, receipts_root, SessionPart,
 };
@@ -16,15 +17,17 @@ use openledger_types::faults::{datanets_hash, Court, SessionFacts};
 use openledger_types::formats::*;
 use openledger_types::merkle::{leaf_hash, verify_inclusion, Hash, BLOB_CHUNK};
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse, RootStatus};
-use openledger_types::msg::node_registry::{NodeResponse, NodeStatus, Role};
+use openledger_types::msg::node_registry::{Auditor as Weight, NodeResponse, NodeStatus, Role};
 use openledger_types::msg::referee::{
-    AttestationResponse, BlobKind, DemandResponse, DemandStatus, ExecuteMsg, Params,
+    AttestationResponse, BlobKind, DemandResponse, DemandStatus, ExecuteMsg, Params, SeedResponse,
 };
 use openledger_types::profile::Profile;
 
 use crate::support::*;
 
 const AUDITOR: u64 = 9;
+/// Blocks of a seed's period in the devnet's profile.
+const SEED_BLOCKS: u64 = 120;
 const HOT: &str = "openledger1hot";
 
 /// The referee and the other contracts, as an auditor sees them.
@@ -34,6 +37,7 @@ struct FakeReferee {
     attested: Mutex<Vec<(u64, u64)>>,
     demands: Mutex<Vec<DemandResponse>>,
     told: Mutex<Vec<ExecuteMsg>>,
+    seeds: Mutex<BTreeMap<(u64, u64), SeedResponse>>,
     /// What the next message meets.
     mishap: Mutex<Option<Mishap>>,
 }
@@ -46,6 +50,7 @@ impl FakeReferee {
             attested: Mutex::default(),
             demands: Mutex::default(),
             told: Mutex::default(),
+            seeds: Mutex::default(),
             mishap: Mutex::default(),
         })
     }
@@ -131,6 +136,31 @@ impl FakeReferee {
                 let court = Court { chain_id: CHAIN, escrow: ESCROW, verify: &verify };
                 fault.judge(&court, stated).map(|_| ()).map_err(|e| e.to_string())
             }
+            ExecuteMsg::CommitSeed { auditor, period, commitment } => {
+                let seed = SeedResponse { commitment: Some(commitment.clone()), seed: None, reported: false };
+                match self.seeds.lock().unwrap().insert((*auditor, *period), seed) {
+                    None if *period == self.chain.state().height / SEED_BLOCKS + 1 => Ok(()),
+                    other => Err(format!("committed before, or another period: {other:?}")),
+                }
+            }
+            ExecuteMsg::RevealSeed { auditor, period, seed } => {
+                let bytes = hash32("seed", seed).unwrap();
+                let mut seeds = self.seeds.lock().unwrap();
+                let kept = seeds.get_mut(&(*auditor, *period)).ok_or("no such seed")?;
+                let opened = seed_commitment(CHAIN, "referee", *auditor, *period, &bytes);
+                if kept.commitment.as_ref().unwrap().as_slice() != opened
+                    || *period + 1 != self.chain.state().height / SEED_BLOCKS
+                {
+                    return Err("not its opening, or not the time".into());
+                }
+                kept.seed = Some(seed.clone());
+                Ok(())
+            }
+            ExecuteMsg::ReportSeed { auditor, period } => {
+                let mut seeds = self.seeds.lock().unwrap();
+                seeds.get_mut(&(*auditor, *period)).ok_or("no such seed")?.reported = true;
+                Ok(())
+            }
             other => Err(format!("not expected: {other:?}")),
         }
     }
@@ -201,6 +231,27 @@ impl RefereeView for FakeReferee {
             let demands = self.demands.lock().unwrap();
             Ok(demands.iter().filter(|d| Some(d.demand_id) > start_after).take(2).cloned().collect())
         })
+    }
+    fn auditors(&self) -> Answer<'_, Vec<Weight>> {
+        Box::pin(async {
+            let weight = |node_id, weight: u128| {
+                let operator = format!("openledger1val{node_id}");
+                Weight { node_id, operator, hot_addr: None, weight: weight.into() }
+            };
+            Ok(vec![weight(AUDITOR, 5), weight(AUDITOR + 1, 15)])
+        })
+    }
+    fn eligible_for(&self, _: u64) -> Answer<'_, u128> {
+        Box::pin(async { Ok(5) })
+    }
+    fn seed_of(&self, auditor: u64, period: u64) -> Answer<'_, SeedResponse> {
+        Box::pin(async move {
+            let none = SeedResponse { commitment: None, seed: None, reported: false };
+            Ok(self.seeds.lock().unwrap().get(&(auditor, period)).cloned().unwrap_or(none))
+        })
+    }
+    fn referee(&self) -> &str {
+        "referee"
     }
     fn hot_addr(&self) -> &str {
         HOT
@@ -493,4 +544,58 @@ fn rule_l7_the_data_part_of_a_replacement_is_the_chains() {
     let ledger = grow_to(&none, &parts, 3, &|_| None).unwrap();
     assert_eq!(ledger.leaves[0].leaf.account, Account::Dust);
     assert_eq!(ledger_root(&ledger).unwrap().sum.u128(), 3);
+}
+
+#[tokio::test]
+async fn rule_f4_a_seed_is_kept_before_it_is_committed_and_revealed_after_its_period() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    assert_eq!(Profile::devnet(DENOM).referee.seed_blocks, SEED_BLOCKS);
+    let period = chain.state().height / SEED_BLOCKS + 1;
+    let node = auditor_node(home.path(), &chain);
+    // Taken unseen, then a kill: the same seed stands, nothing is committed twice.
+    *referee.mishap.lock().unwrap() = Some(Mishap::Silent);
+    auditor(&node, &referee, 0).round().await.unwrap();
+    let drawn = node.journal.seed(period).unwrap().unwrap();
+    assert_eq!(drawn.state, SeedState::Drawn);
+    drop(node);
+    let node = auditor_node(home.path(), &chain);
+    for _ in 0..2 {
+        auditor(&node, &referee, 0).round().await.unwrap();
+    }
+    let committed = node.journal.seed(period).unwrap().unwrap();
+    assert_eq!((committed.seed.clone(), committed.state), (drawn.seed, SeedState::Committed));
+    assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::CommitSeed { .. })), 1);
+    // In its own period it stays secret.
+    chain.state().height = period * SEED_BLOCKS;
+    auditor(&node, &referee, 0).round().await.unwrap();
+    assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::RevealSeed { .. })), 0);
+    chain.state().height = (period + 1) * SEED_BLOCKS;
+    auditor(&node, &referee, 0).round().await.unwrap();
+    assert_eq!(node.journal.seed(period).unwrap().unwrap().state, SeedState::Revealed);
+    assert_eq!(referee.seeds.lock().unwrap()[&(AUDITOR, period)].seed, Some(committed.seed));
+}
+
+#[tokio::test]
+async fn rule_f4_who_keeps_a_committed_seed_back_is_reported_once() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let node = auditor_node(home.path(), &chain);
+    let silent =
+        SeedResponse { commitment: Some(HexBinary::from([1u8; 32].as_slice())), seed: None, reported: false };
+    let open = SeedResponse { seed: silent.commitment.clone(), ..silent.clone() };
+    referee.seeds.lock().unwrap().insert((AUDITOR + 1, 3), silent);
+    referee.seeds.lock().unwrap().insert((AUDITOR + 1, 4), open);
+    let audits = auditor(&node, &referee, 0);
+    for (height, reports) in
+        [(4 * SEED_BLOCKS, 0), (5 * SEED_BLOCKS, 1), (5 * SEED_BLOCKS + 1, 1), (6 * SEED_BLOCKS, 1)]
+    {
+        chain.state().height = height;
+        audits.round().await.unwrap();
+        assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ReportSeed { .. })), reports, "{height}");
+    }
 }

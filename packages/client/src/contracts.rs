@@ -451,6 +451,18 @@ impl Reader {
         self.ask_referee(referee::QueryMsg::Auditor { auditor }).await
     }
 
+    /// All audit weight that may attest a node's roots now.
+    pub async fn eligible_weight(&self, node_id: u64) -> Result<u128> {
+        let query = referee::QueryMsg::EligibleWeightFor { node_id };
+        let found: referee::EligibleWeightResponse = self.ask_referee(query).await?;
+        Ok(found.weight.u128())
+    }
+
+    /// What an auditor committed for a period.
+    pub async fn seed(&self, auditor: u64, period: u64) -> Result<referee::SeedResponse> {
+        self.ask_referee(referee::QueryMsg::Seed { auditor, period }).await
+    }
+
     /// Demands after a number, at most 30.
     pub async fn demands(&self, start_after: Option<u64>) -> Result<Vec<referee::DemandResponse>> {
         let query = referee::QueryMsg::Demands { start_after, limit: Some(PAGE) };

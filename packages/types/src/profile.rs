@@ -107,8 +107,8 @@ impl Profile {
     }
 
     /// The same with windows divided by 400, at least 2 blocks each, for blocks of half a second. The
-    /// window of a reveal is not divided: a busy machine may need more than a second between commit
-    /// and reveal.
+    /// window of a reveal is not divided, that of a seed by 6: a busy machine may need more than a second
+    /// between commit and reveal.
     pub fn devnet(denom: &str) -> Self {
         let mut profile = Self::protocol(denom);
         let Profile { datanet, model_registry, node_registry, escrow, referee, gateway } = &mut profile;
@@ -129,7 +129,6 @@ impl Profile {
             &mut referee.availability_blocks,
             &mut referee.demand_blocks,
             &mut referee.dispute_blocks,
-            &mut referee.seed_blocks,
             &mut gateway.holdoff_blocks,
             &mut gateway.bounty_window_blocks,
         ] {
@@ -137,6 +136,8 @@ impl Profile {
         }
         // A second is too short for an honest node on a busy machine to show a chunk.
         referee.demand_blocks = referee.demand_blocks.max(8);
+        // Within it a seed is committed, and within the next but one revealed, by a busy machine: 60 seconds.
+        referee.seed_blocks = 120;
         // A dispute has two halves; neither may vanish.
         referee.dispute_blocks = referee.dispute_blocks.max(4);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.

@@ -174,6 +174,7 @@ fn computed() -> Value {
         "training_root": hex32(training_root(&[(3, SumRoot { hash: hx(7), sum: Uint128::new(44), count: 6 })])),
         "withdrawal_leaf": hex32(withdrawal_leaf(3, 17, 500)),
         "node_key_digest": hex32(node_key_digest("openledger-1", "openledger1registry", "openledger1operator", &[2; 33])),
+        "audit_draw": audit_draw(&h(21), &h(22)).to_string(),
         "vote_commitment": hex32(vote_commitment("openledger-1", "openledger1referee", 4, 2, true, &h(21))),
         "seed_commitment": hex32(seed_commitment("openledger-1", "openledger1referee", 2, 9, &h(22))),
         "session_facts": { "input": session_facts(), "hash": hex32(session_facts().hash()) },
