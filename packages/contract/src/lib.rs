@@ -5,6 +5,7 @@ pub mod invariants;
 pub mod lean;
 pub mod migration;
 pub mod ownership;
+pub mod packs;
 pub mod paging;
 pub mod params;
 pub mod pause;

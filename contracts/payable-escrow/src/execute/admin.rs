@@ -76,7 +76,7 @@ pub fn save_params(storage: &mut dyn Storage, params: &Params) -> ContractResult
         if COUNTERS.has(storage, &entry.denom) {
             continue;
         }
-        let known = COUNTERS.keys(storage).take(MAX_DENOMS_EVER).collect::<Result<Vec<_>, _>>()?;
+        let known = COUNTERS.keys(storage, None).take(MAX_DENOMS_EVER).collect::<Result<Vec<_>, _>>()?;
         if known.len() >= MAX_DENOMS_EVER {
             return Err(bad("denoms", "at most 64 different ones over the contract's life"));
         }
