@@ -1,11 +1,9 @@
 //! What accounts have had from ledgers (L1). One value holds an account's credits from 32 neighbouring
 //! nodes: a claim over many nodes rewrites few values, and none grows beyond that.
 
-use std::collections::BTreeMap;
-
 use cosmwasm_std::{StdError, StdResult, Storage, Uint128};
 use openledger_types::formats::Account;
-use openledger_types::packed::{PackError, Part, Reader, Writer};
+use openledger_types::packed::{PackError, Part, Parts, Writer};
 
 use crate::state::{Ledger, CLAIMED, CREDITS};
 
@@ -25,12 +23,20 @@ openledger_types::parts! {
     struct Credit { amount, uses }
 }
 
-/// (denom, account by [`account_key`], node / 32).
-type Key = (String, String, u64);
+/// An account's credits from the nodes under one key.
+struct Span {
+    denom: String,
+    account: String,
+    group: u64,
+    /// Rising by node.
+    credits: Vec<(u64, Credit)>,
+    changed: bool,
+}
 
-/// Credits that a message reads and changes: each value is read once and written once.
+/// Credits that a message reads and changes: each value is read once and written once. A message has
+/// at most 32 claims: a list is searched as quickly as a map, and takes less code.
 #[derive(Default)]
-pub struct Credits(BTreeMap<Key, (BTreeMap<u64, Credit>, bool)>);
+pub struct Credits(Vec<Span>);
 
 impl Credits {
     /// What the account had from the ledger of this node in this denom.
@@ -41,7 +47,8 @@ impl Credits {
         ledger: &Ledger,
     ) -> StdResult<Credit> {
         let account = account_key(account);
-        if let Some(credit) = self.span(storage, node_id, denom, &account)?.0.get(&node_id) {
+        let span = self.span(storage, node_id, denom, &account)?;
+        if let Some((_, credit)) = span.credits.iter().find(|(id, _)| *id == node_id) {
             return Ok(*credit);
         }
         // Ledgers that began under the first release were claimed from under another key.
@@ -60,18 +67,20 @@ impl Credits {
         (node_id, denom, account): (u64, &str, &Account),
         credit: Credit,
     ) -> StdResult<()> {
-        let (span, changed) = self.span(storage, node_id, denom, &account_key(account))?;
-        span.insert(node_id, credit);
-        *changed = true;
+        let span = self.span(storage, node_id, denom, &account_key(account))?;
+        let at = span.credits.partition_point(|(id, _)| *id < node_id);
+        match span.credits.get_mut(at) {
+            Some((id, before)) if *id == node_id => *before = credit,
+            _ => span.credits.insert(at, (node_id, credit)),
+        }
+        span.changed = true;
         Ok(())
     }
 
     /// Writes what was changed.
     pub fn save(self, storage: &mut dyn Storage) {
-        for ((denom, account, group), (span, changed)) in self.0 {
-            if changed {
-                storage.set(&CREDITS.key((&denom, &account, group)), &write(&span));
-            }
+        for Span { denom, account, group, credits, .. } in self.0.into_iter().filter(|span| span.changed) {
+            storage.set(&CREDITS.key((&denom, &account, group)), &write(&credits));
         }
     }
 
@@ -81,14 +90,20 @@ impl Credits {
         node_id: u64,
         denom: &str,
         account: &str,
-    ) -> StdResult<&mut (BTreeMap<u64, Credit>, bool)> {
-        let key = (denom.to_string(), account.to_string(), node_id / SPAN);
-        if !self.0.contains_key(&key) {
-            let stored = storage.get(&CREDITS.key((denom, account, node_id / SPAN))).unwrap_or_default();
-            let span = read(&stored, node_id / SPAN).map_err(|error| StdError::msg(error.to_string()))?;
-            self.0.insert(key.clone(), (span, false));
-        }
-        self.0.get_mut(&key).ok_or_else(|| StdError::msg("credits were not read"))
+    ) -> StdResult<&mut Span> {
+        let group = node_id / SPAN;
+        let is_this = |span: &Span| span.group == group && span.account == account && span.denom == denom;
+        let at = match self.0.iter().position(is_this) {
+            Some(at) => at,
+            None => {
+                let stored = storage.get(&CREDITS.key((denom, account, group))).unwrap_or_default();
+                let credits = read(&stored, group).map_err(|error| StdError::msg(error.to_string()))?;
+                let (denom, account) = (denom.to_string(), account.to_string());
+                self.0.push(Span { denom, account, group, credits, changed: false });
+                self.0.len().saturating_sub(1)
+            }
+        };
+        self.0.get_mut(at).ok_or_else(|| StdError::msg("credits were not read"))
     }
 }
 
@@ -104,23 +119,23 @@ fn parse_claimed(entry: &str) -> Credit {
 }
 
 /// Rising by node: node modulo 32 in one byte, amount and answers as varints.
-fn write(span: &BTreeMap<u64, Credit>) -> Vec<u8> {
+fn write(credits: &[(u64, Credit)]) -> Vec<u8> {
     let mut out = Writer::default();
-    for (node_id, credit) in span {
+    for (node_id, credit) in credits {
         out.u8((node_id % SPAN) as u8);
         credit.write(&mut out);
     }
     out.finish()
 }
 
-fn read(bytes: &[u8], group: u64) -> Result<BTreeMap<u64, Credit>, PackError> {
-    let mut rest = Reader::new(bytes);
-    let mut span = BTreeMap::new();
+fn read(bytes: &[u8], group: u64) -> Result<Vec<(u64, Credit)>, PackError> {
+    let mut rest = Parts::new(bytes);
+    let mut credits = Vec::new();
     while !rest.is_empty() {
-        let node_id = group.saturating_mul(SPAN).saturating_add(rest.u8("node")?.into());
-        span.insert(node_id, Part::read(&mut rest, "credit")?);
+        let node_id = group.saturating_mul(SPAN).saturating_add(rest.u8("node").into());
+        credits.push((node_id, Part::read(&mut rest, "credit")));
     }
-    Ok(span)
+    rest.finish(credits)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod error;
 pub mod invariants;
 pub mod lean;
+pub mod lists;
 pub mod migration;
 pub mod ownership;
 pub mod packs;

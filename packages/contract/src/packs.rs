@@ -39,9 +39,7 @@ impl<'a, K: PrimaryKey<'a>, T: Packed + DeserializeOwned> Packs<K, T> {
 
     /// Stores the value.
     pub fn save(&self, storage: &mut dyn Storage, key: K, value: &T) -> StdResult<()> {
-        let mut bytes = vec![PACKED];
-        bytes.extend(value.pack());
-        storage.set(&self.0.key(key), &bytes);
+        write(storage, &self.0.key(key), value);
         Ok(())
     }
 
@@ -49,6 +47,34 @@ impl<'a, K: PrimaryKey<'a>, T: Packed + DeserializeOwned> Packs<K, T> {
     pub fn remove(&self, storage: &mut dyn Storage, key: K) {
         storage.remove(&self.0.key(key));
     }
+}
+
+/// A single packed value. Reads the JSON of earlier releases too; what is saved is packed.
+pub struct Pack<T>(&'static str, PhantomData<T>);
+
+impl<T: Packed + DeserializeOwned> Pack<T> {
+    /// A value under this key.
+    pub const fn new(key: &'static str) -> Self {
+        Pack(key, PhantomData)
+    }
+
+    /// The value; an error when there is none.
+    pub fn load(&self, storage: &dyn Storage) -> StdResult<T> {
+        let bytes = storage.get(self.0.as_bytes());
+        read(&bytes.ok_or_else(|| StdError::msg("a stored value is missing"))?)
+    }
+
+    /// Stores the value.
+    pub fn save(&self, storage: &mut dyn Storage, value: &T) -> StdResult<()> {
+        write(storage, self.0.as_bytes(), value);
+        Ok(())
+    }
+}
+
+fn write<T: Packed>(storage: &mut dyn Storage, key: &[u8], value: &T) {
+    let mut bytes = vec![PACKED];
+    bytes.extend(value.pack());
+    storage.set(key, &bytes);
 }
 
 fn read<T: Packed + DeserializeOwned>(bytes: &[u8]) -> StdResult<T> {

@@ -5,7 +5,7 @@
 mod part;
 mod proof;
 
-pub use part::{pack_part, unpack_part, Part};
+pub use part::{pack_part, unpack_part, Part, Parts};
 pub use proof::Proof;
 
 use cosmwasm_std::{Binary, HexBinary};

@@ -1,8 +1,6 @@
 //! From ledgers to balances (L1, L10).
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use cosmwasm_std::{Addr, Api, DepsMut, Env, Event, MessageInfo, Response, StdResult, Storage, Uint128};
+use cosmwasm_std::{Addr, Api, DepsMut, Env, Event, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{Account, SumRoot};
@@ -16,6 +14,8 @@ use crate::state::{Funds, Ledger, CONTRIBUTOR_USES, FUNDS, LEDGERS, PENDING};
 
 /// A ledger that a message claims from.
 struct Open {
+    node_id: u64,
+    denom: String,
     ledger: Ledger,
     /// What this very message replaced it for: a path may have been made for either, both are final.
     older: Option<SumRoot>,
@@ -23,31 +23,46 @@ struct Open {
     funds: Option<Funds>,
 }
 
-/// Ledgers by (node, denom): each is read once and written once.
+/// Ledgers that a message claims from: each is read once and written once.
 #[derive(Default)]
-struct Ledgers(BTreeMap<(u64, String), Open>);
+struct Ledgers(Vec<Open>);
 
 impl Ledgers {
-    fn open(&mut self, storage: &dyn Storage, node_id: u64, denom: &str) -> StdResult<&mut Open> {
-        let key = (node_id, denom.to_string());
-        Ok(match self.0.entry(key) {
-            std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
+    fn open(&mut self, storage: &dyn Storage, node_id: u64, denom: &str) -> ContractResult<&mut Open> {
+        let at = match self.0.iter().position(|open| open.node_id == node_id && open.denom == denom) {
+            Some(at) => at,
+            None => {
                 let ledger = LEDGERS.may_load(storage, (node_id, denom))?.unwrap_or_default();
-                place.insert(Open { ledger, older: None, funds: None })
+                self.0.push(Open { node_id, denom: denom.to_string(), ledger, older: None, funds: None });
+                self.0.len().saturating_sub(1)
             }
-        })
+        };
+        self.0.get_mut(at).ok_or(ContractError::NoPendingRoot { node_id })
     }
 
     /// Makes a node's waiting root final when it is due. Before any leaf is paid.
     fn renew(&mut self, deps: &mut DepsMut, env: &Env, node_id: u64) -> ContractResult<Option<Event>> {
         let Some(waiting) = PENDING.may_load(deps.storage, node_id)? else { return Ok(None) };
-        let before = self.open(deps.storage, node_id, &waiting.denom)?.ledger.ledger.clone();
+        let denom = waiting.denom.as_str();
+        self.open(deps.storage, node_id, denom)?;
         let Some(event) = finalize_if_due(deps, env, node_id)? else { return Ok(None) };
-        self.0.remove(&(node_id, waiting.denom.clone()));
-        self.open(deps.storage, node_id, &waiting.denom)?.older = Some(before);
+        let now = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+        let open = self.open(deps.storage, node_id, denom)?;
+        open.older = Some(std::mem::replace(&mut open.ledger, now).ledger);
         Ok(Some(event))
     }
+}
+
+/// The value under a key of a short list, a default one when there was none.
+fn slot<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> ContractResult<&mut V> {
+    let at = match list.iter().position(|(other, _)| *other == key) {
+        Some(at) => at,
+        None => {
+            list.push((key, V::default()));
+            list.len().saturating_sub(1)
+        }
+    };
+    list.get_mut(at).map(|(_, value)| value).ok_or(CommonError::AmountTooLarge {}.into())
 }
 
 /// `Claim`. By anyone, for anyone. Ledgers, credits and balances are written once, whatever the number
@@ -64,13 +79,14 @@ pub fn claim(
     }
     let mut ledgers = Ledgers::default();
     let mut events = Vec::with_capacity(claims.len());
-    let mut renewed = BTreeSet::new();
+    let mut renewed: Vec<u64> = Vec::new();
     for (position, item) in claims.iter().enumerate() {
         let node_id = item.node_id;
         if is_leaf(item, ledgers.open(deps.storage, node_id, &item.denom)?)? {
             continue;
         }
-        if renewed.insert(node_id) {
+        if !renewed.contains(&node_id) {
+            renewed.push(node_id);
             events.extend(ledgers.renew(&mut deps, &env, node_id)?);
         }
         if !is_leaf(item, ledgers.open(deps.storage, node_id, &item.denom)?)? {
@@ -79,8 +95,8 @@ pub fn claim(
     }
 
     let mut credits = Credits::default();
-    let mut earned: BTreeMap<(Option<Addr>, String), Uint128> = BTreeMap::new();
-    let mut uses: BTreeMap<Addr, u64> = BTreeMap::new();
+    let mut earned: Vec<((Option<Addr>, String), Uint128)> = Vec::new();
+    let mut uses: Vec<(Addr, u64)> = Vec::new();
     let mut credited = 0u32;
     for (position, item) in claims.into_iter().enumerate() {
         let ClaimItem { node_id, denom, leaf, .. } = item;
@@ -114,26 +130,26 @@ pub fn claim(
         let now = Credit { amount: leaf.cumulative, uses: leaf.uses.max(before.uses) };
         credits.set(deps.storage, place, now)?;
         if let Some(address) = &to_addr {
-            let sum = uses.entry(address.clone()).or_default();
+            let sum = slot(&mut uses, address.clone())?;
             *sum = sum.saturating_add(now.uses.saturating_sub(before.uses));
         }
-        let sum = earned.entry((to_addr, denom)).or_default();
+        let sum = slot(&mut earned, (to_addr, denom))?;
         *sum = sum.checked_add(amount)?;
         credited = credited.saturating_add(1);
     }
     if credited == 0 {
         return Err(ContractError::NothingToClaim {});
     }
-    for ((node_id, denom), open) in ledgers.0 {
-        if let Some(funds) = open.funds {
-            FUNDS.save(deps.storage, (node_id, &denom), &funds)?;
+    for Open { node_id, denom, funds, .. } in &ledgers.0 {
+        if let Some(funds) = funds {
+            FUNDS.save(deps.storage, (*node_id, denom), funds)?;
         }
     }
     credits.save(deps.storage);
     // By denom: to balances and to the commons.
-    let mut moved: BTreeMap<String, (Uint128, Uint128)> = BTreeMap::new();
+    let mut moved: Vec<(String, (Uint128, Uint128))> = Vec::new();
     for ((to_addr, denom), amount) in earned {
-        let (accrued, commons) = moved.entry(denom.clone()).or_default();
+        let (accrued, commons) = slot(&mut moved, denom.clone())?;
         if let Some(address) = to_addr {
             money::credit(deps.storage, &address, &denom, amount)?;
             *accrued = accrued.checked_add(amount)?;

@@ -11,7 +11,67 @@ pub trait Part: Sized {
     fn write(&self, out: &mut Writer);
 
     /// Reads it; `field` is its name in errors.
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError>;
+    fn read(rest: &mut Parts, field: &'static str) -> Self;
+}
+
+/// Reads parts. The first error is kept and ends the bytes: from there on every integer is 0 and every
+/// list empty, and [`Parts::finish`] tells. So no part has to look at the error of the one before, which
+/// makes contracts a good deal smaller.
+pub struct Parts<'a> {
+    rest: Reader<'a>,
+    error: Option<PackError>,
+}
+
+impl<'a> Parts<'a> {
+    /// A reader of all of these.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Parts { rest: Reader::new(bytes), error: None }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Keeps an error, if it is the first, and ends the bytes.
+    pub fn fail(&mut self, error: PackError) {
+        self.error.get_or_insert(error);
+        self.rest = Reader::new(&[]);
+    }
+
+    /// What was read, unless there was an error or something is left.
+    pub fn finish<T>(self, value: T) -> Result<T, PackError> {
+        match self.error {
+            Some(error) => Err(error),
+            None if !self.rest.is_empty() => Err(PackError::Redundant("what follows")),
+            None => Ok(value),
+        }
+    }
+
+    /// What `read` takes from the bytes; the default after an error.
+    pub fn take<T: Default>(&mut self, read: impl FnOnce(&mut Reader<'a>) -> Result<T, PackError>) -> T {
+        match read(&mut self.rest) {
+            Ok(value) => value,
+            Err(error) => {
+                self.fail(error);
+                T::default()
+            }
+        }
+    }
+
+    /// One byte.
+    pub fn u8(&mut self, field: &'static str) -> u8 {
+        self.take(|rest| rest.u8(field))
+    }
+
+    /// An integer of at most 128 bits.
+    pub fn varint(&mut self, field: &'static str) -> u128 {
+        self.take(|rest| rest.varint(field))
+    }
+
+    fn bytes(&mut self, field: &'static str) -> Vec<u8> {
+        self.take(|rest| rest.bytes(field).map(<[u8]>::to_vec))
+    }
 }
 
 /// Structs and enums whose parts are those of their fields in the order given here; an enum begins with
@@ -38,18 +98,22 @@ macro_rules! parts {
                 $($crate::packed::Part::write($field, out);)*
             }
 
-            fn read(
-                rest: &mut $crate::packed::Reader,
-                _field: &'static str,
-            ) -> Result<Self, $crate::packed::PackError> {
-                Ok($name { $($field: $crate::packed::Part::read(rest, stringify!($field))?),* })
+            fn read(rest: &mut $crate::packed::Parts, _field: &'static str) -> Self {
+                $name { $($field: $crate::packed::Part::read(rest, stringify!($field))),* }
             }
         }
     };
-    (@enum $name:ident { $($code:literal = $variant:ident $({ $($field:ident),* $(,)? })?),* $(,)? }) => {
+    (@enum $name:ident {
+        $first:literal = $zero:ident $({ $($part:ident),* $(,)? })?
+        $(, $code:literal = $variant:ident $({ $($field:ident),* $(,)? })?)* $(,)?
+    }) => {
         impl $crate::packed::Part for $name {
             fn write(&self, out: &mut $crate::packed::Writer) {
                 match self {
+                    $name::$zero $({ $($part),* })? => {
+                        out.u8($first);
+                        $($($crate::packed::Part::write($part, out);)*)?
+                    }
                     $($name::$variant $({ $($field),* })? => {
                         out.u8($code);
                         $($($crate::packed::Part::write($field, out);)*)?
@@ -57,16 +121,19 @@ macro_rules! parts {
                 }
             }
 
-            fn read(
-                rest: &mut $crate::packed::Reader,
-                field: &'static str,
-            ) -> Result<Self, $crate::packed::PackError> {
-                Ok(match rest.u8(field)? {
+            fn read(rest: &mut $crate::packed::Parts, field: &'static str) -> Self {
+                let code = rest.u8(field);
+                match code {
                     $($code => $name::$variant $({
-                        $($field: $crate::packed::Part::read(rest, stringify!($field))?),*
+                        $($field: $crate::packed::Part::read(rest, stringify!($field))),*
                     })?,)*
-                    _ => return Err($crate::packed::PackError::Unknown(field)),
-                })
+                    _ => {
+                        if code != $first {
+                            rest.fail($crate::packed::PackError::Unknown(field));
+                        }
+                        $name::$zero $({ $($part: $crate::packed::Part::read(rest, stringify!($part))),* })?
+                    }
+                }
             }
         }
     };
@@ -81,12 +148,9 @@ pub fn pack_part(part: &impl Part) -> Vec<u8> {
 
 /// The part that all of these bytes are.
 pub fn unpack_part<T: Part>(bytes: &[u8]) -> Result<T, PackError> {
-    let mut rest = Reader::new(bytes);
-    let part = T::read(&mut rest, "value")?;
-    match rest.is_empty() {
-        true => Ok(part),
-        false => Err(PackError::Redundant("what follows")),
-    }
+    let mut rest = Parts::new(bytes);
+    let part = T::read(&mut rest, "value");
+    rest.finish(part)
 }
 
 /// Integers are varints.
@@ -97,8 +161,12 @@ macro_rules! integers {
                 out.varint(u128::from(*self));
             }
 
-            fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-                <$kind>::try_from(rest.varint(field)?).map_err(|_| PackError::TooLarge(field))
+            fn read(rest: &mut Parts, field: &'static str) -> Self {
+                let value = rest.varint(field);
+                <$kind>::try_from(value).unwrap_or_else(|_| {
+                    rest.fail(PackError::TooLarge(field));
+                    0
+                })
             }
         }
     )*};
@@ -111,8 +179,8 @@ impl Part for Uint128 {
         out.varint(self.u128());
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        rest.varint(field).map(Uint128::new)
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        Uint128::new(rest.varint(field))
     }
 }
 
@@ -122,12 +190,12 @@ impl Part for bool {
         out.u8(u8::from(*self));
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        match rest.u8(field)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(PackError::Unknown(field)),
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        let byte = rest.u8(field);
+        if byte > 1 {
+            rest.fail(PackError::Unknown(field));
         }
+        byte == 1
     }
 }
 
@@ -136,8 +204,8 @@ impl Part for String {
         out.text(self);
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        rest.text(field)
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        rest.take(|rest| rest.text(field))
     }
 }
 
@@ -146,8 +214,8 @@ impl Part for Addr {
         out.text(self.as_str());
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        rest.text(field).map(Addr::unchecked)
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        Addr::unchecked(String::read(rest, field))
     }
 }
 
@@ -157,8 +225,8 @@ impl Part for Binary {
         out.bytes(self);
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        rest.bytes(field).map(Binary::from)
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        Binary::new(rest.bytes(field))
     }
 }
 
@@ -167,8 +235,8 @@ impl Part for HexBinary {
         out.bytes(self);
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        rest.bytes(field).map(HexBinary::from)
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        rest.bytes(field).into()
     }
 }
 
@@ -181,8 +249,8 @@ impl<T: Part> Part for Option<T> {
         }
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        Ok(if bool::read(rest, field)? { Some(T::read(rest, field)?) } else { None })
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        bool::read(rest, field).then(|| T::read(rest, field))
     }
 }
 
@@ -194,13 +262,16 @@ impl<T: Part> Part for Vec<T> {
         self.iter().for_each(|value| value.write(out));
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        let count = rest.u64(field)?;
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
         let mut values = Vec::new();
-        for _ in 0..count {
-            values.push(T::read(rest, field)?);
+        for _ in 0..rest.varint(field) {
+            if rest.is_empty() {
+                rest.fail(PackError::CutShort(field));
+                break;
+            }
+            values.push(T::read(rest, field));
         }
-        Ok(values)
+        values
     }
 }
 
@@ -210,8 +281,8 @@ impl<A: Part, B: Part> Part for (A, B) {
         self.1.write(out);
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        Ok((A::read(rest, field)?, B::read(rest, field)?))
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        (A::read(rest, field), B::read(rest, field))
     }
 }
 
@@ -220,8 +291,8 @@ impl Part for HashPath {
         out.path(&self.0);
     }
 
-    fn read(rest: &mut Reader, _field: &'static str) -> Result<Self, PackError> {
-        rest.path().map(HashPath)
+    fn read(rest: &mut Parts, _field: &'static str) -> Self {
+        HashPath(rest.take(Reader::path))
     }
 }
 
@@ -230,8 +301,8 @@ impl Part for SumPath {
         out.path(&self.0);
     }
 
-    fn read(rest: &mut Reader, _field: &'static str) -> Result<Self, PackError> {
-        rest.path().map(SumPath)
+    fn read(rest: &mut Parts, _field: &'static str) -> Self {
+        SumPath(rest.take(Reader::path))
     }
 }
 
@@ -243,11 +314,11 @@ impl Part for SumRoot {
         self.count.write(out);
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        Ok(SumRoot {
-            hash: Part::read(rest, field)?,
-            sum: Part::read(rest, field)?,
-            count: Part::read(rest, field)?,
-        })
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        SumRoot {
+            hash: Part::read(rest, field),
+            sum: Part::read(rest, field),
+            count: Part::read(rest, field),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A one-step proof as `ProveFault` carries it (docs/formats.md, Packed): most of it is hashes, which
 //! JSON would write at twice their length.
 
-use super::{packed_text, PackError, Packed, Part, Reader, Writer};
+use super::{packed_text, PackError, Packed, Part, Parts, Writer};
 use crate::api::EvidencePiece;
 use crate::faults::{
     ChunkRange, ContributionAt, DetailAt, Fault, FiledFault, LeafAt, Place, ReceiptAt, Rooted, SessionFacts,
@@ -96,8 +96,11 @@ impl Part for Uses {
         out.u8(self.code());
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        Uses::from_code(rest.u8(field)?).ok_or(PackError::Unknown(field))
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        Uses::from_code(rest.u8(field)).unwrap_or_else(|| {
+            rest.fail(PackError::Unknown(field));
+            Uses::ALL
+        })
     }
 }
 
@@ -110,13 +113,14 @@ impl Part for Account {
         }
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        match rest.u8(field)? {
-            0 => Ok(Account::Commons),
-            1 => Ok(Account::Dust),
-            2 => rest.text(field).map(Account::Contributor),
-            _ => Err(PackError::Unknown(field)),
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        match rest.u8(field) {
+            0 => return Account::Commons,
+            1 => return Account::Dust,
+            2 => return Account::Contributor(Part::read(rest, field)),
+            _ => rest.fail(PackError::Unknown(field)),
         }
+        Account::Commons
     }
 }
 
@@ -136,11 +140,10 @@ impl<T: Part> Part for Place<T> {
         }
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        match rest.u8(field)? {
-            0 => T::read(rest, field).map(Place::At),
-            1 => Ok(Place::Absent { left: Part::read(rest, field)?, right: Part::read(rest, field)? }),
-            _ => Err(PackError::Unknown(field)),
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        match bool::read(rest, field) {
+            false => Place::At(T::read(rest, field)),
+            true => Place::Absent { left: Part::read(rest, field), right: Part::read(rest, field) },
         }
     }
 }
@@ -166,13 +169,14 @@ impl Part for Rooted {
         }
     }
 
-    fn read(rest: &mut Reader, field: &'static str) -> Result<Self, PackError> {
-        Ok(match rest.u8(field)? {
-            0 => Rooted::Nothing {},
-            1 => Rooted::Receipt(Part::read(rest, field)?),
-            2 => Rooted::Leaf(Part::read(rest, field)?),
-            3 => Rooted::Detail { leaf: Part::read(rest, field)?, detail: Part::read(rest, field)? },
-            _ => return Err(PackError::Unknown(field)),
-        })
+    fn read(rest: &mut Parts, field: &'static str) -> Self {
+        match rest.u8(field) {
+            0 => return Rooted::Nothing {},
+            1 => return Rooted::Receipt(Part::read(rest, field)),
+            2 => return Rooted::Leaf(Part::read(rest, field)),
+            3 => return Rooted::Detail { leaf: Part::read(rest, field), detail: Part::read(rest, field) },
+            _ => rest.fail(PackError::Unknown(field)),
+        }
+        Rooted::Nothing {}
     }
 }
