@@ -1,7 +1,7 @@
 //! Who may send what; no message takes coins.
 
 use cosmwasm_std::{coin, HexBinary, Uint128};
-use openledger_contract::CommonError;
+use openledger_contract::{tables, CommonError};
 use openledger_testing::TrainingTree;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::model_registry::ExecuteMsg;
@@ -96,4 +96,10 @@ fn rule_a1_pause_stops_new_models_and_versions_only() {
         let paused = f.send(&bob, &msg).is_err_and(|refused| refused.is(&CommonError::Paused {}));
         assert_eq!(paused, new_work, "{msg:?}");
     }
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = table(&fixture());
+    assert_eq!(tables::told(table.iter().map(|(msg, _)| msg)), tables::all::<ExecuteMsg>());
 }

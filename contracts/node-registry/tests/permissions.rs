@@ -1,7 +1,7 @@
 //! Who may send what, and with which coins.
 
 use cosmwasm_std::{coin, Addr, Uint128};
-use openledger_contract::CommonError;
+use openledger_contract::{tables, CommonError};
 use openledger_testing::{register_msg, Key};
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::node_registry::{DeclaredWork, ExecuteMsg, RecordedWork};
@@ -125,4 +125,10 @@ fn finding_p5_messages_without_a_price_take_no_coins() {
             assert!(refused.is(&CommonError::NonPayable {}), "{msg:?}: {refused}");
         }
     }
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = table(&fixture());
+    assert_eq!(tables::told(table.iter().map(|(msg, ..)| msg)), tables::all::<ExecuteMsg>());
 }

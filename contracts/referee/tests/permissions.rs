@@ -1,5 +1,6 @@
 //! Who may send what.
 
+use openledger_contract::tables;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::referee::ExecuteMsg;
 
@@ -46,4 +47,10 @@ fn finding_p12_ownership_changes_in_two_steps() {
     assert!(suite.act(&owner, &renounce).is_err());
     suite.act(&alice, &renounce).unwrap();
     assert!(suite.act(&alice, &renounce).is_err());
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = messages(&Suite::new());
+    assert_eq!(tables::told(table.iter().map(|(msg, ..)| msg)), tables::all::<ExecuteMsg>());
 }

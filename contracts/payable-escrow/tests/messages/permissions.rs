@@ -1,6 +1,7 @@
 //! Who may send which message.
 
 use cosmwasm_std::{Addr, Uint128};
+use openledger_contract::tables;
 use openledger_types::faults::Conviction;
 use openledger_types::formats::{Account, LedgerLeaf, SumRoot};
 use openledger_types::msg::common::{Amount, OwnershipAction};
@@ -175,6 +176,10 @@ fn the_table_of_permissions() {
     ];
     table.extend(by_anyone(&suite).into_iter().map(|msg| (msg, everyone)));
     table.extend(by_referee().into_iter().map(|msg| (msg, referee)));
+    // Who may replace a root that is void has a test of its own, above.
+    let mut told = tables::told(table.iter().map(|(msg, _)| msg));
+    told.insert("replace_epoch".into());
+    assert_eq!(told, tables::all::<ExecuteMsg>(), "a message without a row");
     for (msg, allowed) in table {
         for (column, allowed) in allowed.into_iter().enumerate() {
             let mut suite = scene();
