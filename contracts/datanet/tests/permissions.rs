@@ -1,13 +1,16 @@
 //! Who may send what, and with which coins.
 
 use cosmwasm_std::{coin, HexBinary, Uint128};
-use openledger_contract::{tables, CommonError};
+use openledger_contract::CommonError;
 use openledger_testing::{datanet_msg, Batch, Document, RECIPIENT};
 use openledger_types::formats::SumRoot;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::datanet::{ExecuteMsg, Policy};
 
 use crate::common::{fixture, Fixture, BOND};
+
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 /// Price of training and bond of a developer together.
 const ACCESS: u128 = 10_000_100;

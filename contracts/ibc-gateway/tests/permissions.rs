@@ -1,12 +1,15 @@
 //! Who may send what.
 
 use cosmwasm_std::HexBinary;
-use openledger_contract::{tables, CommonError};
+use openledger_contract::CommonError;
 use openledger_testing::ROUTE;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::gateway::{ExecuteMsg, Resolution};
 
 use crate::common::{Fixture, OPEN};
+
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 /// Every message, and whether it is the owner's alone.
 pub fn table(f: &Fixture) -> Vec<(ExecuteMsg, bool)> {

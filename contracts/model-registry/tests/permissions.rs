@@ -1,12 +1,15 @@
 //! Who may send what; no message takes coins.
 
 use cosmwasm_std::{coin, HexBinary, Uint128};
-use openledger_contract::{tables, CommonError};
+use openledger_contract::CommonError;
 use openledger_testing::TrainingTree;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::model_registry::ExecuteMsg;
 
 use crate::common::{fixture, Fixture};
+
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 /// Every message and who may send it (`*`: anyone).
 fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static str)> {

@@ -1,12 +1,15 @@
 //! Who may send what, and with which coins.
 
 use cosmwasm_std::{coin, Addr, Uint128};
-use openledger_contract::{tables, CommonError};
+use openledger_contract::CommonError;
 use openledger_testing::{register_msg, Key};
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::node_registry::{DeclaredWork, ExecuteMsg, RecordedWork};
 
 use crate::common::{fixture, plan, slash, Fixture, BOND};
+
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 const OWNER: &[&str] = &["governance"];
 const OPERATOR: &[&str] = &["operator"];

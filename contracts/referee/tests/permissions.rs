@@ -1,11 +1,13 @@
 //! Who may send what.
 
-use openledger_contract::tables;
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::referee::ExecuteMsg;
 
 use crate::common::Suite;
 use crate::funds::{messages, Coins};
+
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 #[test]
 fn every_message_is_refused_to_every_other_role() {

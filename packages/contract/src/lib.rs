@@ -11,8 +11,6 @@ pub mod paging;
 pub mod params;
 pub mod pause;
 pub mod payment;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod tables;
 pub mod text;
 pub mod validator;
 

@@ -1,7 +1,6 @@
 //! Who may send which message.
 
 use cosmwasm_std::{Addr, Uint128};
-use openledger_contract::tables;
 use openledger_types::faults::Conviction;
 use openledger_types::formats::{Account, LedgerLeaf, SumRoot};
 use openledger_types::msg::common::{Amount, OwnershipAction};
@@ -9,6 +8,9 @@ use openledger_types::msg::escrow::ExecuteMsg;
 
 use crate::common::suite::params;
 use crate::common::{Answer, Client, Key, Suite, OPEN};
+
+#[path = "../../../../packages/contract/tests/tables.rs"]
+mod tables;
 
 /// Whether a refusal is for lack of permission.
 fn is_unauthorized(suite: &mut Suite, sender: &Addr, msg: &ExecuteMsg) -> bool {

@@ -1,4 +1,5 @@
-//! For tests: whether a table of permissions has a row for every message.
+//! Whether a table of permissions has a row for every message. The tests of every contract include this
+//! file.
 
 use std::collections::BTreeSet;
 
