@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use cosmwasm_std::{Binary, HexBinary};
 use openledger_merkle::{chunk_path, chunk_root, Hash, Tree, CONTENT_CHUNK};
 use openledger_types::api::EvidencePiece;
-use openledger_types::faults::{ChunkRange, ContributionAt, Fault, SessionFacts, Stated};
+use openledger_types::faults::{ChunkRange, ContributionAt, Fault, FiledFault, SessionFacts, Stated};
 use openledger_types::formats::{evidence_header_leaf, Piece};
 use openledger_types::msg::{escrow, referee};
 use openledger_types::packed::HashPath;
@@ -107,10 +107,8 @@ async fn false_span(world: &World, market: &Market, data: &Data, run: usize) -> 
         },
         text: range(source, piece.source_start)?,
     };
-    Ok(referee::ExecuteMsg::ProveFault {
-        stated: Stated { commit: Some(commit), session: Some(session) },
-        fault,
-    })
+    let stated = Stated { commit: Some(commit), session: Some(session) };
+    Ok(referee::ExecuteMsg::ProveFault { proof: FiledFault { stated, fault }.into() })
 }
 
 /// The chunk that holds a piece which starts here and ends in it.

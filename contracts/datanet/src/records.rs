@@ -12,6 +12,7 @@ use cosmwasm_std::{HexBinary, Order, Storage};
 use openledger_merkle::Hash;
 use openledger_types::formats::{BlobRef, ContributionFacts, Priority, Uses};
 use openledger_types::msg::datanet::ContributionStatus;
+use openledger_types::packed::{self, PackError, Part, Writer};
 
 use crate::state::{self, Commit, Fate, LegacyContribution, CLUSTERS, FATES, LEGACY_CONTRIBUTIONS, RECORDS};
 use crate::ContractError;
@@ -146,7 +147,7 @@ impl Reader {
         let Some((first, _, records)) = &self.group else { return Ok(None) };
         let bytes = id.checked_sub(*first).and_then(|at| records.get(usize::try_from(at).ok()?));
         let Some(bytes) = bytes else { return Ok(None) };
-        decode(bytes).map(Some).ok_or(ContractError::BrokenRecord { contribution_id: id })
+        decode(bytes).map(Some).map_err(|_| ContractError::BrokenRecord { contribution_id: id })
     }
 
     fn commit(&mut self, storage: &dyn Storage, commit_id: u64) -> Result<&Commit, ContractError> {
@@ -201,7 +202,7 @@ pub fn set_title(
         let at = contribution_id.checked_sub(first).and_then(|at| usize::try_from(at).ok());
         if let Some(bytes) = at.and_then(|at| records.get_mut(at)) {
             let broken = ContractError::BrokenRecord { contribution_id };
-            *bytes = encode(&Record { title, ..decode(bytes).ok_or(broken)? });
+            *bytes = encode(&Record { title, ..decode(bytes).map_err(|_| broken)? });
             write(storage, last, &records);
             return Ok(());
         }
@@ -248,22 +249,18 @@ fn group(storage: &dyn Storage, id: u64) -> Result<Option<Group>, ContractError>
     let tail = key.len().checked_sub(8).and_then(|at| key.get(at..)).ok_or_else(broken)?;
     let last = u64::from_be_bytes(tail.try_into().map_err(|_| broken())?);
     let mut records = vec![];
-    let mut rest = Bytes(&bytes);
-    while !rest.0.is_empty() {
-        let len = rest.varint().ok_or_else(broken)?;
-        records.push(rest.take(len).ok_or_else(broken)?.to_vec());
+    let mut rest = packed::Reader::new(&bytes);
+    while !rest.is_empty() {
+        records.push(rest.bytes("record").map_err(|_| broken())?.to_vec());
     }
     let before = last.checked_sub(records.len() as u64).ok_or_else(broken)?;
     Ok(Some((before.saturating_add(1), last, records)))
 }
 
 fn write(storage: &mut dyn Storage, last: u64, records: &[Vec<u8>]) {
-    let mut bytes = vec![];
-    for record in records {
-        put_varint(&mut bytes, record.len() as u64);
-        bytes.extend(record);
-    }
-    storage.set(&RECORDS.key(last), &bytes);
+    let mut out = Writer::default();
+    records.iter().for_each(|record| out.bytes(record));
+    storage.set(&RECORDS.key(last), &out.finish());
 }
 
 fn encode(record: &Record) -> Vec<u8> {
@@ -280,108 +277,58 @@ fn encode(record: &Record) -> Vec<u8> {
             flags |= flag;
         }
     }
-    let mut bytes = Vec::with_capacity(192);
-    put_varint(&mut bytes, record.commit_id);
-    bytes.push(flags);
-    put_varint(&mut bytes, record.accepted_at);
+    let mut out = Writer::default();
+    record.commit_id.write(&mut out);
+    out.u8(flags);
+    record.accepted_at.write(&mut out);
     if let Some(late) = record.late {
-        put_varint(&mut bytes, late.height);
-        put_varint(&mut bytes, u64::from(late.tx_index));
+        late.write(&mut out);
     }
     for root in [&record.content_root, &record.match_root, &record.match_hash, &record.blob_root] {
-        bytes.extend(root);
+        out.raw(root);
     }
     for len in [record.content_len, record.match_len, record.blob_len] {
-        put_varint(&mut bytes, len);
+        len.write(&mut out);
     }
     if let Some(license) = &record.license {
-        put_text(&mut bytes, license);
+        out.text(license);
     }
     if !plain {
-        put_text(&mut bytes, &record.media);
+        out.text(&record.media);
     }
-    put_text(&mut bytes, &record.title);
+    out.text(&record.title);
     if let Some(cluster) = record.cluster {
-        put_varint(&mut bytes, cluster);
+        cluster.write(&mut out);
     }
-    bytes
+    out.finish()
 }
 
-/// The record in these bytes; none when they are none.
-fn decode(bytes: &[u8]) -> Option<Record> {
-    let mut rest = Bytes(bytes);
-    let commit_id = rest.varint()?;
-    let flags = *rest.take(1)?.first()?;
+/// The record in these bytes.
+fn decode(bytes: &[u8]) -> Result<Record, PackError> {
+    let rest = &mut packed::Reader::new(bytes);
+    let commit_id = rest.u64("commit")?;
+    let flags = rest.u8("flags")?;
     let has = |flag: u8| flags & flag != 0;
-    let accepted_at = rest.varint()?;
-    let late = match has(LATE) {
-        true => Some(Priority { height: rest.varint()?, tx_index: u32::try_from(rest.varint()?).ok()? }),
-        false => None,
-    };
     let code = flags >> USES;
-    Some(Record {
+    Ok(Record {
         commit_id,
-        accepted_at,
-        late,
+        accepted_at: rest.u64("accepted_at")?,
+        late: match has(LATE) {
+            true => Some(Priority { height: rest.u64("height")?, tx_index: rest.u32("tx_index")? }),
+            false => None,
+        },
         proposed: has(PROPOSED),
         uses: Uses { train: code & 1 != 0, answer: code & 2 != 0, commercial: code & 4 != 0 },
-        content_root: rest.hash()?,
-        match_root: rest.hash()?,
-        match_hash: rest.hash()?,
-        blob_root: rest.hash()?,
-        content_len: rest.varint()?,
-        match_len: rest.varint()?,
-        blob_len: rest.varint()?,
-        license: if has(LICENSE) { Some(rest.text()?) } else { None },
-        media: if has(MEDIA) { rest.text()? } else { PLAIN.to_string() },
-        title: rest.text()?,
-        cluster: if has(CLUSTER) { Some(rest.varint()?) } else { None },
+        content_root: rest.hash("content_root")?,
+        match_root: rest.hash("match_root")?,
+        match_hash: rest.hash("match_hash")?,
+        blob_root: rest.hash("blob_root")?,
+        content_len: rest.u64("content_len")?,
+        match_len: rest.u64("match_len")?,
+        blob_len: rest.u64("blob_len")?,
+        license: if has(LICENSE) { Some(rest.text("license")?) } else { None },
+        media: if has(MEDIA) { rest.text("media")? } else { PLAIN.to_string() },
+        title: rest.text("title")?,
+        cluster: if has(CLUSTER) { Some(rest.u64("cluster")?) } else { None },
     })
-}
-
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
-fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    put_varint(bytes, text.len() as u64);
-    bytes.extend(text.as_bytes());
-}
-
-/// Bytes that are left to read.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, len: u64) -> Option<&'a [u8]> {
-        let len = usize::try_from(len).ok()?;
-        let (head, tail) = (self.0.get(..len)?, self.0.get(len..)?);
-        self.0 = tail;
-        Some(head)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.take(1)?.first()?;
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn hash(&mut self) -> Option<Hash> {
-        self.take(32)?.try_into().ok()
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let len = self.varint()?;
-        String::from_utf8(self.take(len)?.to_vec()).ok()
-    }
 }

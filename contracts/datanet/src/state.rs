@@ -3,6 +3,7 @@
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, Binary, HexBinary, Storage, Uint128};
 use cw_storage_plus::{Item, Map};
+use openledger_contract::packs::{Pack, Packs};
 use openledger_contract::CommonError;
 use openledger_types::formats::{ContributionFacts, Priority, SumRoot, Uses};
 use openledger_types::msg::datanet::{
@@ -24,22 +25,18 @@ fn absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What the contract owes for contributions, in base units of the bonds' denom. Names as in [`Commit`].
+/// What the contract owes for contributions, in base units of the bonds' denom.
 #[cw_serde]
 #[derive(Default)]
-#[schemaifier(mute_warnings)]
 pub struct Totals {
     /// Bonds of leaves that were not opened.
-    #[serde(rename = "h", alias = "held")]
     pub held: Uint128,
     /// Bonds of opened leaves that can still be slashed.
-    #[serde(rename = "s", alias = "staked", default)]
+    #[serde(default)]
     pub staked: Uint128,
     /// What addresses can withdraw.
-    #[serde(rename = "w", alias = "withdrawable")]
     pub withdrawable: Uint128,
     /// Forfeited bonds.
-    #[serde(rename = "t", alias = "treasury")]
     pub treasury: Uint128,
 }
 
@@ -110,59 +107,47 @@ pub struct Stats {
     pub latest_version: u32,
 }
 
-/// A commit. Names are short because thirty units of gas are paid for each byte; those of the first release
-/// are still read.
+/// A commit.
 #[cw_serde]
-#[schemaifier(mute_warnings)]
 pub struct Commit {
     /// Datanet.
-    #[serde(rename = "d", alias = "datanet_id")]
     pub datanet_id: u64,
     /// Who committed.
-    #[serde(rename = "o", alias = "owner")]
     pub owner: Addr,
     /// Root over the leaves (32 bytes).
-    #[serde(rename = "r", alias = "root")]
     pub root: HexBinary,
     /// Leaves.
-    #[serde(rename = "c", alias = "count")]
     pub count: u32,
     /// Leaves that were opened.
-    #[serde(rename = "n", alias = "revealed")]
     pub revealed: u32,
     /// One bit a leaf, set once it is opened; the lowest bit of the first byte is leaf 0.
-    #[serde(rename = "b", alias = "opened")]
     pub opened: Binary,
     /// Its place in the order.
-    #[serde(rename = "p", alias = "priority")]
     pub priority: Priority,
     /// Last height at which a reveal keeps the priority.
-    #[serde(rename = "x", alias = "expires")]
     pub expires: u64,
     /// Bond for one leaf, in base units.
-    #[serde(rename = "u", alias = "bond")]
     pub bond: Uint128,
     /// Whether it was ended.
-    #[serde(rename = "e", alias = "ended")]
     pub ended: bool,
     /// Blocks after a reveal during which it can be challenged; zero in commits of the first release,
     /// whose next reveal takes the parameter.
-    #[serde(rename = "a", default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub acceptance_blocks: u64,
     /// Height of the newest reveal in time.
-    #[serde(rename = "l", default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub last_reveal: u64,
     /// Opened leaves whose bond is at stake.
-    #[serde(rename = "s", default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub staked: u32,
     /// Those of them that are challenged: their bond stays until the challenge is over.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub challenged: u32,
     /// Leaves whose bond was slashed.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub slashed: u32,
     /// Whether the bonds of its opened leaves were returned, but for those that are challenged.
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(default)]
     pub released: bool,
 }
 
@@ -317,6 +302,15 @@ pub struct Connections {
     pub referee: Addr,
 }
 
+openledger_types::parts! {
+    struct Totals { held, staked, withdrawable, treasury }
+    struct Stats { contributions, bytes, latest_version }
+    struct Commit {
+        datanet_id, owner, root, count, revealed, opened, priority, expires, bond, ended, acceptance_blocks,
+        last_reveal, staked, challenged, slashed, released,
+    }
+}
+
 /// Windows and bonds.
 pub const PARAMS: Item<Params> = Item::new("params");
 
@@ -330,16 +324,16 @@ pub const COMMIT_COUNT: Item<u64> = Item::new("commit_count");
 pub const CONTRIBUTION_COUNT: Item<u64> = Item::new("contribution_count");
 
 /// What the contract owes.
-pub const TOTALS: Item<Totals> = Item::new("totals");
+pub const TOTALS: Pack<Totals> = Pack::new("totals");
 
 /// Key: datanet.
 pub const DATANETS: Map<u64, Datanet> = Map::new("datanets");
 
 /// What grows with a datanet; absent before the first contribution. Key: datanet.
-pub const STATS: Map<u64, Stats> = Map::new("stats");
+pub const STATS: Packs<u64, Stats> = Packs::new("stats");
 
 /// Key: commit.
-pub const COMMITS: Map<u64, Commit> = Map::new("commits");
+pub const COMMITS: Packs<u64, Commit> = Packs::new("commits");
 
 /// Commits with leaves that may still be opened, by datanet in the order of priorities, with the
 /// last height of their time. Key: (datanet, slot of the commit).
@@ -450,6 +444,14 @@ pub const STORAGE_DENOMS: Item<u32> = Item::new("storage_denoms");
 /// Loads a datanet.
 pub fn datanet(storage: &dyn Storage, datanet_id: u64) -> Result<Datanet, ContractError> {
     DATANETS.may_load(storage, datanet_id)?.ok_or(ContractError::DatanetNotFound { datanet_id })
+}
+
+/// Refuses a datanet that does not exist; they are numbered without gaps.
+pub fn assert_datanet(storage: &dyn Storage, datanet_id: u64) -> Result<(), ContractError> {
+    match (1..=DATANET_COUNT.load(storage)?).contains(&datanet_id) {
+        true => Ok(()),
+        false => Err(ContractError::DatanetNotFound { datanet_id }),
+    }
 }
 
 /// Loads a commit.

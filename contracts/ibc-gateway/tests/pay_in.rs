@@ -130,7 +130,7 @@ fn a_session_is_topped_up_from_another_chain() {
 }
 
 #[test]
-fn rule_p1_a_bad_memo_never_strands_a_coin() {
+fn rule_p1_finding_p9_a_bad_memo_never_strands_a_coin() {
     let mut f = Fixture::new();
     let gateway = f.world.gateway.to_string();
     let (order, refund) = (f.order(&key(), 200_000), home(&f));

@@ -8,6 +8,9 @@ use openledger_types::msg::model_registry::ExecuteMsg;
 
 use crate::common::{fixture, Fixture};
 
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
+
 /// Every message and who may send it (`*`: anyone).
 fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static str)> {
     let (model_id, price) = (f.model_id, Uint128::new(100));
@@ -96,4 +99,10 @@ fn rule_a1_pause_stops_new_models_and_versions_only() {
         let paused = f.send(&bob, &msg).is_err_and(|refused| refused.is(&CommonError::Paused {}));
         assert_eq!(paused, new_work, "{msg:?}");
     }
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = table(&fixture());
+    assert_eq!(tables::told(table.iter().map(|(msg, _)| msg)), tables::all::<ExecuteMsg>());
 }

@@ -8,7 +8,7 @@ use openledger_types::msg::node_registry::{ExecuteMsg, InstantiateMsg, MigrateMs
 
 use crate::execute::register::Registration;
 use crate::execute::{admin, bond, cases, cut, offer, purse, register, slash, update, work};
-use crate::state::{Prices, BONDS, NODE_COUNT, PARAMS};
+use crate::state::{Prices, NODE_COUNT, PARAMS};
 use crate::{migrations, query, ContractError};
 
 /// Name on record, constant for ever.
@@ -30,8 +30,7 @@ pub fn instantiate(
     cw2::set_contract_version(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
     PARAMS.save(deps.storage, &msg.params)?;
     NODE_COUNT.save(deps.storage, &0)?;
-    BONDS.save(deps.storage, &Uint128::zero())?;
-    admin::open_counters(deps.storage)?;
+    admin::open_counters(deps.storage, Uint128::zero())?;
     if let Some(connect) = msg.connect {
         admin::believe(deps, &connect.model_registry, &connect.escrow, &connect.referee)?;
     }

@@ -6,7 +6,7 @@ use cosmwasm_std::{coin, Addr, BankMsg, Storage, Uint128};
 use openledger_types::money::bps_floor;
 use openledger_types::msg::node_registry::Params;
 
-use crate::state::{Node, BONDS, BURNED, FINDERS, REWARDS, TREASURY};
+use crate::state::{Node, FINDERS, TOTALS};
 use crate::ContractError;
 
 /// `floor(amount × bps / 10,000)`.
@@ -65,15 +65,17 @@ pub fn take(
         return Ok(Taken { amount, finder, division, burn: None });
     }
     node.bond = node.bond.checked_sub(amount)?;
-    BONDS.update(storage, |bonds| bonds.checked_sub(amount).map_err(ContractError::from))?;
-    BURNED.update(storage, |burned| burned.checked_add(division.burned).map_err(ContractError::from))?;
-    TREASURY.update(storage, |held| held.checked_add(division.treasury).map_err(ContractError::from))?;
+    let mut totals = TOTALS.load(storage)?;
+    totals.bonds = totals.bonds.checked_sub(amount)?;
+    totals.burned = totals.burned.checked_add(division.burned)?;
+    totals.treasury = totals.treasury.checked_add(division.treasury)?;
     if let Some(finder) = finder.as_ref().filter(|_| !division.finder.is_zero()) {
-        REWARDS.update(storage, |owed| owed.checked_add(division.finder).map_err(ContractError::from))?;
+        totals.rewards = totals.rewards.checked_add(division.finder)?;
         FINDERS.update(storage, finder, |owed| {
             owed.unwrap_or_default().checked_add(division.finder).map_err(ContractError::from)
         })?;
     }
+    TOTALS.save(storage, &totals)?;
     let burn = BankMsg::Burn { amount: vec![coin(division.burned.u128(), &params.denom)] };
     Ok(Taken { amount, finder, division, burn: Some(burn) })
 }

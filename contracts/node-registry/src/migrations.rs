@@ -21,6 +21,9 @@ struct OldParams {
 /// Where they stand.
 const OLD_PARAMS: Item<OldParams> = Item::new("params");
 
+/// Sum of all bonds.
+const OLD_BONDS: Item<Uint128> = Item::new("bonds");
+
 /// Carries the state of the release on record to this one, in a number of steps that does not depend on
 /// how many nodes there are.
 ///
@@ -41,7 +44,9 @@ fn from_0_1(storage: &mut dyn Storage, height: u64) -> Result<(), ContractError>
 
     PARAMS.save(storage, &params)?;
     OLD_KEYS_EXPIRE.save(storage, &expires.u64())?;
-    admin::open_counters(storage)
+    let bonds = OLD_BONDS.load(storage)?;
+    OLD_BONDS.remove(storage);
+    admin::open_counters(storage, bonds)
 }
 
 /// The protocol's defaults, with windows in the proportion of the old delay to the default one: a chain

@@ -11,8 +11,8 @@ use openledger_types::msg::node_registry::{
 };
 
 use crate::state::{
-    self, Cut, Node, Prices, BONDS, CONNECTIONS, CUTS, DECLARED, FINDERS, NODES, OFFERS, PARAMS, RECORDED,
-    REWARDS, SERVERS, TREASURY,
+    self, Cut, Node, Prices, Totals, CONNECTIONS, CUTS, DECLARED, FINDERS, NODES, OFFERS, PARAMS, RECORDED,
+    SERVERS, TOTALS,
 };
 use crate::{audit, ContractError};
 
@@ -98,11 +98,11 @@ fn nodes(
 ) -> Result<NodesResponse, ContractError> {
     let start = start_after.map(Bound::exclusive);
     let nodes = NODES
-        .range(deps.storage, start, None, Order::Ascending)
+        .keys(deps.storage, start)
         .take(paging::limit(limit))
-        .map(|entry| {
-            let (node_id, node) = entry?;
-            node_response(deps, env, node_id, node)
+        .map(|node_id| {
+            let node_id = node_id?;
+            node_response(deps, env, node_id, state::node(deps.storage, node_id)?)
         })
         .collect::<Result<_, _>>()?;
     Ok(NodesResponse { nodes })
@@ -183,11 +183,8 @@ fn rewards(deps: Deps, address: &str) -> Result<RewardsResponse, ContractError> 
 
 fn conservation(deps: Deps, env: &Env) -> Result<InvariantsResponse, ContractError> {
     let denom = PARAMS.load(deps.storage)?.denom;
-    let terms = [
-        ("bonds", BONDS.load(deps.storage)?),
-        ("rewards", REWARDS.load(deps.storage)?),
-        ("treasury", TREASURY.load(deps.storage)?),
-    ];
+    let Totals { bonds, rewards, treasury, burned: _ } = TOTALS.load(deps.storage)?;
+    let terms = [("bonds", bonds), ("rewards", rewards), ("treasury", treasury)];
     let equation = invariants::equation(&deps.querier, &env.contract.address, &denom, &terms)?;
     let broken = match equation.holds {
         true => vec![],

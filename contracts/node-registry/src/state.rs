@@ -3,12 +3,13 @@
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, Empty, HexBinary, Order, Storage, Uint128};
 use cw_storage_plus::{Bound, Item, Map};
+use openledger_contract::packs::{Pack, Packs};
 use openledger_types::msg::node_registry::{CutStatus, DeclaredWork, NodeStatus, Params, RecordedWork, Role};
+use openledger_types::parts;
 
 use crate::ContractError;
 
-/// A node. What is at rest is not written, so that the usual value stays small; fields that release
-/// 0.1.0 did not know have defaults.
+/// A node. Fields that release 0.1.0 did not know have defaults.
 #[cw_serde]
 pub struct Node {
     /// Who registered it and owns its earnings.
@@ -31,21 +32,17 @@ pub struct Node {
     pub unbonds_at: Option<u64>,
     /// Last height at which new sessions may pin the newest key; none in nodes of release 0.1.0, whose
     /// keys end at [`OLD_KEYS_EXPIRE`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub key_expires: Option<u64>,
     /// Height from which it can leave jail; none when it is not in jail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub jailed_until: Option<u64>,
     /// Open cases against it; the bond stays while there are any (F5).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub open_cases: u32,
     /// Planned cuts that wait; the bond stays while there are any (F5).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub planned_cuts: u32,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// The contracts that are believed.
@@ -98,26 +95,39 @@ pub struct Window {
     pub planned: Uint128,
 }
 
+/// Where the coins are that the contract holds, in base units of the bonds' denom.
+#[cw_serde]
+#[derive(Default)]
+pub struct Totals {
+    /// Sum of all bonds.
+    pub bonds: Uint128,
+    /// Sum of all finder's parts that were not withdrawn yet.
+    pub rewards: Uint128,
+    /// What cuts left to the owner's purse.
+    pub treasury: Uint128,
+    /// All that cuts have burned; tells, owes nothing.
+    pub burned: Uint128,
+}
+
+parts! {
+    struct Node {
+        operator, moniker, endpoint, hot_addr, age_recipient, roles, bond, status, unbonds_at, key_expires,
+        jailed_until, open_cases, planned_cuts,
+    }
+    struct Totals { bonds, rewards, treasury, burned }
+}
+
 /// Bonds and delays.
 pub const PARAMS: Item<Params> = Item::new("params");
 
 /// Nodes registered so far.
 pub const NODE_COUNT: Item<u64> = Item::new("node_count");
 
-/// Sum of all bonds, in base units.
-pub const BONDS: Item<Uint128> = Item::new("bonds");
-
-/// Sum of all finder's parts that were not withdrawn yet, in base units.
-pub const REWARDS: Item<Uint128> = Item::new("rewards");
-
-/// What cuts left to the owner's purse, in base units.
-pub const TREASURY: Item<Uint128> = Item::new("treasury");
-
-/// All that cuts have burned, in base units; tells, owes nothing.
-pub const BURNED: Item<Uint128> = Item::new("burned");
+/// Where the coins are.
+pub const TOTALS: Pack<Totals> = Pack::new("totals");
 
 /// Key: node.
-pub const NODES: Map<u64, Node> = Map::new("nodes");
+pub const NODES: Packs<u64, Node> = Packs::new("nodes");
 
 /// The key (33 bytes) in force from a height on. Key: (node, height).
 pub const KEYS: Map<(u64, u64), HexBinary> = Map::new("keys");
@@ -142,7 +152,7 @@ pub const OFFER_COUNT: Map<u64, u32> = Map::new("offer_count");
 pub const SERVERS: Map<(u64, u32, u64), Empty> = Map::new("servers");
 
 /// What contracts have seen of a node's work. Key: node.
-pub const RECORDED: Map<u64, RecordedWork> = Map::new("recorded");
+pub const RECORDED: Packs<u64, RecordedWork> = Packs::new("recorded");
 
 /// What a node says of its own work. Key: node.
 pub const DECLARED: Map<u64, DeclaredWork> = Map::new("declared");

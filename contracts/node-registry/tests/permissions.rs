@@ -8,6 +8,9 @@ use openledger_types::msg::node_registry::{DeclaredWork, ExecuteMsg, RecordedWor
 
 use crate::common::{fixture, plan, slash, Fixture, BOND};
 
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
+
 const OWNER: &[&str] = &["governance"];
 const OPERATOR: &[&str] = &["operator"];
 const RUNNER: &[&str] = &["operator", "hot address"];
@@ -125,4 +128,10 @@ fn finding_p5_messages_without_a_price_take_no_coins() {
             assert!(refused.is(&CommonError::NonPayable {}), "{msg:?}: {refused}");
         }
     }
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = table(&fixture());
+    assert_eq!(tables::told(table.iter().map(|(msg, ..)| msg)), tables::all::<ExecuteMsg>());
 }

@@ -8,7 +8,7 @@ use openledger_types::msg::escrow::{ExecuteMsg, InstantiateMsg, MigrateMsg, Quer
 
 use crate::error::{ContractError, ContractResult};
 use crate::execute::{
-    abandoned, admin, cases, claim, commons, epoch, finality, gateway, root, session, unsettled, uses,
+    abandoned, admin, cases, claim, commons, epoch, finality, gateway, root, session, unsettled, uses, withdraw,
 };
 use crate::state::{Registries, LAST_SESSION, REGISTRIES};
 use crate::{migrations, query};
@@ -93,7 +93,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
             uses::prove(deps, env, info, root, contribution_id, (leaf, index, path), details)
         }
         ExecuteMsg::Claim { claims } => claim::claim(deps, env, info, claims),
-        ExecuteMsg::Withdraw { denoms } => claim::withdraw(deps, info, denoms),
+        ExecuteMsg::Withdraw { denoms } => withdraw::withdraw(deps, info, denoms),
         ExecuteMsg::DrawAccrued { denom, draws } => gateway::draw(deps, info, denom, draws),
         ExecuteMsg::RequestClose { session_id } => session::request_close(deps, env, info, session_id),
         ExecuteMsg::Refund { session_id } => session::refund(deps, env, info, session_id),

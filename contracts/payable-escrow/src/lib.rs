@@ -12,11 +12,11 @@
 
 mod book;
 pub mod contract;
+mod credits;
 mod error;
 mod execute;
 mod migrations;
 mod money;
-pub mod packs;
 mod query;
 mod registry;
 pub mod roots;

@@ -12,6 +12,7 @@ use openledger_types::msg::escrow::{
     SessionsResponse, UsageResponse, MAX_DENOMS,
 };
 
+use crate::credits::Credits;
 use crate::error::ContractResult;
 use crate::execute::admin::MAX_DENOMS_EVER;
 use crate::execute::root::facts;
@@ -19,7 +20,7 @@ use crate::execute::session::load;
 use crate::money::liabilities;
 use crate::roots::{self, Epoch};
 use crate::state::{
-    account_key, parse_claimed, Uses, BALANCES, CASES, CLAIMED, CONNECTED, CONTRIBUTOR_USES, COUNTERS, FUNDS,
+    Uses, BALANCES, CASES, CONNECTED, CONTRIBUTOR_USES, COUNTERS, FUNDS,
     GATEWAY, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
 };
 
@@ -30,7 +31,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
         QueryMsg::Ownership {} => to_json_binary(&ownership::query(deps.storage)?),
         QueryMsg::Session { session_id } => to_json_binary(&session(deps, session_id)?),
         QueryMsg::Sessions { start_after, limit } => to_json_binary(&sessions(deps, start_after, limit)?),
-        QueryMsg::Ledger { node_id, denom } => to_json_binary(&ledger(deps, node_id, &denom)?),
+        QueryMsg::Ledger { node_id, denom } => to_json_binary(&ledger(deps, &env, node_id, &denom)?),
         QueryMsg::Epoch { node_id, denom, epoch } => {
             to_json_binary(&epoch_of(deps, &env, node_id, &denom, epoch)?)
         }
@@ -114,22 +115,29 @@ fn session(deps: Deps, session_id: u64) -> ContractResult<SessionResponse> {
 
 fn sessions(deps: Deps, start_after: Option<u64>, limit: Option<u32>) -> ContractResult<SessionsResponse> {
     let ids = SESSIONS
-        .keys(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending)
+        .keys(deps.storage, start_after.map(Bound::exclusive))
         .take(paging::limit(limit))
         .collect::<Result<Vec<u64>, _>>()?;
     let sessions = ids.into_iter().map(|id| session(deps, id)).collect::<ContractResult<_>>()?;
     Ok(SessionsResponse { sessions })
 }
 
-fn ledger(deps: Deps, node_id: u64, denom: &str) -> ContractResult<LedgerResponse> {
+fn ledger(deps: Deps, env: &Env, node_id: u64, denom: &str) -> ContractResult<LedgerResponse> {
     let ledger = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
     let waiting = PENDING.may_load(deps.storage, node_id)?.filter(|pending| pending.denom == denom);
-    let epoch = waiting.map_or(ledger.epoch, |pending| pending.epoch);
+    let (epoch, newest) = match waiting {
+        Some(pending) => (pending.epoch, pending.origin().saturating_sub(1)),
+        None => (ledger.epoch, ledger.newest()),
+    };
     let funds = FUNDS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+    let leaves_blob = match newest {
+        0 => None,
+        newest => Some(roots::load(deps.storage, env, (node_id, denom, newest))?.commit.leaves_blob),
+    };
     Ok(LedgerResponse {
         epoch,
         ledger: ledger.ledger,
-        leaves_blob: ledger.leaves_blob,
+        leaves_blob,
         funded: funds.funded,
         claimed: funds.claimed,
         refunded: funds.refunded,
@@ -208,8 +216,9 @@ fn usage(deps: Deps, contribution_id: u64, contributor: Option<String>) -> Contr
 }
 
 fn claimed(deps: Deps, node_id: u64, denom: &str, account: &Account) -> ContractResult<ClaimedResponse> {
-    let entry = CLAIMED.may_load(deps.storage, (node_id, denom, &account_key(account)))?.unwrap_or_default();
-    Ok(ClaimedResponse { amount: parse_claimed(&entry).0 })
+    let ledger = LEDGERS.may_load(deps.storage, (node_id, denom))?.unwrap_or_default();
+    let credit = Credits::default().get(deps.storage, (node_id, denom, account), &ledger)?;
+    Ok(ClaimedResponse { amount: credit.amount })
 }
 
 fn balance(deps: Deps, address: &str) -> ContractResult<BalanceResponse> {
@@ -226,7 +235,7 @@ fn balance(deps: Deps, address: &str) -> ContractResult<BalanceResponse> {
 fn invariants(deps: Deps, env: &Env) -> ContractResult<InvariantsResponse> {
     let mut denoms = Vec::new();
     let mut broken = Vec::new();
-    let all = COUNTERS.keys(deps.storage).take(MAX_DENOMS_EVER).collect::<Result<Vec<String>, _>>()?;
+    let all = COUNTERS.keys(deps.storage, None).take(MAX_DENOMS_EVER).collect::<Result<Vec<String>, _>>()?;
     for denom in all {
         let counters = COUNTERS.load(deps.storage, &denom)?;
         let balance = deps.querier.query_balance(&env.contract.address, &denom)?.amount;

@@ -5,12 +5,13 @@ use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, HexBinary, Uint128};
 use cw_storage_plus::{Item, Map};
 use openledger_contract::lean::Lean;
+use openledger_contract::packs::Packs;
 use openledger_contract::stored;
-use openledger_types::formats::{Account, BlobRef, EpochCommit, SumRoot};
+use openledger_types::formats::{BlobRef, EpochCommit, SumRoot};
+use openledger_types::parts;
 use openledger_types::money::Split;
 use openledger_types::msg::escrow::{Params, RootStatus};
 
-use crate::packs::Packs;
 
 /// Whether a field has its default and need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -160,18 +161,38 @@ stored! {
     }
 }
 
+/// The ledger of a node in a denom.
+#[derive(Clone, Debug, PartialEq, ::cosmwasm_schema::serde::Deserialize)]
+#[serde(crate = "::cosmwasm_schema::serde", from = "OldLedger")]
+pub struct Ledger {
+    /// Epochs posted so far, without one that waits: a posting rewrites nothing here.
+    pub epoch: u64,
+    /// The newest final ledger.
+    pub ledger: SumRoot,
+    /// The abandoned root that closed it (L8).
+    pub closed: Option<Closed>,
+    /// Whether claims from it may stand in [`CLAIMED`]: it began under the first release.
+    pub old: bool,
+}
+
 stored! {
-    /// The ledger of a node in a denom.
-    pub struct Ledger {
-        /// Epochs posted so far, without one that waits: a posting rewrites nothing here.
+    /// A ledger as the first release stored it.
+    pub struct OldLedger {
+        /// Epochs posted so far.
         pub epoch: u64,
         /// The newest final ledger.
         pub ledger: SumRoot,
-        /// Blob with its leaves.
+        /// Blob with its leaves: that of the epoch's commitment.
         pub leaves_blob: Option<BlobRef>,
-        /// The abandoned root that closed it (L8).
+        /// The abandoned root that closed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub closed: Option<Closed>,
+    }
+}
+
+impl From<OldLedger> for Ledger {
+    fn from(OldLedger { epoch, ledger, closed, leaves_blob: _ }: OldLedger) -> Self {
+        Ledger { epoch, ledger, closed, old: true }
     }
 }
 
@@ -189,7 +210,12 @@ pub struct Closed {
 impl Ledger {
     /// Before the first epoch.
     pub fn new() -> Self {
-        Ledger { epoch: 0, ledger: SumRoot::empty(), leaves_blob: None, closed: None }
+        Ledger { epoch: 0, ledger: SumRoot::empty(), closed: None, old: false }
+    }
+
+    /// Epoch whose commitment names the blob of the ledger's leaves; 0 before the first final root.
+    pub fn newest(&self) -> u64 {
+        self.closed.as_ref().map_or(self.epoch, |closed| closed.origin.saturating_sub(1))
     }
 }
 
@@ -504,15 +530,15 @@ pub const REGISTRIES: Item<Registries> = Item::new("registries");
 /// Number of the newest session.
 pub const LAST_SESSION: Item<u64> = Item::new("last_session");
 /// Session → terms.
-pub const SESSIONS: Map<u64, Session> = Map::new("sessions");
+pub const SESSIONS: Packs<u64, Session> = Packs::new("sessions");
 /// Session → money and end.
 pub const PURSES: Packs<u64, Purse> = Packs::new("purses");
 /// (session, node) → node as pinned.
-pub const PINS: Map<(u64, u64), NodePin> = Map::new("pins");
+pub const PINS: Packs<(u64, u64), NodePin> = Packs::new("pins");
 /// (session, node) → cap and settled log.
 pub const LOGS: Packs<(u64, u64), SessionLog> = Packs::new("logs");
 /// (node, denom) → ledger.
-pub const LEDGERS: Map<(u64, &str), Ledger> = Map::new("ledgers");
+pub const LEDGERS: Packs<(u64, &str), Ledger> = Packs::new("ledgers");
 /// (node, denom) → what the ledger was paid and has paid.
 pub const FUNDS: Packs<(u64, &str), Funds> = Packs::new("funds");
 /// (node, denom, epoch) → epoch, as the first release stored it.
@@ -524,9 +550,11 @@ pub const OUTCOMES: Map<(u64, &str, u64), Outcome> = Map::new("outcomes");
 /// (node, denom, epoch of the settlement) → epoch of the root that replaced it last.
 pub const REPLACED: Map<(u64, &str, u64), u64> = Map::new("replaced");
 /// Node → its one root that is not final (L2).
-pub const PENDING: Map<u64, Pending> = Map::new("pending");
-/// (node, denom, account by [`account_key`]) → credited from the ledger so far, and after a `/` the
-/// answers that paid it; the first release has no answers.
+pub const PENDING: Packs<u64, Pending> = Packs::new("pending");
+/// (denom, account, node / 32) → what the account had from these nodes' ledgers, by [`crate::credits`].
+pub const CREDITS: Map<(&str, &str, u64), ()> = Map::new("credits");
+/// (node, denom, account) → the same of a ledger that began under the first release, as decimal text;
+/// read, and written no more.
 pub const CLAIMED: Map<(u64, &str, &str), String> = Map::new("claimed");
 /// (address, denom) → what can be withdrawn; no entry when nothing.
 pub const BALANCES: Map<(&Addr, &str), Uint128> = Map::new("balances");
@@ -552,9 +580,9 @@ pub const RETURNED: Map<(u64, u64), bool> = Map::new("returned");
 /// (session, node) → whether the node was convicted of leaving receipts unsettled (S4).
 pub const UNSETTLED: Map<(u64, u64), bool> = Map::new("unsettled");
 /// Node → what is remembered between its roots.
-pub const NODES: Map<u64, NodeBook> = Map::new("node_books");
+pub const NODES: Packs<u64, NodeBook> = Packs::new("node_books");
 /// Denom → sweep of its commons.
-pub const SWEEPS: Map<&str, Sweep> = Map::new("sweeps");
+pub const SWEEPS: Packs<&str, Sweep> = Packs::new("sweeps");
 /// (denom, round, datanet) → fees of answers whose model rests on it.
 pub const WEIGHTS: Map<(&str, u64, u64), Uint128> = Map::new("weights");
 /// Contribution → answer uses that were proved.
@@ -564,13 +592,29 @@ pub const USES_UNTIL: Map<(u64, u64, &str), u64> = Map::new("uses_until");
 /// Contributor → answer uses that claims brought.
 pub const CONTRIBUTOR_USES: Map<&Addr, u64> = Map::new("contributor_uses");
 
-/// Key of an account in [`CLAIMED`]: its code, then its address.
-pub fn account_key(account: &Account) -> String {
-    format!("{}{}", account.code(), account.address())
-}
-
-/// Amount and answers of an entry in [`CLAIMED`].
-pub fn parse_claimed(entry: &str) -> (Uint128, u64) {
-    let (amount, uses) = entry.split_once('/').unwrap_or((entry, ""));
-    (Uint128::new(amount.parse().unwrap_or_default()), uses.parse().unwrap_or_default())
+parts! {
+    struct Session {
+        owner, session_key, denom, open_fee, model_id, model_version, developer, price_in, price_out,
+        min_fee, split, nodes, opened_at, expires, grace_blocks, in_flight, royalties, datanets,
+        datanets_hash, floor_per_token, opener,
+    }
+    struct NodePin { node_key, operator, hot, prices }
+    struct Funds { funded, claimed, refunded }
+    struct Counters {
+        escrowed, pending, accrued, ledgers, held, audits, commons, treasury, paid_in, paid_out,
+    }
+    struct Purse { deposit, protocol, developer, node, data, refunded, close_requested_at, closed }
+    struct SessionLog { cap, log, settled_at, from, before, epoch }
+    struct Ledger { epoch, ledger, closed, old }
+    struct Closed { epoch, origin, left }
+    struct Voided { at, reason }
+    struct ModelPart { model_id, version, datanets, fees, data }
+    struct Worth { fees, data }
+    struct Pending {
+        denom, epoch, final_at, fees, data, protocol, payees, operators, hot, origin, posted_at, early_at,
+        attested, holds, void, voids, cases, covered, struck, models, own_receipts, own_fees, audit_bps,
+        exposure_bps,
+    }
+    struct NodeBook { posted, freed, answers, fees, epochs }
+    struct Sweep { at, round, gathered, waiting, pool }
 }

@@ -65,7 +65,7 @@ pub fn execute(
             demand::answer_demand(deps, env, info, demand_id, chunk, path)
         }
         ExecuteMsg::ExpireDemand { demand_id } => demand::expire_demand(deps, env, info, demand_id),
-        ExecuteMsg::ProveFault { stated, fault } => fault::prove_fault(deps, env, info, stated, fault),
+        ExecuteMsg::ProveFault { proof } => fault::prove_fault(deps, env, info, proof.0),
         ExecuteMsg::OpenCase { subject, reason } => case::open_case(deps, env, info, subject, reason),
         ExecuteMsg::CommitVote { case_id, auditor, commitment } => {
             vote::commit_vote(deps, env, info, case_id, auditor, commitment)

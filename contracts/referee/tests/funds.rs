@@ -3,10 +3,11 @@
 use cosmwasm_std::{coin, Coin, HexBinary, Uint128};
 use cw_multi_test::Executor;
 use openledger_contract::CommonError;
-use openledger_types::faults::{Fault, LeafAt, Stated};
+use openledger_types::faults::{Fault, FiledFault, LeafAt, Stated};
 use openledger_types::formats::{Account, LedgerLeaf, SumRoot};
 use openledger_types::msg::common::{InvariantsResponse, OwnershipAction};
 use openledger_types::msg::referee::{BlobKind, ExecuteMsg, QueryMsg};
+use openledger_types::packed::Proof;
 
 use crate::common::{
     about_receipts, chunk, params, refused, Suite, CASE_BOND, DEMAND_BOND, JUNK, NODE, OPEN,
@@ -64,8 +65,10 @@ pub fn messages(suite: &Suite) -> Vec<(ExecuteMsg, &'static [&'static str], Coin
         (ExecuteMsg::ExpireDemand { demand_id: 1 }, &[], Coins::None),
         (
             ExecuteMsg::ProveFault {
-                stated: Stated::default(),
-                fault: Fault::LedgerOrder { first: at(0), second: at(1) },
+                proof: Proof(FiledFault {
+                    stated: Stated::default(),
+                    fault: Fault::LedgerOrder { first: at(0), second: at(1) },
+                }),
             },
             &[],
             Coins::None,

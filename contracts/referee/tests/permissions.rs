@@ -6,6 +6,9 @@ use openledger_types::msg::referee::ExecuteMsg;
 use crate::common::Suite;
 use crate::funds::{messages, Coins};
 
+#[path = "../../../packages/contract/tests/tables.rs"]
+mod tables;
+
 #[test]
 fn every_message_is_refused_to_every_other_role() {
     for number in 0..messages(&Suite::new()).len() {
@@ -46,4 +49,10 @@ fn finding_p12_ownership_changes_in_two_steps() {
     assert!(suite.act(&owner, &renounce).is_err());
     suite.act(&alice, &renounce).unwrap();
     assert!(suite.act(&alice, &renounce).is_err());
+}
+
+#[test]
+fn every_message_has_a_row() {
+    let table = messages(&Suite::new());
+    assert_eq!(tables::told(table.iter().map(|(msg, ..)| msg)), tables::all::<ExecuteMsg>());
 }

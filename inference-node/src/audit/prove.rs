@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use openledger_client::verify_digest;
-use openledger_types::faults::find::{audit_epoch, Epoch, FoundFault, Known};
-use openledger_types::faults::{ContributionAt, Court, SessionFacts};
+use openledger_types::faults::find::{audit_epoch, Epoch, Known};
+use openledger_types::faults::{ContributionAt, Court, FiledFault, SessionFacts};
 use openledger_types::formats::{
     ContributionFacts, EpochCommit, LedgerBlob, Receipt, ReceiptsBlob, SignedReceipt, VersionRef,
 };
@@ -70,7 +70,7 @@ pub(super) fn proofs(
     receipts: &[u8],
     previous: &LedgerBlob,
     evidence: &Evidence,
-) -> Vec<FoundFault> {
+) -> Vec<FiledFault> {
     let read =
         (serde_json::from_slice::<LedgerBlob>(leaves), serde_json::from_slice::<ReceiptsBlob>(receipts));
     let (Ok(ledger), Ok(receipts)) = read else { return Vec::new() };

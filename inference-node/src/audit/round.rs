@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use openledger_types::api::AnswerBundle;
-use openledger_types::faults::find::FoundFault;
-use openledger_types::faults::SessionFacts;
+use openledger_types::faults::{FiledFault, SessionFacts};
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus};
@@ -370,9 +369,9 @@ impl Auditor {
         if found.is_empty() {
             tracing::warn!(code = "E-AUDIT-006", epoch = number, "no proof in one step is at hand");
         }
-        for FoundFault { stated, fault } in found.into_iter().take(MAX_PROOFS) {
-            let name = fault.name();
-            match self.referee.tell(&ExecuteMsg::ProveFault { stated, fault }, None).await? {
+        for filed in found.into_iter().take(MAX_PROOFS) {
+            let name = filed.fault.name();
+            match self.referee.tell(&ExecuteMsg::ProveFault { proof: filed.into() }, None).await? {
                 Posting::Done { tx } => {
                     tracing::error!(node_id, epoch = number, name, tx, "fault proved");
                     // The root is void by it; what else is wrong falls with it.
@@ -392,7 +391,7 @@ impl Auditor {
     }
 
     /// The proofs of what is wrong with a root.
-    async fn proofs(&self, target: &Target<'_>) -> Result<Vec<FoundFault>> {
+    async fn proofs(&self, target: &Target<'_>) -> Result<Vec<FiledFault>> {
         let Ok(documents) = self.fetch(target).await else { return Ok(Vec::new()) };
         let read: Option<ReceiptsBlob> = serde_json::from_slice(&documents.receipts).ok();
         let receipts = read.map(|blob| blob.receipts).unwrap_or_default();

@@ -129,12 +129,12 @@ impl FakeReferee {
                 Ok(())
             }
             ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
-            ExecuteMsg::ProveFault { stated, fault } => {
+            ExecuteMsg::ProveFault { proof } => {
                 let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
                     openledger_client::verify_digest(key, digest, signature)
                 };
                 let court = Court { chain_id: CHAIN, escrow: ESCROW, verify: &verify };
-                fault.judge(&court, stated).map(|_| ()).map_err(|e| e.to_string())
+                proof.0.fault.judge(&court, &proof.0.stated).map(|_| ()).map_err(|e| e.to_string())
             }
             ExecuteMsg::CommitSeed { auditor, period, commitment } => {
                 let seed = SeedResponse { commitment: Some(commitment.clone()), seed: None, reported: false };

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_contract_itself_speaks_for_a_contract() {
+    fn finding_p18_only_the_contract_itself_speaks_for_a_contract() {
         let result = TxResult {
             hash: String::new(),
             height: 1,

@@ -3,8 +3,10 @@
 mod error;
 pub mod invariants;
 pub mod lean;
+pub mod lists;
 pub mod migration;
 pub mod ownership;
+pub mod packs;
 pub mod paging;
 pub mod params;
 pub mod pause;

@@ -7,7 +7,7 @@ use cosmwasm_std::{to_json_vec, Addr, Uint128};
 use openledger_testing::{
     Answer, Auditor, Client, Document, Key, ModelRef, NodeModel, Posting, Result, TrainingTree, World,
 };
-use openledger_types::faults::find::FoundFault;
+use openledger_types::faults::FiledFault;
 use openledger_types::formats::Account;
 use openledger_types::msg::escrow::{EpochResponse, ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::model_registry::TrainedOn;
@@ -111,7 +111,7 @@ impl Town {
     }
 
     /// The first proof that an auditor finds in a posting.
-    fn find(&self, posting: &Posting) -> FoundFault {
+    fn find(&self, posting: &Posting) -> FiledFault {
         let known = [posting.clone()];
         let findings = Auditor::new(&self.world, &known).audit(posting);
         findings.faults.into_iter().next().unwrap_or_else(|| panic!("nothing found: {:?}", findings.unproved))
@@ -199,7 +199,7 @@ fn rule_f1_a_stolen_share_is_proved_in_one_step() {
     let found = town.find(&bent);
     let (finder, node_id) = (town.world.account("finder"), town.node.node_id);
     let bond = town.bond();
-    let proof = RefereeMsg::ProveFault { stated: found.stated, fault: found.fault };
+    let proof = RefereeMsg::ProveFault { proof: found.into() };
     town.world.tell_referee(&finder, &proof).unwrap();
     // The root is void, a fifth of the bond is gone at once, the finder has less than that.
     assert_eq!(town.status(1), RootStatus::Void);
@@ -235,7 +235,7 @@ fn rule_l7_a_fault_that_is_found_after_finality_touches_the_bond_only() {
     let (finder, node_id) = (town.world.account("finder"), town.node.node_id);
     town.world.finalize(node_id).unwrap();
     let (bond, ledger) = (town.bond(), town.world.ledger(node_id).unwrap());
-    let proof = RefereeMsg::ProveFault { stated: found.stated, fault: found.fault };
+    let proof = RefereeMsg::ProveFault { proof: found.into() };
     town.world.tell_referee(&finder, &proof).unwrap();
     assert!(town.bond() < bond);
     assert_eq!(town.status(1), RootStatus::Final);
@@ -257,11 +257,11 @@ fn attack_an_honest_root_cannot_be_convicted() {
     let found = town.find(&bent);
     let attacker = town.world.account("attacker");
     let (bond, proof) =
-        (town.bond(), RefereeMsg::ProveFault { stated: found.stated.clone(), fault: found.fault.clone() });
+        (town.bond(), RefereeMsg::ProveFault { proof: found.clone().into() });
     assert!(town.world.tell_referee(&attacker, &proof).is_err(), "the escrow never saw that commitment");
     let stated =
         openledger_types::faults::Stated { commit: Some(honest.commit.clone()), ..found.stated.clone() };
-    let proof = RefereeMsg::ProveFault { stated, fault: found.fault };
+    let proof = RefereeMsg::ProveFault { proof: FiledFault { stated, fault: found.fault }.into() };
     assert!(town.world.tell_referee(&attacker, &proof).is_err());
     // Nor does one that states other terms than the session's.
     let mut facts = Auditor::new(&town.world, &known).facts(town.client.session_id);
@@ -270,7 +270,7 @@ fn attack_an_honest_root_cannot_be_convicted() {
     let stated =
         openledger_types::faults::Stated { commit: Some(honest.commit.clone()), session: Some(facts) };
     let fault = openledger_types::faults::Fault::Arithmetic { receipt: signed };
-    assert!(town.world.tell_referee(&attacker, &RefereeMsg::ProveFault { stated, fault }).is_err());
+    assert!(town.world.tell_referee(&attacker, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() }).is_err());
     assert_eq!((town.bond(), town.status(1)), (bond, RootStatus::Pending));
 }
 
@@ -288,7 +288,7 @@ fn rule_s2_two_receipts_for_one_request_cost_the_bond() {
     let stated = openledger_types::faults::Stated { commit: None, session: Some(facts) };
     let fault = openledger_types::faults::Fault::Equivocation { first, second };
     let (bond, user) = (town.bond(), town.user.clone());
-    town.world.tell_referee(&user, &RefereeMsg::ProveFault { stated, fault }).unwrap();
+    town.world.tell_referee(&user, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() }).unwrap();
     assert!(town.bond() < bond);
     assert!(town.world.node(node_id).unwrap().jailed_until.is_some());
     town.world.assert_invariants();
@@ -408,7 +408,7 @@ fn rule_l8_a_node_that_vanishes_leaves_its_data_part_to_the_contributors() {
     let (_, bent) = town.post_bent(bend).unwrap();
     let found = town.find(&bent);
     let (anyone, node_id) = (town.world.account("anyone"), town.node.node_id);
-    let proof = RefereeMsg::ProveFault { stated: found.stated, fault: found.fault };
+    let proof = RefereeMsg::ProveFault { proof: found.into() };
     town.world.tell_referee(&anyone, &proof).unwrap();
     let close = EscrowMsg::CloseAbandoned { node_id };
     assert!(town.world.tell_escrow(&anyone, &close).is_err(), "the node has E epochs to replace its root");
@@ -543,7 +543,7 @@ fn rule_d4_a_withdrawn_source_is_a_fault_after_its_grace() {
         let receipt = posting.receipts.receipts[0].clone();
         let fault = openledger_types::faults::Fault::Citation { receipt, contribution_id: town.given[0] };
         let user = town.user.clone();
-        town.world.tell_referee(&user, &RefereeMsg::ProveFault { stated, fault })
+        town.world.tell_referee(&user, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() })
     };
     assert!(accuse(&mut town, &early).is_err());
     // After it a node that still cites is guilty.

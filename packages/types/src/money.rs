@@ -20,6 +20,10 @@ pub struct Split {
     pub data: u16,
 }
 
+crate::parts! {
+    struct Split { protocol, developer, node, data }
+}
+
 impl Split {
     /// Whether the parts are 10,000 together.
     pub fn is_whole(&self) -> bool {

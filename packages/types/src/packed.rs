@@ -2,6 +2,12 @@
 //! form matter. docs/formats.md gives the bytes. Every value has exactly one form; every other is
 //! refused.
 
+mod part;
+mod proof;
+
+pub use part::{pack_part, unpack_part, Part, Parts};
+pub use proof::Proof;
+
 use cosmwasm_std::{Binary, HexBinary};
 use openledger_merkle::{read_nodes, write_nodes, Hash, SumNode, Wire, WireError, MAX_NODES};
 
@@ -46,22 +52,49 @@ pub trait Packed: Sized {
     fn unpack(bytes: &[u8]) -> Result<Self, PackError>;
 }
 
-/// Lists that travel as one base64 string of their packed form.
-macro_rules! packed_list {
-    ($($(#[$meta:meta])* pub struct $name:ident($item:ty);)*) => {$(
+/// Values that travel as one base64 string of their packed form.
+macro_rules! packed_text {
+    ($($(#[$meta:meta])* pub struct $name:ident($seen:vis $item:ty);)*) => {$(
         $(#[$meta])*
         #[derive(
-            Clone, Debug, Default, PartialEq, ::cosmwasm_schema::schemars::JsonSchema,
+            Clone, Debug, PartialEq, ::cosmwasm_schema::schemars::JsonSchema,
             ::cosmwasm_schema::cw_schema::Schemaifier,
         )]
         #[schemars(crate = "::cosmwasm_schema::schemars")]
         #[schemaifier(crate = "::cosmwasm_schema::cw_schema")]
         #[schemaifier(type = ::cosmwasm_schema::cw_schema::NodeType::Binary)]
         pub struct $name(
-            /// In order.
+            /// What was packed.
             #[schemars(with = "String")]
-            pub Vec<$item>,
+            $seen $item,
         );
+
+        impl ::cosmwasm_schema::serde::Serialize for $name {
+            fn serialize<S: ::cosmwasm_schema::serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+                ::cosmwasm_schema::serde::Serialize::serialize(
+                    &::cosmwasm_std::Binary::new($crate::packed::Packed::pack(self)), writer,
+                )
+            }
+        }
+
+        impl<'de> ::cosmwasm_schema::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::cosmwasm_schema::serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+                let bytes = <::cosmwasm_std::Binary as ::cosmwasm_schema::serde::Deserialize>::deserialize(reader)?;
+                $crate::packed::Packed::unpack(&bytes).map_err(::cosmwasm_schema::serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(crate) use packed_text;
+
+/// Lists that travel as one base64 string of their packed form.
+macro_rules! packed_list {
+    ($($(#[$meta:meta])* pub struct $name:ident($item:ty);)*) => {$(
+        $crate::packed::packed_text! {
+            $(#[$meta])*
+            #[derive(Default)]
+            pub struct $name(pub Vec<$item>);
+        }
 
         impl core::ops::Deref for $name {
             type Target = Vec<$item>;
@@ -86,21 +119,6 @@ macro_rules! packed_list {
         impl FromIterator<$item> for $name {
             fn from_iter<I: IntoIterator<Item = $item>>(items: I) -> Self {
                 $name(items.into_iter().collect())
-            }
-        }
-
-        impl ::cosmwasm_schema::serde::Serialize for $name {
-            fn serialize<S: ::cosmwasm_schema::serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-                ::cosmwasm_schema::serde::Serialize::serialize(
-                    &::cosmwasm_std::Binary::new($crate::packed::Packed::pack(self)), writer,
-                )
-            }
-        }
-
-        impl<'de> ::cosmwasm_schema::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::cosmwasm_schema::serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-                let bytes = <::cosmwasm_std::Binary as ::cosmwasm_schema::serde::Deserialize>::deserialize(reader)?;
-                $crate::packed::Packed::unpack(&bytes).map_err(::cosmwasm_schema::serde::de::Error::custom)
             }
         }
     )*};
@@ -165,9 +183,14 @@ impl Writer {
     }
 
     /// Length as varint, then the bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u128);
+        self.raw(bytes);
+    }
+
+    /// Length as varint, then UTF-8.
     pub fn text(&mut self, text: &str) {
-        self.varint(text.len() as u128);
-        self.raw(text.as_bytes());
+        self.bytes(text.as_bytes());
     }
 
     /// Number of nodes in one byte, then the nodes. No path has more than [`MAX_NODES`]; what is longer
@@ -243,11 +266,15 @@ impl<'a> Reader<'a> {
         self.raw(field, 32)?.try_into().map_err(|_| PackError::CutShort(field))
     }
 
+    /// Bytes after their length.
+    pub fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], PackError> {
+        let len = usize::try_from(self.varint(field)?).map_err(|_| PackError::CutShort(field))?;
+        self.raw(field, len)
+    }
+
     /// A text.
     pub fn text(&mut self, field: &'static str) -> Result<String, PackError> {
-        let len = usize::try_from(self.varint(field)?).map_err(|_| PackError::CutShort(field))?;
-        let bytes = self.raw(field, len)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| PackError::NotText(field))
+        String::from_utf8(self.bytes(field)?.to_vec()).map_err(|_| PackError::NotText(field))
     }
 
     /// A path after its number of nodes.

@@ -88,7 +88,7 @@ fn a_million_one_unit_answers_farm_nothing() {
 }
 
 #[test]
-fn the_least_fee_holds_and_overflow_is_refused() {
+fn finding_p3_the_least_fee_holds_and_overflow_is_refused() {
     assert_eq!(answer_fee(1, 1, 10, 20, 10_000), Some(10_000));
     assert_eq!(answer_fee(1000, 1000, 10, 20, 10_000), Some(30_000));
     assert_eq!(answer_fee(u32::MAX, 1, u128::MAX, 1, 1), None);

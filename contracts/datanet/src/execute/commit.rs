@@ -22,7 +22,7 @@ pub fn commit(
     let params = PARAMS.load(deps.storage)?;
     let sent = payment::must_pay(&info, &params.denom)?;
     pause::assert_running(deps.storage)?;
-    state::datanet(deps.storage, datanet_id)?;
+    state::assert_datanet(deps.storage, datanet_id)?;
     hash32("root", &root)?;
     if !(1..=MAX_COMMIT).contains(&count) {
         return Err(CommonError::BadField { field: "count", rule: "1 to 1,024 leaves" }.into());

@@ -1,6 +1,7 @@
 //! `UpdateCurators` and `Curate`: a quorum of curators decides what a curated datanet takes.
 
 use cosmwasm_std::{Addr, Api, DepsMut, Event, MessageInfo, Response, Uint128};
+use openledger_contract::lists::is_rising;
 use openledger_contract::{payment, text, CommonError};
 use openledger_types::msg::datanet::{ContributionStatus, Policy, MAX_CURATORS};
 
@@ -11,7 +12,7 @@ use crate::{queue, ContractError};
 
 /// Refuses curators who could not decide.
 pub(crate) fn check_curators(api: &dyn Api, curators: &[String], quorum: u8) -> Result<(), ContractError> {
-    let rising = curators.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
+    let rising = is_rising(curators, |curator| curator);
     if !(1..=MAX_CURATORS).contains(&curators.len()) || !rising {
         let rule = "1 to 16 addresses, sorted, without repeats";
         return Err(CommonError::BadField { field: "curators", rule }.into());

@@ -19,6 +19,7 @@ pub mod verdict;
 pub mod withdraw;
 
 use cosmwasm_std::{Env, Uint64};
+use openledger_contract::lists::is_rising;
 use openledger_contract::CommonError;
 use openledger_types::formats::Priority;
 use openledger_types::msg::datanet::MAX_NAMED;
@@ -40,7 +41,7 @@ pub(crate) fn plus(value: u64, more: u64) -> Result<u64, ContractError> {
 
 /// Refuses a list that is empty, longer than 64, or does not rise.
 pub(crate) fn check_ids(ids: &[u64]) -> Result<(), ContractError> {
-    let rising = ids.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
+    let rising = is_rising(ids, |id| *id);
     match (1..=MAX_NAMED).contains(&ids.len()) && rising {
         true => Ok(()),
         false => {

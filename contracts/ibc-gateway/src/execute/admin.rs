@@ -2,6 +2,7 @@
 
 use cosmwasm_std::{DepsMut, MessageInfo, Order, Response, Storage};
 use openledger_contract::lean::Lean;
+use openledger_contract::lists::is_rising;
 use openledger_contract::{ownership, params, pause, payment, text, CommonError};
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::gateway::{Params, Route, MAX_ROUTES, MAX_ROUTE_DENOMS};
@@ -153,7 +154,7 @@ fn validate_route(route: &Route) -> ContractResult<()> {
     if denoms.is_empty() || denoms.len() > MAX_ROUTE_DENOMS {
         return Err(bad("denoms", "1 to 8 entries"));
     }
-    if denoms.windows(2).any(|pair| matches!(pair, [a, b] if a.denom >= b.denom)) {
+    if !is_rising(denoms, |params| &params.denom) {
         return Err(bad("denoms", "sorted, without repeats"));
     }
     for entry in denoms {

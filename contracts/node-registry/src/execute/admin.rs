@@ -5,7 +5,7 @@ use openledger_contract::{ownership, params, pause, payment, text, CommonError};
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::node_registry::Params;
 
-use crate::state::{Connections, BURNED, CONNECTIONS, CUT_COUNT, PARAMS, REWARDS, TREASURY};
+use crate::state::{Connections, Totals, CONNECTIONS, CUT_COUNT, PARAMS, TOTALS};
 use crate::ContractError;
 
 /// Refuses parameters that would disable a rule.
@@ -45,11 +45,9 @@ pub fn validate(new: &Params) -> Result<(), ContractError> {
     Ok(())
 }
 
-/// Puts the counters that begin at nothing in their places.
-pub fn open_counters(storage: &mut dyn Storage) -> Result<(), ContractError> {
-    for counter in [REWARDS, TREASURY, BURNED] {
-        counter.save(storage, &Uint128::zero())?;
-    }
+/// Puts the counters in their places; all of them but the bonds begin at nothing.
+pub fn open_counters(storage: &mut dyn Storage, bonds: Uint128) -> Result<(), ContractError> {
+    TOTALS.save(storage, &Totals { bonds, ..Totals::default() })?;
     Ok(CUT_COUNT.save(storage, &0)?)
 }
 

@@ -5,7 +5,7 @@ use openledger_contract::payment;
 use openledger_types::msg::node_registry::NodeStatus;
 
 use crate::execute::{offer, operated_by};
-use crate::state::{self, BONDS, NODES, PARAMS};
+use crate::state::{self, NODES, PARAMS, TOTALS};
 use crate::{audit, ContractError};
 
 /// Adds the funds to the bond of a node in service. By anyone.
@@ -17,9 +17,10 @@ pub fn add_bond(deps: DepsMut, info: MessageInfo, node_id: u64) -> Result<Respon
         return Err(ContractError::NotBonded { node_id });
     }
     node.bond = node.bond.checked_add(amount)?;
-    let bonds = BONDS.load(deps.storage)?.checked_add(amount)?;
+    let mut totals = TOTALS.load(deps.storage)?;
+    totals.bonds = totals.bonds.checked_add(amount)?;
 
-    BONDS.save(deps.storage, &bonds)?;
+    TOTALS.save(deps.storage, &totals)?;
     NODES.save(deps.storage, node_id, &node)?;
     Ok(Response::new().add_attribute("action", "add_bond").add_event(
         Event::new("bond_added")
@@ -79,7 +80,8 @@ pub fn withdraw_bond(
     }
     let amount = node.bond;
     let denom = PARAMS.load(deps.storage)?.denom;
-    let bonds = BONDS.load(deps.storage)?.checked_sub(amount)?;
+    let mut totals = TOTALS.load(deps.storage)?;
+    totals.bonds = totals.bonds.checked_sub(amount)?;
     node.bond = Uint128::zero();
     node.status = NodeStatus::Left;
     node.unbonds_at = None;
@@ -89,7 +91,7 @@ pub fn withdraw_bond(
         amount: vec![coin(amount.u128(), &denom)],
     });
 
-    BONDS.save(deps.storage, &bonds)?;
+    TOTALS.save(deps.storage, &totals)?;
     NODES.save(deps.storage, node_id, &node)?;
     Ok(Response::new()
         .add_attribute("action", "withdraw_bond")

@@ -3,7 +3,7 @@
 use cosmwasm_std::{DepsMut, MessageInfo, Response, Uint128};
 use openledger_contract::{ownership, params, payment};
 
-use crate::state::{FINDERS, PARAMS, REWARDS, TREASURY};
+use crate::state::{FINDERS, PARAMS, TOTALS};
 use crate::ContractError;
 
 /// Pays the sender's finder's parts out.
@@ -12,11 +12,12 @@ pub fn withdraw_rewards(deps: DepsMut, info: MessageInfo) -> Result<Response, Co
     let address = info.sender;
     let owed = FINDERS.may_load(deps.storage, &address)?;
     let amount = owed.ok_or_else(|| ContractError::NoRewards { address: address.to_string() })?;
-    let left = REWARDS.load(deps.storage)?.checked_sub(amount)?;
+    let mut totals = TOTALS.load(deps.storage)?;
+    totals.rewards = totals.rewards.checked_sub(amount)?;
     let denom = PARAMS.load(deps.storage)?.denom;
 
     FINDERS.remove(deps.storage, &address);
-    REWARDS.save(deps.storage, &left)?;
+    TOTALS.save(deps.storage, &totals)?;
     Ok(payment::pay_out("withdraw_rewards", ("rewards_withdrawn", "address"), address, amount, denom))
 }
 
@@ -31,12 +32,13 @@ pub fn spend_treasury(
     ownership::assert_owner(deps.storage, &info.sender)?;
     params::positive("amount", amount)?;
     let to_addr = deps.api.addr_validate(to)?;
-    let held = TREASURY.load(deps.storage)?;
-    let left = held
+    let mut totals = TOTALS.load(deps.storage)?;
+    let held = totals.treasury;
+    totals.treasury = held
         .checked_sub(amount)
         .map_err(|_| ContractError::TreasuryTooSmall { held: held.u128(), asked: amount.u128() })?;
     let denom = PARAMS.load(deps.storage)?.denom;
 
-    TREASURY.save(deps.storage, &left)?;
+    TOTALS.save(deps.storage, &totals)?;
     Ok(payment::pay_out("spend_treasury", ("treasury_spent", "to"), to_addr, amount, denom))
 }

@@ -8,7 +8,7 @@ use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{NodeStatus, Role};
 use openledger_types::signature::{is_canonical, is_compressed_key};
 
-use crate::state::{Node, BONDS, KEYS, KEY_OWNERS, NODES, NODE_COUNT, PARAMS};
+use crate::state::{Node, KEYS, KEY_OWNERS, NODES, NODE_COUNT, PARAMS, TOTALS};
 use crate::{audit, endpoint, ContractError};
 
 /// What an operator says of a node.
@@ -51,7 +51,8 @@ pub fn register(
     check_proof(deps.api, &env, &info.sender, &new.node_key, &new.key_proof)?;
     let hot_addr = new.hot_addr.map(|hot| deps.api.addr_validate(&hot)).transpose()?;
     let node_id = Uint64::new(NODE_COUNT.load(deps.storage)?).checked_add(Uint64::one())?.u64();
-    let bonds = BONDS.load(deps.storage)?.checked_add(bond)?;
+    let mut totals = TOTALS.load(deps.storage)?;
+    totals.bonds = totals.bonds.checked_add(bond)?;
     let key_expires = key_end(env.block.height, params.key_blocks)?;
     if new.roles.contains(&Role::Audit) {
         audit::enter(deps.branch(), node_id, &info.sender)?;
@@ -73,7 +74,7 @@ pub fn register(
     };
 
     NODE_COUNT.save(deps.storage, &node_id)?;
-    BONDS.save(deps.storage, &bonds)?;
+    TOTALS.save(deps.storage, &totals)?;
     KEYS.save(deps.storage, (node_id, env.block.height), &new.node_key)?;
     KEY_OWNERS.save(deps.storage, &new.node_key, &node_id)?;
     NODES.save(deps.storage, node_id, &node)?;

@@ -2,13 +2,13 @@
 
 use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Uint64};
 use openledger_contract::payment;
-use openledger_types::msg::node_registry::NodeStatus;
+use openledger_types::msg::node_registry::{NodeStatus, RecordedWork};
 
-use crate::execute::{assert_court, check_sentence, operated_by, with_parts};
+use crate::execute::{assert_court, check_sentence, operated_by, with_parts, work};
 use crate::state::{self, NODES, PARAMS};
 use crate::{cuts, ContractError};
 
-/// Cuts a bond at once and jails the node. A bond that is gone is cut by nothing, so that the message
+/// Cuts a bond at once, jails the node and counts the fault. A bond that is gone is cut by nothing, so that the message
 /// that found the fault still goes through.
 pub fn slash(
     deps: DepsMut,
@@ -27,6 +27,8 @@ pub fn slash(
     let params = PARAMS.load(deps.storage)?;
     let amount = cuts::part(node.bond, bps);
     let taken = cuts::take(deps.storage, &params, &mut node, amount, finder)?;
+    let fault = RecordedWork { faults: 1, ..RecordedWork::default() };
+    work::record(deps.storage, node_id, fault)?;
     let mut event = Event::new("node_slashed")
         .add_attribute("node_id", node_id.to_string())
         .add_attribute("reason", reason);

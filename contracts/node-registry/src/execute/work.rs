@@ -1,7 +1,7 @@
 //! `ReportWork` and `RecordWork`. Sums stop at the end of their range: a record of work decides about no
 //! coin, so a message that is due elsewhere must not fail because of it.
 
-use cosmwasm_std::{DepsMut, MessageInfo, Response};
+use cosmwasm_std::{DepsMut, MessageInfo, Response, Storage};
 use openledger_contract::payment;
 use openledger_types::msg::node_registry::{DeclaredWork, RecordedWork};
 
@@ -39,8 +39,14 @@ pub fn record_work(
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     assert_court(deps.storage, &info.sender)?;
+    record(deps.storage, node_id, work)?;
+    Ok(Response::new().add_attribute("action", "record_work").add_attribute("node_id", node_id.to_string()))
+}
+
+/// Adds to the record.
+pub fn record(storage: &mut dyn Storage, node_id: u64, work: RecordedWork) -> Result<(), ContractError> {
     let RecordedWork { answers, fees, epochs, audits, misses, proven_bytes, faults } = work;
-    let mut sum = RECORDED.may_load(deps.storage, node_id)?.unwrap_or_default();
+    let mut sum = RECORDED.may_load(storage, node_id)?.unwrap_or_default();
     sum.answers = sum.answers.saturating_add(answers);
     sum.fees = sum.fees.saturating_add(fees);
     sum.epochs = sum.epochs.saturating_add(epochs);
@@ -49,6 +55,5 @@ pub fn record_work(
     sum.proven_bytes = sum.proven_bytes.saturating_add(proven_bytes);
     sum.faults = sum.faults.saturating_add(faults);
 
-    RECORDED.save(deps.storage, node_id, &sum)?;
-    Ok(Response::new().add_attribute("action", "record_work").add_attribute("node_id", node_id.to_string()))
+    Ok(RECORDED.save(storage, node_id, &sum)?)
 }

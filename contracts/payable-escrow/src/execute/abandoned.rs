@@ -17,7 +17,7 @@ use crate::error::{ContractError, ContractResult};
 use crate::execute::{finality, session};
 use crate::settle::load_pin;
 use crate::state::{
-    Closed, Funds, Ledger, Outcome, Pot, CITED, FUNDS, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, POTS,
+    Closed, Funds, Ledger, Outcome, Pot, CITED, FUNDS, LEDGERS, LOGS, NODES, OUTCOMES, PARAMS, PENDING, POTS,
     POT_CLAIMS, REGISTRIES, RETURNED,
 };
 use crate::{book, money, registry};
@@ -50,7 +50,8 @@ pub fn close(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> Contra
     };
     OUTCOMES.save(deps.storage, place, &outcome)?;
     PENDING.remove(deps.storage, node_id);
-    finality::finish(deps.storage, &env, node_id, &pending)?;
+    let book = finality::finished(deps.storage, &env, node_id, &pending)?;
+    NODES.save(deps.storage, node_id, &book)?;
 
     let mut node = Uint128::zero();
     for (_, amount) in &pending.operators {

@@ -2,6 +2,7 @@
 
 use cosmwasm_std::{Addr, BankMsg, Coin, DepsMut, MessageInfo, Response, Storage};
 use openledger_contract::lean::Lean;
+use openledger_contract::lists::is_rising;
 use openledger_contract::{ownership, pause, payment, CommonError};
 use openledger_types::msg::common::{Amount, OwnershipAction};
 use openledger_types::msg::escrow::{Params, MAX_DENOMS};
@@ -76,7 +77,7 @@ pub fn save_params(storage: &mut dyn Storage, params: &Params) -> ContractResult
         if COUNTERS.has(storage, &entry.denom) {
             continue;
         }
-        let known = COUNTERS.keys(storage).take(MAX_DENOMS_EVER).collect::<Result<Vec<_>, _>>()?;
+        let known = COUNTERS.keys(storage, None).take(MAX_DENOMS_EVER).collect::<Result<Vec<_>, _>>()?;
         if known.len() >= MAX_DENOMS_EVER {
             return Err(bad("denoms", "at most 64 different ones over the contract's life"));
         }
@@ -107,7 +108,7 @@ fn validate(params: &Params) -> ContractResult<()> {
     if denoms.is_empty() || denoms.len() > MAX_DENOMS {
         return Err(bad("denoms", "1 to 8 entries"));
     }
-    if denoms.windows(2).any(|pair| matches!(pair, [a, b] if a.denom >= b.denom)) {
+    if !is_rising(denoms, |params| &params.denom) {
         return Err(bad("denoms", "sorted, without repeats"));
     }
     for entry in denoms {

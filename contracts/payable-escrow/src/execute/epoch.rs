@@ -2,6 +2,7 @@
 
 use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Uint128};
 use openledger_contract::lean::Lean;
+use openledger_contract::lists::is_rising;
 use openledger_contract::{payment, CommonError};
 use openledger_types::formats::{hash32, BlobRef, EpochCommit};
 use openledger_types::msg::escrow::{RootStatus, Settlement, MAX_SETTLEMENTS};
@@ -161,7 +162,7 @@ fn validate_batch(settlements: &[Settlement]) -> ContractResult<()> {
     if settlements.is_empty() || settlements.len() > MAX_SETTLEMENTS {
         return refuse("give 1 to 32");
     }
-    if settlements.windows(2).any(|pair| matches!(pair, [a, b] if a.session_id >= b.session_id)) {
+    if !is_rising(settlements, |settlement| settlement.session_id) {
         return refuse("sort them by session, none twice");
     }
     Ok(())

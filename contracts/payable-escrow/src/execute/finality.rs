@@ -9,7 +9,7 @@ use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, RecordedWork};
 use crate::contract::MAY_FAIL;
 use crate::error::{ContractError, ContractResult};
 use crate::state::{
-    Outcome, Pending, CONNECTED, FUNDS, LEDGERS, NODES, OUTCOMES, PENDING, REGISTRIES, SWEEPS, WEIGHTS,
+    NodeBook, Outcome, Pending, CONNECTED, FUNDS, LEDGERS, NODES, OUTCOMES, PENDING, REGISTRIES, SWEEPS, WEIGHTS,
 };
 use crate::{money, registry, roots};
 
@@ -89,7 +89,6 @@ fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> 
     let mut ledger = LEDGERS.may_load(storage, (node_id, denom))?.unwrap_or_default();
     ledger.epoch = pending.epoch;
     ledger.ledger = commit.ledger;
-    ledger.leaves_blob = Some(commit.leaves_blob);
     LEDGERS.save(storage, (node_id, denom), &ledger)?;
     let mut funds = FUNDS.may_load(storage, (node_id, denom))?.unwrap_or_default();
     funds.funded = funds.funded.checked_add(pending.data)?;
@@ -117,16 +116,13 @@ fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> 
         money::shift(&mut counters.pending, &mut counters.ledgers, pending.data)
     })?;
     weigh(storage, &pending)?;
-    finish(storage, env, node_id, &pending)?;
-    NODES.update(storage, node_id, |book| {
-        let mut book = book.unwrap_or_default();
-        book.epochs = book.epochs.saturating_add(1);
-        book.answers = book.answers.saturating_add(answers);
-        if bond_denom.as_deref() == Some(denom) {
-            book.fees = book.fees.saturating_add(pending.fees.saturating_sub(pending.own_fees));
-        }
-        ContractResult::Ok(book)
-    })?;
+    let mut book = finished(storage, env, node_id, &pending)?;
+    book.epochs = book.epochs.saturating_add(1);
+    book.answers = book.answers.saturating_add(answers);
+    if bond_denom.as_deref() == Some(denom) {
+        book.fees = book.fees.saturating_add(pending.fees.saturating_sub(pending.own_fees));
+    }
+    NODES.save(storage, node_id, &book)?;
     Ok(Event::new("epoch_final")
         .add_attribute("node_id", node_id.to_string())
         .add_attribute("epoch", pending.epoch.to_string())
@@ -135,12 +131,13 @@ fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> 
         .add_attribute("data", format!("{}{denom}", pending.data)))
 }
 
-/// Remembers when a node's root was finished: until then it could settle nothing (S4).
-pub fn finish(storage: &mut dyn Storage, env: &Env, node_id: u64, pending: &Pending) -> ContractResult<()> {
+/// The node's book, with when its root was finished: until then it could settle nothing (S4). The
+/// caller saves it.
+pub fn finished(storage: &dyn Storage, env: &Env, node_id: u64, pending: &Pending) -> ContractResult<NodeBook> {
     let mut book = NODES.may_load(storage, node_id)?.unwrap_or_default();
     book.posted = pending.posted_at;
     book.freed = env.block.height;
-    Ok(NODES.save(storage, node_id, &book)?)
+    Ok(book)
 }
 
 /// Gathers the weights by which the commons of the denom are shared out (I1).

@@ -12,3 +12,4 @@ pub mod root;
 pub mod session;
 pub mod unsettled;
 pub mod uses;
+pub mod withdraw;

@@ -2,6 +2,7 @@
 
 use cosmwasm_std::{Addr, Deps, DepsMut, Env, HexBinary, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::lean::Lean;
+use openledger_contract::lists::is_rising;
 use openledger_contract::{pause, payment, CommonError};
 use openledger_types::faults::datanets_hash;
 use openledger_types::formats::SumRoot;
@@ -261,7 +262,7 @@ fn validate_caps(nodes: &[NodeCap], deposit: Uint128) -> ContractResult<()> {
     if nodes.is_empty() || nodes.len() > MAX_NODES {
         return refuse("name 1 to 4");
     }
-    if nodes.windows(2).any(|pair| matches!(pair, [a, b] if a.node_id >= b.node_id)) {
+    if !is_rising(nodes, |node| node.node_id) {
         return refuse("sort them by number, none twice");
     }
     let mut sum = Uint128::zero();

@@ -1,6 +1,7 @@
 //! Counters of uses. They move no money (I2).
 
 use cosmwasm_std::{DepsMut, Env, MessageInfo, Response, Uint128};
+use openledger_contract::lists::is_rising;
 use openledger_contract::payment;
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::LedgerLeaf;
@@ -25,7 +26,7 @@ pub fn prove(
     if details.is_empty() || details.len() > MAX_DETAILS {
         return Err(ContractError::BadBatch { list: "details", reason: "give 1 to 32" });
     }
-    if details.windows(2).any(|pair| matches!(pair, [a, b] if a.index >= b.index)) {
+    if !is_rising(&details, |item| item.index) {
         return Err(ContractError::BadBatch { list: "details", reason: "sort them by position, none twice" });
     }
     let place = (node_id, denom.as_str(), epoch);

@@ -126,7 +126,7 @@ fn the_treasury_pays_what_it_has_and_no_more() {
 }
 
 #[test]
-fn rule_a1_a_pause_stops_nothing_that_was_begun() {
+fn rule_a1_finding_p20_a_pause_stops_nothing_that_was_begun() {
     let mut suite = Suite::new();
     let (owner, user) = (suite.owner.clone(), suite.user(0));
     let mut client = suite.open(&user, 1, &[(1, 50_000)]);

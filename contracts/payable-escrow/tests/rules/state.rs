@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::common::{Answer, Suite, OPEN};
 
 /// Every namespace of the contract and of what it shares.
-const NAMESPACES: [&str; 35] = [
+const NAMESPACES: [&str; 36] = [
     "gateway",
     "contract_info",
     "ownership",
@@ -22,6 +22,7 @@ const NAMESPACES: [&str; 35] = [
     "epochs",
     "pending",
     "claimed",
+    "credits",
     "balances",
     "counters",
     "connected",
@@ -84,7 +85,7 @@ fn finding_p17_every_stored_key_belongs_to_one_namespace() {
         seen.insert(owners[0]);
     }
     // Of the others nothing has happened yet.
-    for name in ["sessions", "roots", "outcomes", "node_books", "claimed", "contributor_uses", "connected"] {
+    for name in ["sessions", "roots", "outcomes", "node_books", "credits", "contributor_uses", "connected"] {
         assert!(seen.contains(name), "{name}");
     }
 }

@@ -115,7 +115,7 @@ fn rule_s1_fields_of_a_wrong_length_are_refused() {
 }
 
 #[test]
-fn rule_s1_a_replayed_or_lower_voucher_pays_nothing() {
+fn rule_s1_finding_p21_a_replayed_or_lower_voucher_pays_nothing() {
     let (mut suite, mut client, _) = scene();
     let old = suite.draft(1, OPEN, &[]).unwrap();
     suite.settle(1, OPEN);

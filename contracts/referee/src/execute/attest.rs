@@ -6,6 +6,7 @@
 //! with the weight of then, so that neither keeps a root from ever being attested.
 
 use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, QuerierWrapper, Response, Storage, Uint128, WasmMsg};
+use openledger_contract::lists::is_rising;
 use openledger_contract::{payment, CommonError};
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::node_registry::RecordedWork;
@@ -100,7 +101,7 @@ pub fn report_misses(
     auditors: Vec<u64>,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    let rising = auditors.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
+    let rising = is_rising(&auditors, |auditor| *auditor);
     if auditors.len() > MAX_REPORTED || !rising {
         return Err(
             CommonError::BadField { field: "auditors", rule: "at most 32, rising, without repeats" }.into()

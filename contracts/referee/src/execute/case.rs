@@ -1,6 +1,7 @@
 //! `OpenCase` (PROTOCOL F2): a bonded accusation that auditors vote on.
 
 use cosmwasm_std::{Addr, DepsMut, Env, Event, MessageInfo, QuerierWrapper, Response, Uint128, WasmMsg};
+use openledger_contract::lists::is_rising;
 use openledger_contract::{payment, text, CommonError};
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{hash32, receipt_leaf, SumRoot, BPS};
@@ -111,7 +112,7 @@ fn open_receipts(
     let Subject::Receipts { node_id, denom, epoch, receipts, .. } = subject else {
         return Err(CommonError::BadField { field: "subject", rule: "receipts" }.into());
     };
-    let rising = receipts.windows(2).all(|pair| matches!(pair, [a, b] if a.index < b.index));
+    let rising = is_rising(receipts, |receipt| receipt.index);
     if receipts.is_empty() || receipts.len() > MAX_HELD || !rising {
         let rule = "1 to 16, in the order of their positions, without repeats";
         return Err(CommonError::BadField { field: "receipts", rule }.into());

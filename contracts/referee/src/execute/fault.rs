@@ -2,9 +2,8 @@
 
 use cosmwasm_std::{Api, DepsMut, Env, Event, MessageInfo, QuerierWrapper, Response};
 use openledger_contract::{payment, CommonError};
-use openledger_types::faults::{Citation, Court, Fault, Judgement, Stated};
+use openledger_types::faults::{Citation, Court, FiledFault, Judgement};
 use openledger_types::msg::escrow::ExecuteMsg as EscrowMsg;
-use openledger_types::msg::node_registry::RecordedWork;
 
 use crate::state::{Contracts, CONTRACTS, GUILTS, PARAMS};
 use crate::ContractError;
@@ -17,8 +16,7 @@ pub fn prove_fault(
     deps: DepsMut,
     env: Env,
     info: MessageInfo,
-    stated: Stated,
-    fault: Fault,
+    FiledFault { stated, fault }: FiledFault,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let escrow = CONTRACTS.load(deps.storage)?.escrow;
@@ -51,7 +49,6 @@ fn convict(
     let fault = conviction.fault.clone();
 
     GUILTS.save(deps.storage, &guilt, &env.block.height)?;
-    let work = RecordedWork { faults: 1, ..RecordedWork::default() };
     Ok(Response::new()
         .add_attribute("action", "prove_fault")
         .add_event(
@@ -61,8 +58,7 @@ fn convict(
                 .add_attribute("finder", &info.sender),
         )
         .add_message(contracts.tell_escrow(&EscrowMsg::Convict { conviction })?)
-        .add_message(contracts.slash(node_id, params.fault_cut_bps, info.sender.as_str(), &fault)?)
-        .add_message(contracts.record(node_id, work)?))
+        .add_message(contracts.slash(node_id, params.fault_cut_bps, info.sender.as_str(), &fault)?))
 }
 
 /// Refuses a citation that is in order: the contribution stands in a version that the receipt rests on,

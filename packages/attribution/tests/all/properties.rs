@@ -39,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_input_does_not_matter(
+    fn rule_d3_shares_follow_from_the_union_of_all_documents_whatever_their_order(
         documents in documents(), shuffled in any::<prop::sample::Index>(), answer in text(120),
     ) {
         let mut other = documents.clone();

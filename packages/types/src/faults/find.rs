@@ -8,7 +8,7 @@ use openledger_merkle::ZERO_HASH;
 use super::entries;
 use super::proofs::{detail_root, LedgerTree, ReceiptTree};
 use super::receipts::breaks_terms;
-use super::{ContributionAt, Court, Fault, Rooted, SessionFacts, Stated};
+use super::{ContributionAt, Court, Fault, FiledFault, Rooted, SessionFacts, Stated};
 use crate::formats::{
     Account, Detail, EpochCommit, LedgerBlob, LedgerEntry, LedgerLeaf, Receipt, ReceiptsBlob, SignedReceipt,
     SumRoot,
@@ -42,20 +42,11 @@ pub trait Known {
     fn source(&self, receipt: &Receipt, contribution_id: u64) -> Option<ContributionAt>;
 }
 
-/// A proof that is ready to be filed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoundFault {
-    /// What it states.
-    pub stated: Stated,
-    /// The proof.
-    pub fault: Fault,
-}
-
 /// What an audit found. An epoch is right only when both lists are empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
     /// Proofs, each judged.
-    pub faults: Vec<FoundFault>,
+    pub faults: Vec<FiledFault>,
     /// What is wrong and cannot be proved in one step: do not attest the root.
     pub unproved: Vec<String>,
 }
@@ -127,7 +118,7 @@ impl Audit<'_> {
     fn propose_for(&mut self, fault: Fault, stated: Stated) -> bool {
         let proved = fault.judge(self.court, &stated).is_ok();
         if proved {
-            self.findings.faults.push(FoundFault { stated, fault });
+            self.findings.faults.push(FiledFault { stated, fault });
         }
         proved
     }

@@ -367,6 +367,15 @@ pub enum Fault {
     },
 }
 
+/// A proof as it is filed.
+#[cw_serde]
+pub struct FiledFault {
+    /// What it states of the escrow.
+    pub stated: Stated,
+    /// The proof.
+    pub fault: Fault,
+}
+
 /// Why a proof proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {

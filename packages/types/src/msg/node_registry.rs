@@ -168,8 +168,8 @@ pub enum ExecuteMsg {
         /// What to add.
         work: RecordedWork,
     },
-    /// Cuts a bond at once for a fault that was proved, and jails the node. Only by the referee and
-    /// the escrow. A bond that is gone is cut by nothing: the message does not fail.
+    /// Cuts a bond at once for a fault that was proved, jails the node and counts the fault in the
+    /// record of its work. Only by the referee and the escrow. A bond that is gone is cut by nothing: the message does not fail.
     Slash {
         /// Node.
         node_id: u64,
@@ -598,3 +598,9 @@ pub struct NodeKeyResponse {
 /// Carries the contract from one release to the next.
 #[cw_serde]
 pub struct MigrateMsg {}
+
+crate::parts! {
+    enum Role { 0 = Inference, 1 = Storage, 2 = Audit }
+    enum NodeStatus { 0 = Bonded, 1 = Unbonding, 2 = Left }
+    struct RecordedWork { answers, fees, epochs, audits, misses, proven_bytes, faults }
+}

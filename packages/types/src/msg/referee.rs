@@ -5,8 +5,7 @@ use cosmwasm_std::{Binary, HexBinary, Uint128};
 
 use super::common::{InvariantsResponse, OwnershipAction, OwnershipResponse};
 use super::escrow::HeldReceipt;
-use crate::faults::{Fault, Stated};
-use crate::packed::HashPath;
+use crate::packed::{HashPath, Proof};
 
 /// Most auditors named by one report.
 pub const MAX_REPORTED: usize = 32;
@@ -198,10 +197,8 @@ pub enum ExecuteMsg {
     /// Proves a fault in one step (F1): the root is void, the bond is cut at once, the sender is its
     /// finder. Once per receipt or root.
     ProveFault {
-        /// What the escrow must confirm.
-        stated: Stated,
-        /// The proof.
-        fault: Fault,
+        /// The proof, and what of the escrow's state it rests on.
+        proof: Proof,
     },
     /// Opens a case for auditors to vote on (F2). Funds: the bond, at least `case_bond` and
     /// `case_bond_bps` of the fees held.

@@ -2,6 +2,7 @@
 
 mod guilty;
 mod innocent;
+mod packed;
 mod receipts;
 mod shapes;
 mod story;
