@@ -7,6 +7,7 @@
 //! trains). The files, in the order of the data: `files`, `config`, `tokenizer`, `model`; `sampler`,
 //! `stream`, `trace`; `generate`, `replay`.
 
+mod chat;
 mod config;
 mod error;
 pub(crate) mod exact;
@@ -23,6 +24,7 @@ mod stream;
 mod tokenizer;
 mod trace;
 
+pub use chat::{ChatFormat, CHAT_FILE};
 pub use config::ModelConfig;
 pub use error::{Error, Result};
 pub(crate) use exact::batch::GAP_BOUNDS;
@@ -33,7 +35,7 @@ pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
 pub use replay::{ReplayReport, ReplayRequest, MAX_REL_L2};
-pub use sampler::{Check, Sampler, EXACT_SAMPLER, NEAR_TIE, SAMPLER};
+pub use sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
 pub(crate) use tokenizer::byte_alphabet;
 pub use tokenizer::Tokenizer;
 pub use trace::{commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES};

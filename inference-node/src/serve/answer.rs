@@ -67,10 +67,10 @@ pub struct Measured {
 ///
 /// # Errors
 /// `E-REQ-012`, `E-GEN-002` when it does not fit.
-pub async fn measure(loaded: &Arc<Loaded>, asked: Asked) -> Result<Measured> {
+pub async fn measure(loaded: &Arc<Loaded>, mut asked: Asked) -> Result<Measured> {
     let loaded = loaded.clone();
     blocking(move || {
-        let prompt_tokens = loaded.answerer.encode_prompt(&asked.prompt)?;
+        let prompt_tokens = loaded.answerer.read(&mut asked)?;
         let decoding = asked.decoding(loaded.answerer.context(), prompt_tokens.len())?;
         Ok(Measured { asked, prompt_tokens, decoding })
     })
@@ -221,6 +221,7 @@ impl Node {
             seed,
             request_hash,
             stop: job.asked.stop.clone(),
+            repetition_milli: job.asked.repetition_milli,
         };
         job.loaded.answerer.generate(&request, deliver)
     }

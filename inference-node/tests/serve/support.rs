@@ -385,8 +385,8 @@ impl Answerer for Rote {
     fn context(&self) -> usize {
         512
     }
-    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        Ok((0..=prompt.split_whitespace().count() as u32).collect())
+    fn read(&self, asked: &mut openledger_node::request::Asked) -> Result<Vec<u32>> {
+        Ok((0..=asked.prompt.split_whitespace().count() as u32).collect())
     }
     fn generate(
         &self,
