@@ -450,8 +450,12 @@ pub struct Train {
 
 #[derive(Debug, Args)]
 pub struct Register {
-    /// The model's folder
+    /// The model's folder; or a GGUF file or Hugging Face folder, which is imported first
+    #[arg(value_name = "PATH")]
     pub dir: PathBuf,
+    /// How exactly the answers of a model that is imported repeat
+    #[arg(long, value_enum)]
+    pub class: Option<NumericClass>,
     /// Model that gets a new version, instead of a new model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<u64>,

@@ -386,8 +386,10 @@ async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
                     ))
                 })?;
             let split = Split { protocol, developer: args.developer_bps, node, data: args.data_bps };
+            let class = args.class.map(Into::into);
+            let dir = model::folder(ctx, args.dir, &args.name, class).await?;
             let args = model::RegisterArgs {
-                dir: args.dir,
+                dir,
                 model_id: args.model,
                 name: args.name,
                 description: args.description,

@@ -21,6 +21,7 @@ pub(crate) mod ops;
 mod replay;
 mod sampler;
 mod stream;
+mod template;
 mod tokenizer;
 mod trace;
 
@@ -29,7 +30,7 @@ pub use config::ModelConfig;
 pub use error::{Error, Result};
 pub(crate) use exact::batch::GAP_BOUNDS;
 pub use exact::batch::{BatchSettings, Batcher, Counters};
-pub use files::{CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
+pub use files::{join_parts, whole_name, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
 pub use import::import;
 pub(crate) use model::class_schemes;

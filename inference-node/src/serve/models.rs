@@ -16,7 +16,7 @@ use openledger_types::msg::model_registry::ModelVersionResponse;
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
+use crate::engine::{join_parts, BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
 use crate::request::{self, parse, Endpoint};
@@ -331,7 +331,7 @@ impl Node {
         }
         let path = folder.clone();
         let model = blocking(move || {
-            write_folder(&path, &files)?;
+            write_folder(&path, &join_parts(files)?)?;
             Ok(Model::load(&path)?)
         })
         .await?;
