@@ -75,6 +75,7 @@ fn request(tokens: usize, written: usize, seed: u8) -> GenRequest {
         seed: [seed; 32],
         request_hash: [1; 32],
         stop: Vec::new(),
+        repetition_milli: 1_000,
     }
 }
 

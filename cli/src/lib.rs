@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod check;
+pub mod choose;
 pub mod context;
 pub mod contribute;
 pub mod data_rights;
@@ -11,11 +12,14 @@ pub mod demo;
 pub mod deploy;
 pub mod earnings;
 pub mod error;
+pub mod events;
 pub mod explain;
+pub mod gateway;
 pub mod html;
 pub mod keys;
 pub mod model;
 pub mod node_http;
+pub mod payer;
 pub mod payout;
 pub mod progress;
 pub mod session;

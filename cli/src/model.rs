@@ -1,6 +1,8 @@
 //! Models: train from sealed versions, register, show.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -12,18 +14,18 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_node::attribution::Source;
 use openledger_node::corpus::{self, HttpBlobs, Identities};
-use openledger_node::engine::{Model, MANIFEST_FILE};
+use openledger_node::engine::{import, whole_name, Model, MANIFEST_FILE};
 use openledger_node::serve::build_index;
 use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE};
 use openledger_types::api::NodeInfo;
-use openledger_types::formats::{manifest_hash, BlobRef, Manifest, VersionRef};
+use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass, VersionRef};
 use openledger_types::money::Split;
 use openledger_types::msg::model_registry::{
     ExecuteMsg, ModelResponse, ModelVersionResponse, NewVersion, Parent, TrainedOn,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::context::{read_json, write_json, Context};
+use crate::context::{make_private_dir, read_json, write_json, Context};
 use crate::error::{Class, CliError, Result};
 use crate::{node_http, progress};
 
@@ -246,6 +248,29 @@ struct Registration {
     version: Option<u32>,
 }
 
+/// The folder of a model that is registered: `path` itself when it has a manifest, else what is made of the
+/// GGUF file or Hugging Face folder there, in this home folder.
+///
+/// # Errors
+/// When it is no model, or no class is named for one from elsewhere.
+pub async fn folder(ctx: &Context, path: PathBuf, name: &str, class: Option<NumericClass>) -> Result<PathBuf> {
+    if path.join(MANIFEST_FILE).is_file() {
+        return Ok(path);
+    }
+    let class = class.ok_or_else(|| {
+        CliError::usage(format!(
+            "{} has no {MANIFEST_FILE}: to import it, say how exactly its answers repeat (--class exact)",
+            path.display()
+        ))
+    })?;
+    crate::context::check_name(name)?;
+    let out = ctx.home.join("models").join(name);
+    make_private_dir(&out)?;
+    let (to, name) = (out.clone(), name.to_string());
+    blocking(move || Ok(import(&path, &to, &name, class)?)).await?;
+    Ok(out)
+}
+
 /// Registers the model in a folder, uploads its files and waits until the node serves it. A run that
 /// was stopped goes on where it was.
 ///
@@ -370,6 +395,10 @@ pub fn parse_training(manifest: &Manifest, bytes: &[u8]) -> Result<TrainingRecei
 
 /// The versions of a manifest, each with the root of its training counts.
 fn trained_on(dir: &Path, manifest: &Manifest) -> Result<Vec<TrainedOn>> {
+    // A model from elsewhere rests on no datanet and has no training receipt.
+    if manifest.datanets.is_empty() {
+        return Ok(Vec::new());
+    }
     let receipt = training_receipt(dir, manifest)?;
     manifest
         .datanets
@@ -400,9 +429,18 @@ async fn upload(
     let root = BlobRef::of(&manifest_bytes).root.to_hex();
     node_http::put_blob(&ctx.http, node, &root, &reference, manifest_bytes).await?;
     bar.inc(1);
+    // Parts of one file follow each other.
+    let mut open: Option<(PathBuf, File)> = None;
     for file in &manifest.files {
-        let path = dir.join(plain_name(&file.name)?);
-        let bytes = std::fs::read(&path).map_err(|e| CliError::file(&path, e))?;
+        let path = dir.join(plain_name(whole_name(&file.name).0)?);
+        if open.as_ref().is_none_or(|(current, _)| *current != path) {
+            open = Some((path.clone(), File::open(&path).map_err(|e| CliError::file(&path, e))?));
+        }
+        let mut bytes = Vec::new();
+        if let Some((_, whole)) = &mut open {
+            let part = whole.take(file.blob.len).read_to_end(&mut bytes);
+            part.map_err(|e| CliError::file(&path, e))?;
+        }
         if BlobRef::of(&bytes) != file.blob {
             return Err(CliError::file(&path, "is not the file that manifest.json names"));
         }

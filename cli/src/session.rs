@@ -1,9 +1,10 @@
 //! Sessions: open, the client's own state, close.
 //!
-//! The state file of a session holds the log of received receipts and the one request that may be
-//! under way. It is written before a voucher leaves this machine and after its receipt was checked, so
-//! that a kill at any moment loses neither.
+//! The state file of a session holds, for each of its nodes, the log of received receipts and the requests
+//! that may be under way. It is written before a voucher leaves this machine and after its receipt was checked,
+//! so that a kill at any moment loses neither.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,9 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{make_private_dir, read_json, write_json, Context};
 use crate::error::{Class, CliError, Result};
-use crate::node_http;
+use crate::payer::Payer;
+use crate::{choose, node_http};
 
-/// A request whose answer has not arrived.
+/// Most nodes of a session (S1).
+pub const MAX_NODES: usize = 4;
+
+/// A request that was sent and whose receipt is not part of the log yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outstanding {
     /// The voucher and nonce.
@@ -28,9 +33,144 @@ pub struct Outstanding {
     pub endpoint: String,
     /// The body as sent.
     pub body: cosmwasm_std::Binary,
+    /// Most that it can cost, in base units.
+    pub max_fee: Uint128,
+    /// Leaf of its receipt, once received and checked; it waits for those of earlier requests.
+    pub received: Option<SumStep>,
+    /// What had come when the connection was lost and another node went on.
+    pub left: Option<Left>,
+}
+
+impl Outstanding {
+    /// Its sequence.
+    pub fn sequence(&self) -> u64 {
+        self.payment.voucher.voucher.sequence
+    }
+
+    /// Most that it adds to what is owed.
+    fn exposure(&self) -> u128 {
+        self.received.as_ref().map_or(self.max_fee.u128(), |leaf| leaf.sum.u128())
+    }
+}
+
+/// The part of an answer that came before its connection was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Text.
+    pub text: String,
+    /// Tokens.
+    pub tokens: u32,
 }
 
 /// What the client knows of its session with one node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lane {
+    /// Node.
+    pub node_id: u64,
+    /// Its base URL.
+    pub node_url: String,
+    /// Most that the node may be paid.
+    pub cap: Uint128,
+    /// Highest cumulative maximum that was signed; it never falls (S1).
+    pub promised: Uint128,
+    /// Receipts received and checked, without a gap.
+    pub count: u64,
+    /// Peaks of their log.
+    pub peaks: Vec<SumStep>,
+    /// Requests after them, in order of sequence.
+    pub outstanding: Vec<Outstanding>,
+}
+
+impl Lane {
+    /// The lane of a node that was not asked yet.
+    pub fn new(node_id: u64, endpoint: &str, cap: Uint128) -> Self {
+        Lane {
+            node_id,
+            node_url: endpoint.trim_end_matches('/').to_string(),
+            cap,
+            promised: Uint128::zero(),
+            count: 0,
+            peaks: Vec::new(),
+            outstanding: Vec::new(),
+        }
+    }
+
+    /// The log of received receipts.
+    ///
+    /// # Errors
+    /// When the file was changed.
+    pub fn log(&self) -> Result<Frontier<SumNode>> {
+        let peaks = sum_path(&self.peaks).map_err(|e| CliError::usage(e.to_string()))?;
+        Frontier::from_parts(self.count, peaks).ok_or_else(|| damaged(self.node_id))
+    }
+
+    /// Root, sum and number of received receipts.
+    ///
+    /// # Errors
+    /// When the file was changed.
+    pub fn acknowledged(&self) -> Result<SumRoot> {
+        let root = self.log()?.root().ok_or_else(|| damaged(self.node_id))?;
+        Ok(SumRoot::new(root, self.count))
+    }
+
+    /// Most that the node could be paid by what was signed so far, in base units.
+    ///
+    /// # Errors
+    /// When the file was changed.
+    pub fn exposure(&self) -> Result<u128> {
+        let sum = self.acknowledged()?.sum.u128();
+        let open = self.outstanding.iter().try_fold(sum, |sum, o| sum.checked_add(o.exposure()));
+        Ok(open.ok_or_else(|| damaged(self.node_id))?.max(self.promised.u128()))
+    }
+
+    /// Fees of the receipts received so far, in base units.
+    ///
+    /// # Errors
+    /// When the file was changed.
+    pub fn spent(&self) -> Result<u128> {
+        let sum = self.acknowledged()?.sum.u128();
+        let mut waiting = self.outstanding.iter().filter_map(|o| o.received.as_ref());
+        waiting.try_fold(sum, |sum, leaf| sum.checked_add(leaf.sum.u128())).ok_or_else(|| damaged(self.node_id))
+    }
+
+    /// What its exposure becomes with one more request of at most `max_fee`.
+    ///
+    /// # Errors
+    /// When the file was changed or the sum overflows.
+    pub fn exposure_with(&self, max_fee: u128) -> Result<u128> {
+        let sum = self.acknowledged()?.sum.u128();
+        let open = self.outstanding.iter().try_fold(sum, |sum, o| sum.checked_add(o.exposure()));
+        let needed = open.and_then(|sum| sum.checked_add(max_fee)).ok_or_else(|| damaged(self.node_id))?;
+        Ok(needed.max(self.promised.u128()))
+    }
+
+    /// Notes the checked receipt of a request and moves the log over every receipt that is now in order.
+    ///
+    /// # Errors
+    /// When sums overflow.
+    pub fn receive(&mut self, sequence: u64, leaf: SumNode) -> Result<()> {
+        if let Some(entry) = self.outstanding.iter_mut().find(|o| o.sequence() == sequence) {
+            entry.received = Some(SumStep::from(leaf));
+            entry.left = None;
+        }
+        let mut log = self.log()?;
+        while let Some(leaf) = self.outstanding.first().and_then(|o| o.received.clone()) {
+            let leaf = leaf.node().map_err(|_| damaged(self.node_id))?;
+            log.push(leaf).ok_or_else(|| damaged(self.node_id))?;
+            self.outstanding.remove(0);
+        }
+        self.count = log.size();
+        self.peaks = log.peaks().iter().map(|peak| SumStep::from(*peak)).collect();
+        Ok(())
+    }
+
+    /// Forgets a request that the node has not taken, with all after it.
+    pub fn forget(&mut self, sequence: u64) {
+        self.outstanding.retain(|o| o.sequence() < sequence);
+    }
+}
+
+/// What the client knows of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// Chain id.
@@ -39,24 +179,15 @@ pub struct State {
     pub contract: String,
     /// Session.
     pub session_id: u64,
-    /// Node.
-    pub node_id: u64,
-    /// Its base URL.
-    pub node_url: String,
     /// Denom.
     pub denom: String,
-    /// Most that the node may be paid.
-    pub cap: Uint128,
-    /// Receipts received and checked.
-    pub count: u64,
-    /// Peaks of their log.
-    pub peaks: Vec<SumStep>,
-    /// The request under way.
-    pub outstanding: Option<Outstanding>,
+    /// Its nodes, in the order of the session.
+    pub nodes: Vec<Lane>,
 }
 
 impl State {
-    fn path(ctx: &Context, session_id: u64) -> PathBuf {
+    /// The state file of a session.
+    pub fn path(ctx: &Context, session_id: u64) -> PathBuf {
         ctx.home.join("sessions").join(format!("{session_id}.json"))
     }
 
@@ -70,6 +201,26 @@ impl State {
                 .into(),
             ..e
         })
+    }
+
+    /// Keeps other processes from using the session until the file is dropped.
+    ///
+    /// # Errors
+    /// `E-CLI-075` when another process uses it.
+    pub fn lock(ctx: &Context, session_id: u64) -> Result<File> {
+        let path = ctx.home.join("sessions").join(format!("{session_id}.lock"));
+        let file = File::create(&path).map_err(|e| CliError::file(&path, e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(CliError::new(
+                Class::Refused,
+                "E-CLI-075",
+                format!("session {session_id} is in use by another process"),
+                "wait until it has ended, or stop it: a gateway uses its session as long as it runs",
+            )
+            .retry()),
+            Err(std::fs::TryLockError::Error(e)) => Err(CliError::file(&path, e)),
+        }
     }
 
     /// Writes it, durable.
@@ -88,78 +239,48 @@ impl State {
         Ok(keyfile::load(&ctx.home.join("sessions").join(format!("{}.key", self.session_id)), None)?)
     }
 
-    /// The log of received receipts.
+    /// The next voucher of a lane for `request_hash` (zeros to only acknowledge) that promises at most
+    /// `max_fee` for it beside what is under way.
     ///
     /// # Errors
-    /// When the file was changed.
-    pub fn log(&self) -> Result<Frontier<SumNode>> {
-        let peaks = sum_path(&self.peaks).map_err(|e| CliError::usage(e.to_string()))?;
-        Frontier::from_parts(self.count, peaks).ok_or_else(|| damaged(self.session_id))
-    }
-
-    /// Appends a checked receipt's leaf.
-    ///
-    /// # Errors
-    /// When sums overflow.
-    pub fn push(&mut self, leaf: SumNode) -> Result<()> {
-        let mut log = self.log()?;
-        log.push(leaf).ok_or_else(|| damaged(self.session_id))?;
-        self.count = log.size();
-        self.peaks = log.peaks().iter().map(|peak| SumStep::from(*peak)).collect();
-        Ok(())
-    }
-
-    /// Root, sum and number of received receipts.
-    ///
-    /// # Errors
-    /// When the file was changed.
-    pub fn acknowledged(&self) -> Result<SumRoot> {
-        let root = self.log()?.root().ok_or_else(|| damaged(self.session_id))?;
-        Ok(SumRoot::new(root, self.count))
-    }
-
-    /// A signed voucher for `request_hash` (zeros to only acknowledge) that promises at most `max_fee`
-    /// for it.
-    ///
-    /// # Errors
-    /// When the key cannot be used or the promise would exceed the node's cap.
-    pub fn voucher(&self, ctx: &Context, request_hash: &[u8; 32], max_fee: u128) -> Result<SignedVoucher> {
-        let acknowledged = self.acknowledged()?;
-        let cumulative = acknowledged.sum.u128().checked_add(max_fee).filter(|c| *c <= self.cap.u128());
-        let Some(cumulative) = cumulative else {
+    /// `E-CLI-042` when the promise would exceed the node's cap.
+    pub fn voucher(&self, lane: &Lane, key: &Key, request_hash: &[u8; 32], max_fee: u128) -> Result<SignedVoucher> {
+        let cumulative = lane.exposure_with(max_fee)?;
+        if cumulative > lane.cap.u128() {
             return Err(CliError::new(
                 Class::Refused,
                 "E-CLI-042",
                 format!(
-                    "the answer may cost {max_fee} {}, but only {} are left in session {}",
+                    "the answer may cost {max_fee} {}, but only {} are left for node {} in session {}",
                     self.denom,
-                    self.cap.u128().saturating_sub(acknowledged.sum.u128()),
+                    lane.cap.u128().saturating_sub(lane.exposure_with(0)?),
+                    lane.node_id,
                     self.session_id
                 ),
                 "ask for fewer tokens, or top the session up: openledger session top-up",
             ));
-        };
+        }
         let voucher = Voucher {
             chain_id: self.chain_id.clone(),
             contract: self.contract.clone(),
             session_id: self.session_id,
-            node_id: self.node_id,
-            sequence: self.count + 1,
+            node_id: lane.node_id,
+            sequence: lane.outstanding.last().map_or(lane.count, Outstanding::sequence) + 1,
             denom: self.denom.clone(),
             request_hash: HexBinary::from(request_hash),
             cumulative_max: Uint128::new(cumulative),
-            acknowledged,
+            acknowledged: lane.acknowledged()?,
         };
-        let signature = HexBinary::from(&self.key(ctx)?.sign_digest(&voucher.digest()));
+        let signature = HexBinary::from(&key.sign_digest(&voucher.digest()));
         Ok(SignedVoucher { voucher, signature })
     }
 }
 
-fn damaged(session_id: u64) -> CliError {
+fn damaged(node_id: u64) -> CliError {
     CliError::new(
         Class::File,
         "E-CLI-071",
-        format!("the state of session {session_id} does not fit itself"),
+        format!("the state of a session with node {node_id} does not fit itself"),
         "restore the file from a backup; the node's receipts are at its /v1/sessions endpoint",
     )
 }
@@ -171,9 +292,11 @@ pub struct OpenArgs {
     pub model_id: u64,
     /// Version; the newest when absent.
     pub model_version: Option<u32>,
-    /// Node.
-    pub node_id: u64,
-    /// Deposit in base units, the opening fee not included.
+    /// Nodes, 1 to 4; chosen among those that serve the model when empty.
+    pub nodes: Vec<u64>,
+    /// How many nodes are chosen when none are named.
+    pub choose: usize,
+    /// Deposit in base units, the opening fee not included; the nodes' caps are equal parts of it.
     pub deposit: u128,
     /// Life in blocks; the longest when absent.
     pub blocks: Option<u64>,
@@ -188,12 +311,24 @@ pub struct Opened {
     pub tx: String,
     /// Fee for opening, in base units.
     pub open_fee: Uint128,
+    /// Nodes that may answer.
+    pub nodes: Vec<u64>,
+}
+
+/// Equal parts of a deposit, one a node; what does not divide goes to the first.
+fn caps(deposit: u128, nodes: usize) -> Vec<u128> {
+    let count = nodes.max(1) as u128;
+    let mut caps = vec![deposit / count; nodes];
+    if let Some(first) = caps.first_mut() {
+        *first += deposit % count;
+    }
+    caps
 }
 
 /// Opens a session whose key is made here.
 ///
 /// # Errors
-/// When chain or contract refuse.
+/// When chain or contract refuse, or no node serves the model.
 pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Opened> {
     let reader = ctx.reader().await?;
     let model_version = match args.model_version {
@@ -201,7 +336,6 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
         None => reader.model(args.model_id).await?.latest_version,
     };
     let version = reader.model_version(args.model_id, model_version).await?;
-    let node = reader.node(args.node_id).await?;
     let params = reader.escrow_config().await?.params;
     let denom = params.denoms.iter().find(|d| d.denom == version.denom).ok_or_else(|| {
         CliError::new(
@@ -211,6 +345,20 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
             "choose a model priced in a denom that the escrow takes",
         )
     })?;
+    let mut nodes = args.nodes;
+    if nodes.is_empty() {
+        let found = choose::candidates(ctx, &reader, &version, denom.min_fee.u128()).await?;
+        nodes = found.iter().take(args.choose.clamp(1, MAX_NODES)).map(|c| c.node_id).collect();
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    if nodes.is_empty() || nodes.len() > MAX_NODES {
+        return Err(CliError::usage(format!("a session has 1 to {MAX_NODES} nodes, not {}", nodes.len())));
+    }
+    let mut lanes = Vec::with_capacity(nodes.len());
+    for (node_id, cap) in nodes.iter().zip(caps(args.deposit, nodes.len())) {
+        lanes.push(Lane::new(*node_id, &reader.node(*node_id).await?.endpoint, Uint128::new(cap)));
+    }
     let funds = args
         .deposit
         .checked_add(denom.open_fee.u128())
@@ -224,7 +372,7 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
         model_id: args.model_id,
         model_version,
         session_key: HexBinary::from(&key.public_key()),
-        nodes: vec![NodeCap { node_id: args.node_id, cap: Uint128::new(args.deposit) }],
+        nodes: lanes.iter().map(|lane| NodeCap { node_id: lane.node_id, cap: lane.cap }).collect(),
         blocks: args.blocks,
     };
     let escrow = reader.contracts().payable_escrow.clone();
@@ -237,47 +385,61 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
         chain_id: reader.chain().config().chain_id.clone(),
         contract: escrow,
         session_id,
-        node_id: args.node_id,
-        node_url: node.endpoint.trim_end_matches('/').to_string(),
         denom: version.denom,
-        cap: Uint128::new(args.deposit),
-        count: 0,
-        peaks: Vec::new(),
-        outstanding: None,
+        nodes: lanes,
     };
     state.save(ctx)?;
-    Ok(Opened { session_id, tx: result.hash, open_fee: denom.open_fee })
+    Ok(Opened { session_id, tx: result.hash, open_fee: denom.open_fee, nodes })
 }
 
-/// Adds to the deposit and to the node's cap.
+/// Adds to the deposit and to the cap of one node, the session's first when none is named.
 ///
 /// # Errors
-/// When chain or contract refuse.
-pub async fn top_up(ctx: &Context, signer: &Signer, session_id: u64, amount: u128) -> Result<String> {
+/// When chain or contract refuse, or the session does not name the node.
+pub async fn top_up(
+    ctx: &Context,
+    signer: &Signer,
+    session_id: u64,
+    node_id: Option<u64>,
+    amount: u128,
+) -> Result<String> {
+    let _lock = State::lock(ctx, session_id)?;
     let mut state = State::load(ctx, session_id)?;
-    let msg = ExecuteMsg::TopUp { session_id, node_id: state.node_id };
-    let result = signer.execute(&state.contract, &msg, &[Coin::new(amount, state.denom.clone())]).await?;
-    state.cap = state
-        .cap
-        .checked_add(Uint128::new(amount))
-        .map_err(|_| CliError::usage("the amount is too large"))?;
+    let (contract, denom) = (state.contract.clone(), state.denom.clone());
+    let lane = state.nodes.iter_mut().find(|lane| node_id.is_none_or(|id| id == lane.node_id));
+    let lane = lane.ok_or_else(|| CliError::usage(format!("session {session_id} does not name that node")))?;
+    let cap = lane.cap.checked_add(Uint128::new(amount));
+    let cap = cap.map_err(|_| CliError::usage("the amount is too large"))?;
+    let msg = ExecuteMsg::TopUp { session_id, node_id: lane.node_id };
+    let result = signer.execute(&contract, &msg, &[Coin::new(amount, denom)]).await?;
+    lane.cap = cap;
     state.save(ctx)?;
     Ok(result.hash)
 }
 
-/// Tells the node what was received and asks it to settle.
+/// Tells every node that was asked what was received, and asks it to settle; the answers in the order of
+/// the session's nodes.
 ///
 /// # Errors
-/// When the node does not answer or refuses.
-pub async fn settle(ctx: &Context, session_id: u64) -> Result<SettleResponse> {
+/// When a node does not answer or refuses.
+pub async fn settle(ctx: &Context, session_id: u64) -> Result<Vec<SettleResponse>> {
     let state = State::load(ctx, session_id)?;
-    if state.count > 0 {
-        let voucher = state.voucher(ctx, &ZERO_HASH, 0)?;
-        let url = format!("{}/v1/sessions/{session_id}/acknowledge", state.node_url);
-        let sent = ctx.http.post(&url).json(&voucher).send().await;
-        node_http::accepted(sent.map_err(|e| node_http::unreachable(&url, &e))?).await?;
+    let key = state.key(ctx)?;
+    let mut answers = Vec::new();
+    for lane in state.nodes.iter().filter(|lane| lane.count > 0) {
+        answers.push(settle_lane(ctx, &state, lane, &key).await?);
     }
-    let url = format!("{}/v1/sessions/{session_id}/settle", state.node_url);
+    Ok(answers)
+}
+
+async fn settle_lane(ctx: &Context, state: &State, lane: &Lane, key: &Key) -> Result<SettleResponse> {
+    // Requests that another node finished are none that this voucher could cover.
+    let lane = Lane { outstanding: Vec::new(), ..lane.clone() };
+    let voucher = state.voucher(&lane, key, &ZERO_HASH, 0)?;
+    let url = format!("{}/v1/sessions/{}/acknowledge", lane.node_url, state.session_id);
+    let sent = ctx.http.post(&url).json(&voucher).send().await;
+    node_http::accepted(sent.map_err(|e| node_http::unreachable(&url, &e))?).await?;
+    let url = format!("{}/v1/sessions/{}/settle", lane.node_url, state.session_id);
     let sent = ctx.http.post(&url).send().await.map_err(|e| node_http::unreachable(&url, &e))?;
     let bytes = node_http::body(node_http::accepted(sent).await?).await?;
     serde_json::from_slice(&bytes)
@@ -293,7 +455,7 @@ pub struct Closed {
     pub txs: Vec<String>,
 }
 
-/// Settles with the node, closes and takes the refund. Every step can be repeated; a node that does
+/// Settles with the nodes, closes and takes the refund. Every step can be repeated; a node that does
 /// not answer does not stop the closing (its time to settle is the grace).
 ///
 /// # Errors
@@ -303,38 +465,45 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
     let escrow = reader.contracts().payable_escrow.clone();
     let mut txs = Vec::new();
     let state = State::load(ctx, session_id)?;
-    if state.outstanding.is_some() {
-        return Err(CliError::new(
-            Class::Refused,
-            "E-CLI-044",
-            format!("an answer of session {session_id} is under way"),
-            "fetch it first: openledger ask --resume",
-        ));
+    if state.nodes.iter().flat_map(|lane| &lane.outstanding).any(|o| o.left.is_none()) {
+        return Err(under_way(session_id));
     }
-    let owed = state.acknowledged()?.sum;
+    if state.nodes.iter().any(|lane| !lane.outstanding.is_empty()) {
+        // What a node that is back has made is paid up to what was received of it; one that stays away
+        // is owed nothing more.
+        let payer = Payer::open(ctx, &reader, session_id, None).await?;
+        if let Err(failure) = payer.reconcile().await {
+            tracing::warn!(session_id, "{}", failure.error.message);
+        }
+    }
+    let state = State::load(ctx, session_id)?;
+    let key = state.key(ctx)?;
     let started = std::time::Instant::now();
     let mut session = reader.session(session_id).await?;
-    let settled = |s: &SessionResponse| {
-        s.nodes.iter().filter(|n| n.node_id == state.node_id).any(|n| n.settled >= owed)
-    };
-    while session.close_requested_at.is_none() && !settled(&session) {
-        let note = match settle(ctx, session_id).await {
-            Ok(answer) => answer.note,
-            Err(error) => error.message,
-        };
-        session = reader.session(session_id).await?;
-        if settled(&session) {
-            break;
+    for lane in &state.nodes {
+        let owed = lane.acknowledged()?.sum;
+        let settled =
+            |s: &SessionResponse| s.nodes.iter().any(|n| n.node_id == lane.node_id && n.settled >= owed);
+        while session.close_requested_at.is_none() && !settled(&session) {
+            let note = match settle_lane(ctx, &state, lane, &key).await {
+                Ok(answer) => answer.note,
+                Err(error) => error.message,
+            };
+            session = reader.session(session_id).await?;
+            if settled(&session) {
+                break;
+            }
+            if started.elapsed() > patience {
+                tracing::warn!(
+                    session_id,
+                    node_id = lane.node_id,
+                    note,
+                    "the node has not settled; closing anyway, it has the grace to do so"
+                );
+                break;
+            }
+            reader.chain().wait_for_next_block().await?;
         }
-        if started.elapsed() > patience {
-            tracing::warn!(
-                session_id,
-                note,
-                "the node has not settled; closing anyway, it has the grace to do so"
-            );
-            break;
-        }
-        reader.chain().wait_for_next_block().await?;
     }
     if session.close_requested_at.is_none() {
         txs.push(signer.execute(&escrow, &ExecuteMsg::RequestClose { session_id }, &[]).await?.hash);
@@ -358,6 +527,16 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         }
     }
     Ok(Closed { session, txs })
+}
+
+/// What a session cannot do while an answer is under way.
+pub(crate) fn under_way(session_id: u64) -> CliError {
+    CliError::new(
+        Class::Refused,
+        "E-CLI-044",
+        format!("an answer of session {session_id} is under way"),
+        "fetch it first: openledger ask --resume",
+    )
 }
 
 /// Numbers of the sessions that this home folder opened.

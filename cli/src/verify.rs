@@ -5,13 +5,15 @@
 //! the answer and traces it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use openledger_attribution::Index;
 use openledger_client::contracts::Reader;
 use openledger_node::attribution::{check_documents, Attribution, Source, INFLUENCE_FILE};
-use openledger_node::engine::{Model, ReplayReport, MANIFEST_FILE};
+use openledger_node::engine::{whole_name, Model, ReplayReport, MANIFEST_FILE};
 use openledger_node::ledger::parse_receipts;
 pub use openledger_node::recompute::{recompute, Recomputed};
 use openledger_node::serve::{build_index, check_manifest};
@@ -161,7 +163,8 @@ pub async fn prepare(
     make_private_dir(cache_dir)?;
     write_private(&cache_dir.join(MANIFEST_FILE), &manifest_bytes)?;
     for file in &manifest.files {
-        let path = cache_dir.join(plain_name(&file.name)?);
+        let (whole, part) = whole_name(&file.name);
+        let path = cache_dir.join(plain_name(whole)?);
         let bytes = node_http::get_blob(&ctx.http, node, &file.blob.root.to_hex()).await?;
         if bytes.len() as u64 != file.blob.len {
             return Err(CliError::new(
@@ -171,7 +174,15 @@ pub async fn prepare(
                 "do not use this model: its manifest is wrong",
             ));
         }
-        write_private(&path, &bytes)?;
+        match part {
+            // Parts follow each other; the whole is checked when it is loaded.
+            Some(number) if number > 1 => {
+                let mut whole = OpenOptions::new().append(true).open(&path);
+                let added = whole.as_mut().map_err(|e| std::io::Error::from(e.kind())).and_then(|f| f.write_all(&bytes));
+                added.map_err(|e| CliError::file(&path, e))?;
+            }
+            _ => write_private(&path, &bytes)?,
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -105,7 +105,7 @@ pub fn recompute(
     let mut found = Recomputed::default();
     let checks = &mut found.checks;
     let asked = Endpoint::of(&bundle.endpoint).and_then(|endpoint| parse(endpoint, &bundle.body));
-    let asked = match asked {
+    let mut asked = match asked {
         Ok(asked) => asked,
         Err(fault) => {
             checks.add("request can be read", false, || fault.to_string());
@@ -127,7 +127,7 @@ pub fn recompute(
         checks.add("form of the receipt", false, || "a hash has not 32 bytes".into());
         return found;
     };
-    match model.encode_prompt(&asked.prompt) {
+    match model.read(&mut asked) {
         Err(error) => checks.add("prompt fits the model", false, || error.to_string()),
         Ok(prompt_tokens) => {
             let answered = Asked {
@@ -153,6 +153,7 @@ pub fn recompute(
                     seed,
                     request_hash,
                     stop: asked.stop.clone(),
+                    repetition_milli: asked.repetition_milli,
                 },
                 tokens: bundle.tokens.clone(),
                 outcome: receipt.outcome,

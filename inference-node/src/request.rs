@@ -21,8 +21,12 @@ pub const MAX_MESSAGES: usize = 256;
 pub const COMPLETION_TOKENS: u32 = 16;
 /// Tokens of an answer when `/v1/chat/completions` names none.
 pub const CHAT_TOKENS: u32 = 256;
-/// Where a chat's answer ends when the body names no stop string.
+/// Where a chat's answer ends when neither the body names a stop string nor the model a chat format.
 pub const CHAT_STOP: &str = "\nUser:";
+/// A repetition penalty that changes nothing, in thousandths.
+pub const NO_PENALTY: u32 = 1_000;
+/// Most of a repetition penalty, in thousandths.
+pub const MAX_PENALTY: u32 = 2_000;
 
 const ADVICE: &str = "Mend the request; nothing was charged.";
 
@@ -76,13 +80,48 @@ pub fn model_name(model_id: u64, version: u32) -> String {
     format!("{model_id}:{version}")
 }
 
+/// Who speaks in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// Sets the frame.
+    System,
+    /// Asks.
+    User,
+    /// Answers.
+    Assistant,
+}
+
+/// A message of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatMessage {
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// The text.
+    pub content: String,
+}
+
+/// A chat as it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chat {
+    /// The messages, at least one.
+    pub messages: Vec<ChatMessage>,
+    /// Whether the answer goes on within the last message, which is the assistant's.
+    pub going_on: bool,
+}
+
 /// A question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     /// Model.
     pub model: ModelName,
-    /// The text to be continued.
+    /// The text to be continued; of a chat, its messages in the plain form of models without a chat format,
+    /// by which attribution masks echoes whatever the model reads.
     pub prompt: String,
+    /// The chat, when it is one.
+    pub chat: Option<Chat>,
+    /// Divides the logits above 0 of tokens that stand in prompt or answer already, and multiplies those
+    /// below, in thousandths.
+    pub repetition_milli: u32,
     /// Temperature in thousandths.
     pub temperature_milli: u32,
     /// See [`Decoding::top_k`].
@@ -96,6 +135,7 @@ pub struct Asked {
     /// Whether the answer is streamed.
     pub stream: bool,
     endpoint: Endpoint,
+    usual_stop: bool,
 }
 
 impl Asked {
@@ -129,6 +169,13 @@ impl Asked {
         })
     }
 
+    /// Drops the stop string that a chat has where the model knows no chat format.
+    pub fn without_usual_stop(&mut self) {
+        if std::mem::take(&mut self.usual_stop) {
+            self.stop.clear();
+        }
+    }
+
     /// The endpoint that it came by.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
@@ -159,6 +206,8 @@ struct Body {
     tools: Option<Value>,
     functions: Option<Value>,
     response_format: Option<Value>,
+    repetition_penalty: Option<f64>,
+    continue_final_message: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -184,12 +233,19 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         Fault::invalid("E-REQ-002", format!("the body is not the JSON of this endpoint: {e}"), ADVICE)
     })?;
     refuse_unsupported(&body)?;
-    let prompt = match endpoint {
-        Endpoint::Completions => plain_prompt(body.prompt)?,
-        Endpoint::Chat => chat_prompt(body.messages.unwrap_or_default())?,
+    let chat = match endpoint {
+        Endpoint::Completions => None,
+        Endpoint::Chat => {
+            Some(chat(body.messages.unwrap_or_default(), body.continue_final_message == Some(true))?)
+        }
+    };
+    let prompt = match &chat {
+        None => plain_prompt(body.prompt)?,
+        Some(chat) => chat_prompt(chat),
     };
     let mut stop = stops(body.stop)?;
-    if stop.is_empty() && endpoint == Endpoint::Chat {
+    let usual_stop = stop.is_empty() && endpoint == Endpoint::Chat;
+    if usual_stop {
         stop.push(CHAT_STOP.into());
     }
     let max_tokens = match (body.max_tokens, body.max_completion_tokens) {
@@ -203,6 +259,12 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
     Ok(Asked {
         model: model(body.model.as_ref())?,
         prompt,
+        chat,
+        repetition_milli: match body.repetition_penalty {
+            None => NO_PENALTY,
+            Some(p) if (1.0..=f64::from(MAX_PENALTY) / 1_000.0).contains(&p) => (p * 1_000.0).round() as u32,
+            Some(_) => return Err(field("E-REQ-014", "repetition_penalty must lie within 1 and 2")),
+        },
         temperature_milli: thousandths("E-REQ-007", "temperature", body.temperature, 2.0)?,
         top_k: match body.top_k {
             None | Some(-1) => 0,
@@ -218,6 +280,7 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         stop,
         stream: body.stream.unwrap_or(false),
         endpoint,
+        usual_stop,
     })
 }
 
@@ -282,29 +345,53 @@ fn plain_prompt(value: Option<Value>) -> Result<String> {
     }
 }
 
-/// The template of models that bring none: `System: …`, `User: …`, `Assistant: …`, each followed by
-/// an empty line, then `Assistant:`.
-fn chat_prompt(messages: Vec<Message>) -> Result<String> {
+fn chat(messages: Vec<Message>, going_on: bool) -> Result<Chat> {
     if messages.is_empty() || messages.len() > MAX_MESSAGES {
         return Err(field("E-REQ-005", format!("messages must be 1 to {MAX_MESSAGES}")));
     }
+    let messages: Vec<ChatMessage> = messages
+        .into_iter()
+        .map(|message| {
+            let speaker = match message.role.as_str() {
+                "system" | "developer" => Speaker::System,
+                "user" => Speaker::User,
+                "assistant" => Speaker::Assistant,
+                other => {
+                    let what = format!("role {other:?} is none of system, user, assistant");
+                    return Err(field("E-REQ-005", what));
+                }
+            };
+            Ok(ChatMessage { speaker, content: content(message.content)? })
+        })
+        .collect::<Result<_>>()?;
+    if going_on && messages.last().is_none_or(|last| last.speaker != Speaker::Assistant) {
+        return Err(field("E-REQ-005", "continue_final_message needs a last message of the assistant"));
+    }
+    Ok(Chat { messages, going_on })
+}
+
+/// The form of models that bring none: `System: …`, `User: …`, `Assistant: …`, each followed by an empty
+/// line, then `Assistant:`. An answer that goes on follows its beginning as it was written.
+fn chat_prompt(chat: &Chat) -> String {
     let mut prompt = String::new();
-    for message in messages {
-        let name = match message.role.as_str() {
-            "system" | "developer" => "System",
-            "user" => "User",
-            "assistant" => "Assistant",
-            other => {
-                return Err(field("E-REQ-005", format!("role {other:?} is none of system, user, assistant")))
-            }
+    let (going_on, whole) = match chat.messages.split_last() {
+        Some((last, before)) if chat.going_on => (Some(last), before),
+        _ => (None, chat.messages.as_slice()),
+    };
+    for message in whole {
+        let name = match message.speaker {
+            Speaker::System => "System",
+            Speaker::User => "User",
+            Speaker::Assistant => "Assistant",
         };
         prompt.push_str(name);
         prompt.push_str(": ");
-        prompt.push_str(&content(message.content)?);
+        prompt.push_str(&message.content);
         prompt.push_str("\n\n");
     }
     prompt.push_str("Assistant:");
-    Ok(prompt)
+    prompt.push_str(going_on.map_or("", |last| last.content.as_str()));
+    prompt
 }
 
 fn content(value: Option<Value>) -> Result<String> {
@@ -399,6 +486,16 @@ mod tests {
         assert_eq!((asked.temperature_milli, asked.top_p_milli, asked.max_tokens), (700, 950, Some(5)));
         assert!(asked.stream);
         assert_eq!(asked.decoding(8, 4).unwrap_err().code, "E-REQ-012");
+    }
+
+    #[test]
+    fn an_answer_goes_on_within_the_assistants_last_message() {
+        let body = r#"{"model":"1","continue_final_message":true,"messages":[
+            {"role":"user","content":"Hi"},{"role":"assistant","content":" Hel"}]}"#;
+        let asked = parse(Endpoint::Chat, body.as_bytes()).unwrap();
+        assert_eq!(asked.prompt, "User: Hi\n\nAssistant: Hel");
+        let body = body.replace("\"assistant\"", "\"user\"");
+        assert_eq!(parse(Endpoint::Chat, body.as_bytes()).unwrap_err().code, "E-REQ-005");
     }
 
     #[test]

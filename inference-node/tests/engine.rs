@@ -75,6 +75,7 @@ fn request(model: &Model, temperature_milli: u32) -> GenRequest {
         seed: [3; 32],
         request_hash: [4; 32],
         stop: Vec::new(),
+        repetition_milli: 1_000,
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Command {
     Session(Session),
     /// Ask a question within a session
     Ask(Ask),
+    /// Serve a paid session to programs that speak OpenAI's interface
+    Gateway(Gateway),
     /// Counters of the uses of a contribution
     #[command(subcommand)]
     Usage(Usage),
@@ -448,8 +450,12 @@ pub struct Train {
 
 #[derive(Debug, Args)]
 pub struct Register {
-    /// The model's folder
+    /// The model's folder; or a GGUF file or Hugging Face folder, which is imported first
+    #[arg(value_name = "PATH")]
     pub dir: PathBuf,
+    /// How exactly the answers of a model that is imported repeat
+    #[arg(long, value_enum)]
+    pub class: Option<NumericClass>,
     /// Model that gets a new version, instead of a new model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<u64>,
@@ -493,9 +499,12 @@ pub enum Session {
         /// Model, or MODEL:VERSION
         #[arg(value_parser = model_ref)]
         model: (u64, Option<u32>),
-        /// Node
+        /// Node that may answer, up to four; the best ones that serve the model when absent
         #[arg(long)]
-        node_id: u64,
+        node_id: Vec<u64>,
+        /// How many nodes are chosen when none is named; the deposit is divided among them
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4), conflicts_with = "node_id")]
+        nodes: u8,
         /// Deposit in base units, the opening fee not included
         #[arg(long)]
         deposit: u128,
@@ -521,6 +530,9 @@ pub enum Session {
         session_id: u64,
         /// Base units
         amount: u128,
+        /// Node whose part grows; the session's first when absent
+        #[arg(long)]
+        node_id: Option<u64>,
     },
     /// Settle, close and take the refund
     Close {
@@ -549,6 +561,35 @@ pub struct Ask {
     /// Fetch the answer that an earlier run left under way
     #[arg(long)]
     pub resume: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("paid_by").required(true))]
+pub struct Gateway {
+    /// Session of this home folder that pays
+    #[arg(long, group = "paid_by")]
+    pub session: Option<u64>,
+    /// Model, or MODEL:VERSION, for which a session is opened now, with the limit as its deposit
+    #[arg(long, value_parser = model_ref, group = "paid_by")]
+    pub model: Option<(u64, Option<u32>)>,
+    /// Most that all answers of the session together may cost, in base units
+    #[arg(long)]
+    pub limit: u128,
+    /// Node of a session that is opened, up to four; the best ones that serve the model when absent
+    #[arg(long, conflicts_with = "session")]
+    pub node_id: Vec<u64>,
+    /// How many nodes are chosen when none is named; one that is lost is replaced by another at once
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub nodes: u8,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:11435")]
+    pub listen: std::net::SocketAddr,
+    /// Settle, close and take the refund at the end
+    #[arg(long)]
+    pub close: bool,
+    /// Seconds that the nodes get to settle before the closing starts
+    #[arg(long, default_value_t = 60)]
+    pub patience: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,8 @@ use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
-    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, html, keys, model, payout,
-    session, show, training_pay, usage as uses, verify,
+    ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, gateway, html, keys, model,
+    payout, session, show, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -39,6 +39,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Node(args::Node::List) => nodes(ctx, &out).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
+        Command::Gateway(args) => gateway(ctx, &out, args).await,
         Command::Usage(command) => usage(ctx, &out, command).await,
         Command::Earnings(args) => earnings(ctx, &out, args).await,
         Command::Claim(args) => claim(ctx, &out, args).await,
@@ -385,8 +386,10 @@ async fn model(ctx: &Context, out: &Out, command: args::Model) -> Result<()> {
                     ))
                 })?;
             let split = Split { protocol, developer: args.developer_bps, node, data: args.data_bps };
+            let class = args.class.map(Into::into);
+            let dir = model::folder(ctx, args.dir, &args.name, class).await?;
             let args = model::RegisterArgs {
-                dir: args.dir,
+                dir,
                 model_id: args.model,
                 name: args.name,
                 description: args.description,
@@ -543,11 +546,20 @@ async fn nodes(ctx: &Context, out: &Out) -> Result<()> {
 
 async fn session(ctx: &Context, out: &Out, command: args::Session) -> Result<()> {
     match command {
-        args::Session::Open { model: (model_id, model_version), node_id, deposit, blocks } => {
-            let args = session::OpenArgs { model_id, model_version, node_id, deposit, blocks };
+        args::Session::Open { model: (model_id, model_version), node_id, nodes, deposit, blocks } => {
+            let choose = usize::from(nodes);
+            let args =
+                session::OpenArgs { model_id, model_version, nodes: node_id, choose, deposit, blocks };
             let opened = session::open(ctx, &ctx.signer(None).await?, args).await?;
             out.print(&opened, || {
-                format!("session {} is open, fee {}, tx {}", opened.session_id, opened.open_fee, opened.tx)
+                let nodes: Vec<String> = opened.nodes.iter().map(u64::to_string).collect();
+                format!(
+                    "session {} is open with node {}, fee {}, tx {}",
+                    opened.session_id,
+                    nodes.join(", "),
+                    opened.open_fee,
+                    opened.tx
+                )
             })
         }
         args::Session::Show { session_id } => {
@@ -559,14 +571,20 @@ async fn session(ctx: &Context, out: &Out, command: args::Session) -> Result<()>
             out.print(&ids, || ids.iter().map(|id| format!("{id}\n")).collect())
         }
         args::Session::Settle { session_id } => {
-            let answer = session::settle(ctx, session_id).await?;
-            out.print(&answer, || match answer.epoch {
-                Some(epoch) => format!("epoch {epoch}: {}", show::clean(&answer.note)),
-                None => show::clean(&answer.note),
+            let answers = session::settle(ctx, session_id).await?;
+            out.print(&answers, || match answers.is_empty() {
+                true => "nothing was answered in this session yet".into(),
+                false => answers
+                    .iter()
+                    .map(|answer| match answer.epoch {
+                        Some(epoch) => format!("epoch {epoch}: {}\n", show::clean(&answer.note)),
+                        None => format!("{}\n", show::clean(&answer.note)),
+                    })
+                    .collect(),
             })
         }
-        args::Session::TopUp { session_id, amount } => {
-            let tx = session::top_up(ctx, &ctx.signer(None).await?, session_id, amount).await?;
+        args::Session::TopUp { session_id, amount, node_id } => {
+            let tx = session::top_up(ctx, &ctx.signer(None).await?, session_id, node_id, amount).await?;
             out.print(&serde_json::json!({ "tx": tx }), || format!("added, tx {tx}"))
         }
         args::Session::Close { session_id, patience } => {
@@ -640,10 +658,53 @@ async fn ask(ctx: &Context, out: &Out, args: args::Ask) -> Result<()> {
     out.print(&answer, || {
         let colour = std::io::stdout().is_terminal();
         let bundle = &answer.bundle;
-        let cited = show::highlight_evidence(&bundle.answer, &bundle.evidence, colour);
+        let mut cited = show::highlight_evidence(&bundle.answer, &bundle.evidence, colour);
+        for part in answer.before.iter().rev() {
+            let note = format!("[{} tokens came from node {} before it was lost]", part.tokens, part.node_id);
+            cited = format!("{}\n{note}\n{cited}", show::clean(&part.text));
+        }
         let gap = if printed { "\n\n" } else { "" };
         let shares = show::shares(bundle, &bundle.voucher.voucher.denom, &|id| owners.get(&id).cloned());
         format!("{gap}{cited}\n\n{shares}receipt {}\nkept in {}", answer.receipt_id, answer.file.display())
+    })
+}
+
+async fn gateway(ctx: &Context, out: &Out, args: args::Gateway) -> Result<()> {
+    let limit = args.limit;
+    let paid_by = match (args.session, args.model) {
+        (Some(session_id), _) => gateway::PaidBy::Session(session_id),
+        (None, Some((model_id, model_version))) => gateway::PaidBy::New(session::OpenArgs {
+            model_id,
+            model_version,
+            nodes: args.node_id,
+            choose: usize::from(args.nodes),
+            deposit: limit,
+            blocks: None,
+        }),
+        (None, None) => return Err(CliError::usage("name --session or --model")),
+    };
+    let patience = Duration::from_secs(args.patience);
+    let args = gateway::GatewayArgs { paid_by, limit, listen: args.listen, close: args.close, patience };
+    let ended = gateway::run(ctx, args, |ready| {
+        out.print(ready, || {
+            format!(
+                "session {} pays for model {}, at most {} {}\n\nexport OPENAI_BASE_URL={}\nexport OPENAI_API_KEY={}\n\n\
+                 Ctrl-C ends it; GET /v1/gateway shows costs",
+                ready.session_id, ready.model, ready.limit, ready.denom, ready.base_url, ready.api_key
+            )
+        })
+    })
+    .await?;
+    out.print(&ended, || {
+        let mut text = format!("session {}: {} answers for {} {}\n", ended.session_id, ended.answers, ended.spent, ended.denom);
+        match &ended.closed {
+            Some(session) => text.push_str(&session_text(session)),
+            None => text.push_str(&format!(
+                "the session stays open; its refund: openledger session close {}",
+                ended.session_id
+            )),
+        }
+        text
     })
 }
 

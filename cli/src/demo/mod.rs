@@ -333,7 +333,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         OpenArgs {
             model_id: registered.model_id,
             model_version: Some(registered.version),
-            node_id: node.node_id,
+            nodes: vec![node.node_id],
+            choose: 1,
             deposit: 2_000_000,
             blocks: None,
         },

@@ -89,11 +89,28 @@ fn finding_p15_only_sealed_versions_of_the_datanet_contract_count() {
 #[test]
 fn finding_p4_datanets_are_bounded_sorted_and_named_once() {
     let mut f = fixture();
-    for datanets in [vec![], vec![(2, 1), (1, 1)], vec![(1, 1), (1, 1)], (1..=9).map(|id| (id, 1)).collect()]
-    {
+    for datanets in [vec![(2, 1), (1, 1)], vec![(1, 1), (1, 1)], (1..=9).map(|id| (id, 1)).collect()] {
         let refused = f.register(|v| rest_on(v, &datanets)).unwrap_err();
         assert!(refused.0.starts_with("datanets"), "{refused}");
     }
+}
+
+#[test]
+fn a_model_made_elsewhere_rests_on_nothing_and_pays_the_commons() {
+    let mut f = fixture();
+    // The least data part holds for it as well, and no floor.
+    let refused = f.register(|v| {
+        rest_on(v, &[]);
+        v.split = Split { protocol: 500, developer: 4_501, node: 2_000, data: 2_999 };
+    });
+    assert!(refused.unwrap_err().is(&ContractError::DataPart { least: 3_000, actual: 2_999 }));
+    let number = f.register(|v| rest_on(v, &[])).unwrap();
+    let version = f.world.model_version((f.model_id, number)).unwrap();
+    assert!(version.datanets.is_empty() && version.training.is_empty());
+    assert_eq!(version.floor_per_token, Uint128::zero());
+    // A training root of something is one of a receipt that it does not have.
+    let refused = f.register(|v| v.datanets = Vec::new()).unwrap_err();
+    assert!(refused.0.contains("training"), "{refused}");
 }
 
 #[test]

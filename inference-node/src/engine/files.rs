@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use openledger_types::formats::weights_row_leaf;
+use openledger_types::formats::{weights_row_leaf, BlobRef, ModelFile};
 use openledger_types::merkle::{Hash, Tree};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -25,6 +25,64 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Name of the manifest's file.
 pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Most bytes of a blob that holds a file or a part of one; nodes take blobs of at most 64 MiB.
+const PART: usize = 48 << 20;
+
+/// The files of a manifest: a large one as parts, `NAME.part-0001` and so on, which follow each other.
+pub(crate) fn model_files(files: &[(&str, &[u8])]) -> Vec<ModelFile> {
+    let mut all = Vec::new();
+    for (name, bytes) in files {
+        if bytes.len() <= PART {
+            all.push(ModelFile { name: (*name).to_string(), blob: BlobRef::of(bytes) });
+            continue;
+        }
+        all.extend(bytes.chunks(PART).zip(1..).map(|(part, number)| ModelFile {
+            name: format!("{name}.part-{number:04}"),
+            blob: BlobRef::of(part),
+        }));
+    }
+    all
+}
+
+/// Name of the whole file that a file of a manifest is or is a part of, and the part's number from 1.
+pub fn whole_name(name: &str) -> (&str, Option<u32>) {
+    let part = name.rsplit_once(".part-").and_then(|(whole, number)| {
+        let digits = number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit());
+        number.parse().ok().filter(|number| digits && *number > 0).map(|number| (whole, Some(number)))
+    });
+    part.unwrap_or((name, None))
+}
+
+/// Whole files from files and parts in the order of the manifest.
+///
+/// # Errors
+/// `E-MODEL-008` when parts are missing, mixed or in another order.
+pub fn join_parts(files: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut whole: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut next = None;
+    for (name, bytes) in files {
+        let (base, part) = whole_name(&name);
+        let follows = match (part, &next) {
+            (None | Some(1), _) => !whole.iter().any(|(other, _)| other == base),
+            (Some(number), Some((current, expected))) => current == base && number == *expected,
+            (Some(_), None) => false,
+        };
+        if !follows {
+            return Err(Error::new(
+                "E-MODEL-008",
+                format!("manifest.json refused: the file {name} stands twice or out of order"),
+                "Import the model again with this release.",
+            ));
+        }
+        next = part.map(|number| (base.to_string(), number + 1));
+        match whole.last_mut().filter(|_| part.is_some_and(|number| number > 1)) {
+            Some((_, all)) => all.extend(bytes),
+            None => whole.push((base.to_string(), bytes)),
+        }
+    }
+    Ok(whole)
+}
 
 /// Most bytes of a safetensors header.
 const MAX_HEADER: u64 = 1 << 20;
@@ -149,4 +207,31 @@ pub(crate) fn weights_root(weights: &Weights) -> Result<Hash> {
         }
     }
     Ok(Tree::new(leaves).unwrap_or_else(Tree::empty).root())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_file_is_kept_in_parts_that_give_it_back() {
+        let large = vec![7u8; PART + 5];
+        let files = model_files(&[("model.safetensors", &large), ("config.json", b"{}")]);
+        let names: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["model.safetensors.part-0001", "model.safetensors.part-0002", "config.json"]);
+        let parts = vec![
+            (names[0].to_string(), large[..PART].to_vec()),
+            (names[1].to_string(), large[PART..].to_vec()),
+            (names[2].to_string(), b"{}".to_vec()),
+        ];
+        let whole = join_parts(parts.clone()).unwrap();
+        assert_eq!((whole.len(), &whole[0].0[..], whole[0].1 == large), (2, "model.safetensors", true));
+        let [a, b, c] = parts.try_into().unwrap();
+        for bad in [vec![b.clone()], vec![a.clone(), c.clone(), b.clone()], vec![a.clone(), a], vec![c.clone(), c]] {
+            assert_eq!(join_parts(bad).unwrap_err().code, "E-MODEL-008");
+        }
+        for plain in ["a.part-1", "a.part-0000", "part-0001x", "model.safetensors"] {
+            assert_eq!(whole_name(plain), (plain, None));
+        }
+    }
 }

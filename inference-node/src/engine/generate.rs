@@ -12,9 +12,10 @@ use super::exact::cache::Cache;
 use super::exact::net::{Piece, Read, Workspace, CHUNK};
 use super::files::f32_bytes;
 use super::model::{Class, Model, Tolerant};
-use super::sampler::Sampler;
+use super::sampler::{Sampler, EXACT_SAMPLER};
 use super::stream::TextStream;
 use super::trace::{commit_root, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME};
+use crate::request::NO_PENALTY;
 
 /// Most stop strings of a request.
 pub const MAX_STOPS: usize = 4;
@@ -34,6 +35,8 @@ pub struct GenRequest {
     pub request_hash: Hash,
     /// The answer ends before the first of these.
     pub stop: Vec<String>,
+    /// Repetition penalty in thousandths, 1,000 for none.
+    pub repetition_milli: u32,
 }
 
 /// An answer with what is committed about it.
@@ -118,6 +121,11 @@ impl<'a> Writer<'a> {
         Ok(self.outcome.is_none())
     }
 
+    /// Tokens taken so far.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
     /// The answer with its commitment.
     pub(crate) fn finish(self) -> Result<Generation> {
         let (scheme, trace) = match self.trace {
@@ -153,7 +161,8 @@ impl Model {
                 let mut next = None;
                 let last = prompt.len() - 1;
                 net.read_text(&mut cache, prompt, (CHUNK, last), &mut room, &mut |_, hidden, logits| {
-                    next = sampler.draw(logits, 0).map(|token| (token, hidden.to_vec()));
+                    let logits = sampler.penalised(logits, &[prompt]);
+                    next = sampler.draw(&logits, 0).map(|token| (token, hidden.to_vec()));
                 });
                 let mut position = 0;
                 loop {
@@ -167,7 +176,8 @@ impl Model {
                         &mut room,
                     );
                     next = room.rows(net).next().and_then(|(hidden, logits)| {
-                        Some((sampler.draw(logits, position)?, hidden.to_vec()))
+                        let logits = sampler.penalised(logits, &[prompt, writer.tokens()]);
+                        Some((sampler.draw(&logits, position)?, hidden.to_vec()))
                     });
                 }
             }
@@ -200,9 +210,24 @@ impl Model {
         }
     }
 
+    /// Refuses a repetition penalty where the model's sampler has none: the manifest says how tokens are
+    /// drawn, and a replay by an older release must find the same.
+    pub(crate) fn check_penalty(&self, repetition_milli: u32) -> Result<()> {
+        if repetition_milli == NO_PENALTY || self.manifest().sampler == EXACT_SAMPLER {
+            return Ok(());
+        }
+        Err(Error::new(
+            "E-GEN-001",
+            format!("the sampler {} of this model has no repetition penalty", self.manifest().sampler),
+            "Leave repetition_penalty out.",
+        ))
+    }
+
     /// Refuses what this model cannot answer; the sampler for what it can.
     pub(crate) fn check_request(&self, request: &GenRequest) -> Result<Sampler> {
-        let sampler = Sampler::new(request.seed, &request.decoding)?;
+        self.check_penalty(request.repetition_milli)?;
+        let sampler =
+            Sampler::new(request.seed, &request.decoding)?.with_penalty(request.repetition_milli)?;
         let refuse = |what: String| {
             Error::new(
                 "E-GEN-003",

@@ -49,6 +49,8 @@ struct Tensor {
 pub(crate) struct Imported {
     pub config: ModelConfig,
     pub tokenizer: Vec<u8>,
+    /// Jinja, when the file brings one.
+    pub chat_template: Option<String>,
     pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
@@ -243,7 +245,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Imported> {
         }
         converted.insert(name, (shape, values));
     }
-    Ok(Imported { config, tokenizer, tensors: converted })
+    let chat_template = Some(entries.text("tokenizer.chat_template")).filter(|text| !text.is_empty());
+    let chat_template = chat_template.map(String::from);
+    Ok(Imported { config, tokenizer, chat_template, tensors: converted })
 }
 
 fn config(entries: &Entries, own_head: bool) -> Result<ModelConfig> {

@@ -7,6 +7,7 @@
 //! trains). The files, in the order of the data: `files`, `config`, `tokenizer`, `model`; `sampler`,
 //! `stream`, `trace`; `generate`, `replay`.
 
+mod chat;
 mod config;
 mod error;
 pub(crate) mod exact;
@@ -20,20 +21,22 @@ pub(crate) mod ops;
 mod replay;
 mod sampler;
 mod stream;
+mod template;
 mod tokenizer;
 mod trace;
 
+pub use chat::{ChatFormat, CHAT_FILE};
 pub use config::ModelConfig;
 pub use error::{Error, Result};
 pub(crate) use exact::batch::GAP_BOUNDS;
 pub use exact::batch::{BatchSettings, Batcher, Counters};
-pub use files::{CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
+pub use files::{join_parts, whole_name, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
 pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
 pub use replay::{ReplayReport, ReplayRequest, MAX_REL_L2};
-pub use sampler::{Check, Sampler, EXACT_SAMPLER, NEAR_TIE, SAMPLER};
+pub use sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
 pub(crate) use tokenizer::byte_alphabet;
 pub use tokenizer::Tokenizer;
 pub use trace::{commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES};

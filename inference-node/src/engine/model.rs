@@ -11,19 +11,21 @@ use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
+use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::config::ModelConfig;
 use super::error::{Error, Result};
 use super::exact::cache;
 use super::exact::net::{ExactNet, Workspace, CHUNK};
 use super::exact::weights::ExactWeights;
 use super::files::{
-    read_bounded, read_weights, weights_root, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE,
+    read_bounded, read_weights, weights_root, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
 use super::net::Net;
-use super::sampler::{EXACT_SAMPLER, SAMPLER};
+use super::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
 use super::tokenizer::Tokenizer;
 use super::trace::{directions, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
+use crate::request::Asked;
 
 pub(crate) const MAX_CONFIG: u64 = 64 << 10;
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -36,6 +38,7 @@ pub struct Model {
     manifest_bytes: Vec<u8>,
     config: ModelConfig,
     tokenizer: Tokenizer,
+    chat_format: Option<ChatFormat>,
     pub(super) class: Class,
 }
 
@@ -107,6 +110,16 @@ impl Model {
             return Err(mismatch("context or parameters differ from config.json".into()));
         }
         let tokenizer = Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
+        let chat_format = match manifest.template_hash.as_slice() == ZERO_HASH {
+            true => None,
+            false => {
+                let bytes = read_bounded(&dir.join(CHAT_FILE), MAX_CHAT_FORMAT)?;
+                if manifest.template_hash.as_slice() != Hash::from(Sha256::digest(&bytes)) {
+                    return Err(mismatch(format!("{CHAT_FILE} has another hash")));
+                }
+                Some(ChatFormat::parse(&bytes)?)
+            }
+        };
         let (weights_bytes, weights) = read_weights(&dir.join(WEIGHTS_FILE), &config)?;
         let exact = match manifest.numeric_class {
             NumericClass::Exact => Some(ExactWeights::new(&config, &weights)?),
@@ -119,16 +132,19 @@ impl Model {
         if manifest.weights_root.as_slice() != root {
             return Err(mismatch(format!("{WEIGHTS_FILE} has another root")));
         }
+        let mut whole = [(CONFIG_FILE, &config_bytes, 0), (TOKENIZER_FILE, &tokenizer_bytes, 0), (WEIGHTS_FILE, &weights_bytes, 0)];
         for file in &manifest.files {
-            let bytes = match file.name.as_str() {
-                CONFIG_FILE => &config_bytes,
-                TOKENIZER_FILE => &tokenizer_bytes,
-                WEIGHTS_FILE => &weights_bytes,
-                _ => continue,
-            };
-            if BlobRef::of(bytes) != file.blob {
+            let name = whole_name(&file.name).0;
+            let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else { continue };
+            let end = usize::try_from(file.blob.len).ok().and_then(|len| len.checked_add(*done));
+            let part = end.and_then(|end| bytes.get(*done..end));
+            if part.is_none_or(|part| BlobRef::of(part) != file.blob) {
                 return Err(mismatch(format!("{} is another blob", file.name)));
             }
+            *done = end.unwrap_or(*done);
+        }
+        if let Some((name, ..)) = whole.iter().find(|(_, bytes, done)| *done > 0 && *done != bytes.len()) {
+            return Err(mismatch(format!("the manifest names a part of {name} only")));
         }
         let class = match exact {
             Some(exact) => {
@@ -155,7 +171,7 @@ impl Model {
                 Class::Tolerant(Box::new(tolerant(&config, &weights)?))
             }
         };
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, class })
+        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, class })
     }
 
     /// The processor's path that the exact class computes on; `None` in the tolerant class.
@@ -318,6 +334,33 @@ impl Model {
         Ok(tokens)
     }
 
+    /// Reads a question: its tokens, with a chat in the model's own format where it has one.
+    ///
+    /// # Errors
+    /// `E-GEN-001` for a repetition penalty that the model's sampler does not know, `E-GEN-002` as
+    /// [`Model::encode_prompt`].
+    pub fn read(&self, asked: &mut Asked) -> Result<Vec<u32>> {
+        self.check_penalty(asked.repetition_milli)?;
+        let (Some(format), Some(chat)) = (&self.chat_format, &asked.chat) else {
+            return self.encode_prompt(&asked.prompt);
+        };
+        let most = self.context().saturating_mul(self.tokenizer.longest().max(1));
+        if chat.messages.iter().map(|m| m.content.len()).sum::<usize>() > most {
+            return Err(self.too_long(format!("a chat of more than {most} bytes")));
+        }
+        let tokens = format.encode(chat, &self.tokenizer)?;
+        if tokens.len() >= self.context() {
+            return Err(self.too_long(format!("a chat of {} tokens", tokens.len())));
+        }
+        asked.without_usual_stop();
+        Ok(tokens)
+    }
+
+    /// The chat format, when the model has one of its own.
+    pub fn chat_format(&self) -> Option<&ChatFormat> {
+        self.chat_format.as_ref()
+    }
+
     /// The text of `tokens`.
     pub fn decode(&self, tokens: &[u32]) -> String {
         self.tokenizer.decode(tokens)
@@ -347,11 +390,12 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     let (sampler, scheme) = class_schemes(manifest.numeric_class).ok_or_else(|| {
         refuse(format!("the numeric class {} is not supported", manifest.numeric_class.as_str()))
     })?;
-    if manifest.sampler != sampler || manifest.commit_scheme != scheme {
+    let older = manifest.numeric_class == NumericClass::Exact && manifest.sampler == EXACT_SAMPLER_PLAIN;
+    if (manifest.sampler != sampler && !older) || manifest.commit_scheme != scheme {
         return Err(refuse("sampler or commitment scheme is not that of its numeric class".into()));
     }
-    if manifest.template_hash.as_slice() != ZERO_HASH || manifest.adapter_root.as_slice() != ZERO_HASH {
-        return Err(refuse("chat templates and adapters are not supported".into()));
+    if manifest.adapter_root.as_slice() != ZERO_HASH {
+        return Err(refuse("adapters are not supported".into()));
     }
     Ok(manifest)
 }

@@ -144,9 +144,10 @@ impl Model {
             let Some(token) = tokens.get(i).copied() else { return };
             bad |= at.hidden.iter().any(|x| !x.is_finite());
             // The draw alone decides in the exact class; margins are for the report.
-            let drawn = if exact { sampler.draw(at.logits, i as u64) } else { None };
+            let logits = sampler.penalised(at.logits, &[prompt, tokens.get(..i).unwrap_or(&[])]);
+            let drawn = if exact { sampler.draw(&logits, i as u64) } else { None };
             if !exact || drawn != Some(token) {
-                match sampler.check(at.logits, i as u64, token) {
+                match sampler.check(&logits, i as u64, token) {
                     None => bad = true,
                     Some(Check::Chosen) if !exact => {}
                     Some(Check::NearTie(_)) if !exact => near_ties += 1,

@@ -1,5 +1,5 @@
 //! Choice of the next token: Gumbel-max from a seed that the client's signed request fixes
-//! (PROTOCOL S5, samplers `gumbel-chacha8/1` and, in the exact class, `gumbel-chacha8/2`).
+//! (PROTOCOL S5, samplers `gumbel-chacha8/1` and, in the exact class, `gumbel-chacha8/2` and `/3`).
 //!
 //! The noise of token `v` at position `i` of the answer (from 0) is
 //! `g = -ln(-ln((w + 0.5) / 2^32))`, where `w` is word `v % 16` of block `v / 16` of ChaCha8 keyed by
@@ -7,7 +7,12 @@
 //! among those that top-k, then top-p (over the softmax of what top-k left) let through; both rank
 //! equal logits by the lower id. Temperature 0 takes the largest logit. All of it in f64, with the
 //! logarithm and the exponential of `openledger_numerics`, whose bits are the same everywhere.
+//!
+//! `gumbel-chacha8/3` is `/2` with a repetition penalty p before all that: the logit l of each token that
+//! stands in prompt or answer already becomes `l / p` above 0 and `l * p` below, once however often it stands
+//! there, computed in f64 and rounded to f32. With p = 1 both draw the same.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use openledger_numerics::{exp, ln};
@@ -16,12 +21,17 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::{Error, Result};
+use crate::request::{MAX_PENALTY, NO_PENALTY};
 
 /// Name of the tolerant class's sampler, as it stands in manifests.
 pub const SAMPLER: &str = "gumbel-chacha8/1";
 
-/// Name of the exact class's sampler: canonical logarithm and exponential are part of it.
-pub const EXACT_SAMPLER: &str = "gumbel-chacha8/2";
+/// Name of the exact class's sampler: canonical logarithm and exponential are part of it, and the repetition
+/// penalty.
+pub const EXACT_SAMPLER: &str = "gumbel-chacha8/3";
+
+/// Name of the exact class's sampler in models made before it knew a repetition penalty.
+pub const EXACT_SAMPLER_PLAIN: &str = "gumbel-chacha8/2";
 
 /// Post-Gumbel margin up to which a replay in the class `tolerant-f32` accepts another token.
 pub const NEAR_TIE: f64 = 1e-3;
@@ -35,6 +45,7 @@ pub struct Sampler {
     temperature: f64,
     top_k: usize,
     top_p: f64,
+    penalty: f64,
 }
 
 /// What a replay finds about one token.
@@ -78,7 +89,41 @@ impl Sampler {
             temperature: f64::from(decoding.temperature_milli) / 1_000.0,
             top_k: decoding.top_k as usize,
             top_p: f64::from(decoding.top_p_milli) / 1_000.0,
+            penalty: 1.0,
         })
+    }
+
+    /// The same with a repetition penalty in thousandths, see the module's description.
+    ///
+    /// # Errors
+    /// `E-GEN-001` outside 1 to 2.
+    pub fn with_penalty(mut self, repetition_milli: u32) -> Result<Self> {
+        if !(NO_PENALTY..=MAX_PENALTY).contains(&repetition_milli) {
+            return Err(Error::new(
+                "E-GEN-001",
+                format!("a repetition penalty of {repetition_milli} thousandths is not within 1 to 2"),
+                "Use a repetition_penalty within 1 and 2.",
+            ));
+        }
+        self.penalty = f64::from(repetition_milli) / 1_000.0;
+        Ok(self)
+    }
+
+    /// The logits after the repetition penalty, when `seen` stand in prompt and answer already.
+    pub fn penalised<'a>(&self, logits: &'a [f32], seen: &[&[u32]]) -> Cow<'a, [f32]> {
+        if self.penalty == 1.0 {
+            return Cow::Borrowed(logits);
+        }
+        let mut penalised = logits.to_vec();
+        let mut done = vec![false; logits.len()];
+        for id in seen.iter().copied().flatten().map(|id| *id as usize) {
+            let (Some(logit), Some(done)) = (penalised.get_mut(id), done.get_mut(id)) else { continue };
+            if !std::mem::replace(done, true) {
+                let value = f64::from(*logit);
+                *logit = (if value > 0.0 { value / self.penalty } else { value * self.penalty }) as f32;
+            }
+        }
+        Cow::Owned(penalised)
     }
 
     /// The token at `position` of the answer; `None` when a logit is not a finite number.
@@ -237,6 +282,21 @@ fn best(scores: &[f64], allowed: Option<&[bool]>) -> Option<(u32, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repetition_penalty_lowers_each_seen_token_once() {
+        let plain = Sampler::new([1; 32], &decoding(0, 0, 1000)).unwrap();
+        let logits = [2.0, -1.0, 0.0, 3.0];
+        assert!(matches!(plain.penalised(&logits, &[&[3, 3]]), Cow::Borrowed(_)));
+        let sampler = plain.with_penalty(1_600).unwrap();
+        let penalised = sampler.penalised(&logits, &[&[3, 1], &[3, 9]]);
+        assert_eq!(penalised.as_ref(), [2.0, -1.6, 0.0, 1.875]);
+        assert_eq!(sampler.draw(&penalised, 0), Some(0));
+        for outside in [0, 999, 2_001] {
+            let sampler = Sampler::new([1; 32], &decoding(0, 0, 1000)).unwrap();
+            assert_eq!(sampler.with_penalty(outside).err().unwrap().code, "E-GEN-001");
+        }
+    }
 
     fn decoding(temperature_milli: u32, top_k: u32, top_p_milli: u32) -> Decoding {
         Decoding { temperature_milli, top_k, top_p_milli, max_tokens: 1 }

@@ -16,6 +16,8 @@ pub struct Tokenizer {
     /// Bytes of each token; empty for special tokens and unused ids.
     bytes: Vec<Vec<u8>>,
     longest: usize,
+    /// Control tokens by name.
+    control: Vec<(String, u32)>,
 }
 
 fn refuse(what: impl Into<String>) -> Error {
@@ -81,7 +83,13 @@ impl Tokenizer {
                 .ok_or_else(|| refuse("a token is not made of bytes"))?;
         }
         let longest = bytes.iter().map(Vec::len).max().unwrap_or(0);
-        let tokenizer = Tokenizer { inner, bytes, longest };
+        let mut control: Vec<(String, u32)> = special
+            .iter()
+            .filter(|(_, token)| !token.content.is_empty())
+            .map(|(id, token)| (token.content.clone(), *id))
+            .collect();
+        control.sort();
+        let tokenizer = Tokenizer { inner, bytes, longest, control };
         let back = catch_unwind(AssertUnwindSafe(|| tokenizer.encode(PROBE)))
             .map_err(|_| refuse("it gave up on a test text"))??;
         if tokenizer.decode(&back) != PROBE {
@@ -94,6 +102,35 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(|e| refuse(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Tokens of a text of a model's chat format, in which control tokens stand by their names.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_format(&self, text: &str) -> Result<Vec<u32>> {
+        let (mut tokens, mut rest) = (Vec::new(), text);
+        while !rest.is_empty() {
+            // The first control token, the longest of those that begin there.
+            let found = self
+                .control
+                .iter()
+                .filter_map(|(name, id)| Some((rest.find(name.as_str())?, name.len(), *id)))
+                .min_by_key(|(at, len, _)| (*at, std::cmp::Reverse(*len)));
+            let Some((at, len, id)) = found else {
+                tokens.extend(self.encode(rest)?);
+                break;
+            };
+            tokens.extend(self.encode(&rest[..at])?);
+            tokens.push(id);
+            rest = &rest[at + len..];
+        }
+        Ok(tokens)
+    }
+
+    /// Name of a control token.
+    pub(crate) fn control_name(&self, token: u32) -> Option<&str> {
+        self.control.iter().find(|(_, id)| *id == token).map(|(name, _)| name.as_str())
     }
 
     /// Bytes that `token` stands for; none for special tokens and unknown ids.

@@ -27,8 +27,8 @@ use crate::request::{parse, Asked, Endpoint};
 /// What an answer under way sends to the connection that waits for it.
 #[derive(Debug)]
 pub enum Event {
-    /// Text that became certain.
-    Piece(String),
+    /// Text that became certain, and the tokens written so far.
+    Piece(String, u32),
     /// The answer is on disk.
     Done(Box<AnswerBundle>),
     /// It failed; nothing is charged unless the voucher is sent again and answered.
@@ -49,6 +49,8 @@ pub struct Job {
     pub prompt_tokens: Vec<u32>,
     /// How tokens are chosen.
     pub decoding: Decoding,
+    /// Tokens after which the client wants no more, see `HEADER_LEAVE_AFTER`.
+    pub leave_after: Option<u32>,
 }
 
 /// A body held against a model: read, encoded, measured.
@@ -65,10 +67,10 @@ pub struct Measured {
 ///
 /// # Errors
 /// `E-REQ-012`, `E-GEN-002` when it does not fit.
-pub async fn measure(loaded: &Arc<Loaded>, asked: Asked) -> Result<Measured> {
+pub async fn measure(loaded: &Arc<Loaded>, mut asked: Asked) -> Result<Measured> {
     let loaded = loaded.clone();
     blocking(move || {
-        let prompt_tokens = loaded.answerer.encode_prompt(&asked.prompt)?;
+        let prompt_tokens = loaded.answerer.read(&mut asked)?;
         let decoding = asked.decoding(loaded.answerer.context(), prompt_tokens.len())?;
         Ok(Measured { asked, prompt_tokens, decoding })
     })
@@ -167,17 +169,19 @@ impl Node {
         let _turn = turn.map_err(|e| Fault::unavailable("E-NODE-002", e.to_string(), "Try again later."))?;
         let node = self.clone();
         let made = blocking(move || {
-            let mut first = true;
+            let mut tokens = 0u32;
             let mut deliver = |piece: &str| {
-                if std::mem::take(&mut first) {
+                if tokens == 0 {
                     node.metrics.first_token(waiting_since.elapsed());
                 }
+                tokens = tokens.saturating_add(1);
                 let left = if piece.is_empty() {
                     events.is_closed()
                 } else {
-                    events.send(Event::Piece(piece.to_string())).is_err()
+                    events.send(Event::Piece(piece.to_string(), tokens)).is_err()
                 };
-                if left && stop_when_left {
+                let enough = job.leave_after.is_some_and(|most| tokens >= most);
+                if enough || (left && stop_when_left) {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
@@ -217,6 +221,7 @@ impl Node {
             seed,
             request_hash,
             stop: job.asked.stop.clone(),
+            repetition_milli: job.asked.repetition_milli,
         };
         job.loaded.answerer.generate(&request, deliver)
     }
@@ -370,14 +375,26 @@ impl Node {
     }
 
     /// Answers what was taken before a kill and not finished, as far as its models are ready.
+    ///
+    /// A stream whose client has left is not made in its absence, which the client would pay and nobody
+    /// read: it waits until the client sends the same voucher again, or a later one, without which its
+    /// receipts could not be settled.
     pub async fn resume(self: &Arc<Self>) -> Result<()> {
         for key in self.with_journal(|journal| journal.unfinished()).await? {
             if lock(&self.running).contains_key(&key) || lock(&self.hopeless).contains(&key) {
                 continue;
             }
-            let Some(stored) = self.with_journal(move |journal| journal.request(key.0, key.1)).await? else {
+            let found = self.with_journal(move |journal| {
+                let taken = journal.session(key.0)?.map_or(0, |log| log.taken);
+                Ok(journal.request(key.0, key.1)?.map(|stored| (stored, taken)))
+            });
+            let Some((stored, taken)) = found.await? else { continue };
+            let streamed = Endpoint::of(&stored.endpoint)
+                .and_then(|endpoint| parse(endpoint, &stored.body))
+                .is_ok_and(|asked| asked.stream);
+            if streamed && taken == key.1 {
                 continue;
-            };
+            }
             match self.prepare(stored).await {
                 Ok(job) => {
                     tracing::info!(
@@ -406,7 +423,7 @@ impl Node {
         let loaded = self.models.ready(session.model_id, session.model_version).map_err(Fault::retryable)?;
         let asked = parse(Endpoint::of(&stored.endpoint)?, &stored.body)?;
         let Measured { asked, prompt_tokens, decoding } = measure(&loaded, asked).await?;
-        Ok(Job { stored, session, loaded, asked, prompt_tokens, decoding })
+        Ok(Job { stored, session, loaded, asked, prompt_tokens, decoding, leave_after: None })
     }
 }
 

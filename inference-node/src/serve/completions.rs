@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -16,7 +16,7 @@ use axum::Json;
 use cosmwasm_std::{Binary, Uint128};
 use futures::stream::{self, StreamExt};
 use openledger_types::api::{
-    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_RESPONSE, HEADER_SESSION,
+    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_LEAVE_AFTER, HEADER_RESPONSE, HEADER_SESSION,
 };
 use openledger_types::formats::Outcome;
 use openledger_types::msg::escrow::{SessionNodeResponse, SessionResponse};
@@ -32,6 +32,9 @@ use super::payment::{self, Prices};
 use crate::fault::{Class, Fault, Result};
 use crate::journal::{Accepted, Limits, StoredRequest};
 use crate::request::{model_name, parse, Asked, Endpoint, MAX_BODY};
+
+/// Pause between two signs of life in a stream that has nothing to say.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// A body, or what was wrong with its transfer.
 type Body = std::result::Result<Bytes, BytesRejection>;
@@ -103,7 +106,8 @@ async fn handle(
     if let Some(known) = known_answer(node, &payment, endpoint).await.map_err(plain)? {
         return Ok(finished(endpoint, asked.stream, known));
     }
-    let paid = Paid { payment, session, entry };
+    let leave_after = leave_after(headers, asked.stream).map_err(plain)?;
+    let paid = Paid { payment, session, entry, leave_after };
     let result = take(node, endpoint, asked, paid, body).await;
     result.map_err(|(fault, prices)| {
         let required = (fault.class == Class::Payment)
@@ -210,11 +214,27 @@ async fn prices(
     })
 }
 
+/// The tokens that a client still wants of a stream.
+fn leave_after(headers: &HeaderMap, stream: bool) -> Result<Option<u32>> {
+    let Some(value) = headers.get(HEADER_LEAVE_AFTER) else { return Ok(None) };
+    let tokens = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|tokens| *tokens > 0);
+    match tokens {
+        Some(tokens) if stream => Ok(Some(tokens)),
+        _ => Err(Fault::invalid(
+            "E-PAY-002",
+            format!("the header {HEADER_LEAVE_AFTER} is no number of tokens, or the answer is no stream"),
+            "Send a number of at least 1 with a streamed request, or no such header.",
+        )),
+    }
+}
+
 struct Paid {
     payment: PaymentSignature,
     session: Arc<SessionResponse>,
     /// What the session pins of this node.
     entry: SessionNodeResponse,
+    /// See [`leave_after`].
+    leave_after: Option<u32>,
 }
 
 /// The stored answer to the same request under the same sequence, when there is one.
@@ -241,7 +261,7 @@ async fn take(
     paid: Paid,
     body: &Bytes,
 ) -> std::result::Result<Response, (Fault, Option<Prices>)> {
-    let Paid { payment, session, entry } = paid;
+    let Paid { payment, session, entry, leave_after } = paid;
     let session_prices = |max_fee| {
         Some(Prices {
             denom: session.denom.clone(),
@@ -313,7 +333,7 @@ async fn take(
         }
     };
     let Measured { asked, prompt_tokens, decoding } = measured;
-    let job = Job { stored, session: session.clone(), loaded, asked, prompt_tokens, decoding };
+    let job = Job { stored, session: session.clone(), loaded, asked, prompt_tokens, decoding, leave_after };
     let naming = Naming::of(&job, endpoint);
     match node.start(job, Some(permit), stream) {
         Some(events) if stream => Ok(streamed(naming, events)),
@@ -329,7 +349,7 @@ async fn take(
 async fn whole(endpoint: Endpoint, mut events: UnboundedReceiver<Event>) -> Result<Response> {
     loop {
         match events.recv().await {
-            Some(Event::Piece(_)) => {}
+            Some(Event::Piece(..)) => {}
             Some(Event::Done(bundle)) => return Ok(finished(endpoint, false, *bundle)),
             Some(Event::Failed(fault)) => return Err(fault),
             None => {
@@ -480,8 +500,13 @@ fn streamed(naming: Naming, events: UnboundedReceiver<Event>) -> Response {
     let parts = stream::unfold(Some((naming, events)), |state| async move {
         let (naming, mut events) = state?;
         match events.recv().await {
-            Some(Event::Piece(text)) => {
-                let part = data(&naming.chunk(&text, None));
+            Some(Event::Piece(text, tokens)) => {
+                let mut chunk = naming.chunk(&text, None);
+                if let Some(object) = chunk.as_object_mut() {
+                    // How far the answer is: not every token makes a piece of text.
+                    object.insert("completion_tokens".into(), tokens.into());
+                }
+                let part = data(&chunk);
                 Some((stream::iter(vec![part]), Some((naming, events))))
             }
             Some(Event::Done(bundle)) => {
@@ -497,5 +522,6 @@ fn streamed(naming: Naming, events: UnboundedReceiver<Event>) -> Response {
         }
     })
     .flatten();
-    Sse::new(parts).keep_alive(KeepAlive::default()).into_response()
+    // Often enough for a client to tell a node that is gone from one that thinks.
+    Sse::new(parts).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }

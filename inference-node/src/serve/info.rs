@@ -7,7 +7,7 @@ use axum::http::{header, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::Json;
 use cosmwasm_std::HexBinary;
-use openledger_types::api::NodeInfo;
+use openledger_types::api::{Capacity, NodeInfo};
 use openledger_types::msg::node_registry::Role;
 use serde_json::{json, Value};
 
@@ -57,7 +57,19 @@ pub async fn node(State(node): State<Arc<Node>>) -> Json<NodeInfo> {
         node_key: HexBinary::from(node.payee.node_key.as_slice()),
         version: env!("CARGO_PKG_VERSION").into(),
         models: node.models.all().iter().map(|l| (l.info.model_id, l.info.version)).collect(),
+        capacity: Some(capacity(&node)),
     })
+}
+
+/// The places in batch and queue, and how many of them are free: what decides over 429.
+fn capacity(node: &Node) -> Capacity {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let free = if node.draining() { 0 } else { node.admission.available_permits() };
+    Capacity {
+        together: count(node.settings.together()),
+        queue: count(node.settings.queue),
+        free: count(free),
+    }
 }
 
 /// `GET /v1/models`: OpenAI's list, with prices and what the chain knows.

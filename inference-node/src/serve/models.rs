@@ -10,16 +10,16 @@ use openledger_attribution::influence::Signature;
 use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
-use openledger_types::merkle::{Hash, ZERO_HASH};
+use openledger_types::merkle::Hash;
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
-use crate::engine::{BatchSettings, Batcher, GenRequest, Generation, Model};
+use crate::engine::{join_parts, BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
-use crate::request::{parse, Endpoint};
+use crate::request::{self, parse, Endpoint};
 
 /// Names of the attribution schemes that this node computes.
 pub const ATTRIBUTION: [&str; 2] = [SPAN_ONLY, TWO_LAYERS];
@@ -47,8 +47,8 @@ pub struct Traced {
 pub trait Answerer: Send + Sync {
     /// Most tokens of prompt and answer together.
     fn context(&self) -> usize;
-    /// Tokens of a prompt.
-    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>>;
+    /// Reads a question as the model does: its tokens.
+    fn read(&self, asked: &mut request::Asked) -> Result<Vec<u32>>;
     /// Writes an answer.
     fn generate(
         &self,
@@ -75,8 +75,8 @@ impl Answerer for Traceable {
         self.batcher.model().context()
     }
 
-    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        Ok(self.batcher.model().encode_prompt(prompt)?)
+    fn read(&self, asked: &mut request::Asked) -> Result<Vec<u32>> {
+        Ok(self.batcher.model().read(asked)?)
     }
 
     fn generate(
@@ -331,7 +331,7 @@ impl Node {
         }
         let path = folder.clone();
         let model = blocking(move || {
-            write_folder(&path, &files)?;
+            write_folder(&path, &join_parts(files)?)?;
             Ok(Model::load(&path)?)
         })
         .await?;
@@ -449,9 +449,6 @@ pub fn check_manifest(info: &ModelVersionResponse, bytes: &[u8]) -> Result<Manif
     }
     if !ATTRIBUTION.contains(&manifest.attribution.as_str()) {
         return Err(differs("an attribution scheme that this node does not compute"));
-    }
-    if manifest.template_hash.as_slice() != ZERO_HASH {
-        return Err(differs("a chat template, which this node does not apply"));
     }
     Ok(manifest)
 }

@@ -81,6 +81,7 @@ fn request(prompt: &str, seed: u8, max_tokens: u32) -> GenRequest {
         seed: [seed; 32],
         request_hash: [4; 32],
         stop: Vec::new(),
+        repetition_milli: 1_000,
     }
 }
 

@@ -385,8 +385,8 @@ impl Answerer for Rote {
     fn context(&self) -> usize {
         512
     }
-    fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        Ok((0..=prompt.split_whitespace().count() as u32).collect())
+    fn read(&self, asked: &mut openledger_node::request::Asked) -> Result<Vec<u32>> {
+        Ok((0..=asked.prompt.split_whitespace().count() as u32).collect())
     }
     fn generate(
         &self,
@@ -484,7 +484,7 @@ fn contribution(id: u64, owner: &str, blob: BlobRef) -> ContributionResponse {
     }
 }
 
-fn manifest() -> Manifest {
+pub fn manifest() -> Manifest {
     Manifest {
         format: 1,
         name: "rote".into(),
@@ -580,13 +580,25 @@ impl World {
     }
 
     pub async fn start_with(home: &Path, chain: Arc<FakeChain>, rote: Rote, settings: Settings) -> World {
-        let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, NODE).unwrap();
+        Self::start_as(home, chain, NODE, manifest(), Box::new(rote), settings).await
+    }
+
+    /// A node of this number whose model is `answerer`.
+    pub async fn start_as(
+        home: &Path,
+        chain: Arc<FakeChain>,
+        node_id: u64,
+        manifest: Manifest,
+        answerer: Box<dyn Answerer>,
+        settings: Settings,
+    ) -> World {
+        let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, node_id).unwrap();
         let store = Arc::new(RedbStore::open(&home.join("blobs")).unwrap());
         let identities = Identities::default();
         let keys = SigningKeys::open(node_key(), &home.join("signing")).unwrap();
         let key = node_key().public_key();
-        let node = Node::new(chain.clone(), journal, store, key, keys, NODE, identities, settings);
-        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        let node = Node::new(chain.clone(), journal, store, key, keys, node_id, identities, settings);
+        node.models.insert(Loaded { info: model_info(), manifest, answerer });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = router(node.clone());

@@ -342,6 +342,19 @@ impl Reader {
         Ok(found.offer)
     }
 
+    /// Nodes that offer a model version, with their offers, after `start_after`; at most 30.
+    pub async fn servers(
+        &self,
+        model_id: u64,
+        version: u32,
+        start_after: Option<u64>,
+    ) -> Result<Vec<(u64, node_registry::Offer)>> {
+        let limit = Some(PAGE);
+        let query = node_registry::QueryMsg::Servers { model_id, version, start_after, limit };
+        let found: node_registry::ServersResponse = self.ask_nodes(query).await?;
+        Ok(found.servers)
+    }
+
     /// Everyone with audit weight now.
     pub async fn auditors(&self) -> Result<Vec<node_registry::Auditor>> {
         let found: node_registry::AuditorsResponse =

@@ -22,6 +22,11 @@ pub const HEADER_RESPONSE: &str = "payment-response";
 /// that the session pinned, not those of a new session.
 pub const HEADER_SESSION: &str = "openledger-session";
 
+/// Number of tokens after which a streamed answer ends as cancelled, when it did not end before. A client
+/// that has received that many before a connection broke, and has gone on with another node, fetches and pays
+/// no more than them. Counts for an answer that is not made yet; never raises `max_tokens`.
+pub const HEADER_LEAVE_AFTER: &str = "openledger-leave-after";
+
 /// Header of a 402 answer.
 #[cw_serde]
 pub struct PaymentRequired {
@@ -165,6 +170,20 @@ pub struct NodeInfo {
     pub version: String,
     /// Models that are ready: (model, version).
     pub models: Vec<(u64, u32)>,
+    /// How busy it is now; none from nodes of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
+}
+
+/// How busy a node is at one moment. What a node says; a client that is refused all the same goes elsewhere.
+#[cw_serde]
+pub struct Capacity {
+    /// Answers made at once.
+    pub together: u32,
+    /// Requests that may wait beside them.
+    pub queue: u32,
+    /// Further requests that would be taken now; 0 while the node stops.
+    pub free: u32,
 }
 
 /// Body of every error, in OpenAI's form.

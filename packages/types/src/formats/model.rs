@@ -67,7 +67,7 @@ pub struct Manifest {
     pub architecture: String,
     /// How exactly its answers repeat.
     pub numeric_class: NumericClass,
-    /// Sampler and its version: `gumbel-chacha8/1` or `/2`.
+    /// Sampler and its version: `gumbel-chacha8/1`, `/2` or `/3`.
     pub sampler: String,
     /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
@@ -82,7 +82,7 @@ pub struct Manifest {
     pub tokenizer_hash: HexBinary,
     /// SHA-256 of the configuration's file (32 bytes).
     pub config_hash: HexBinary,
-    /// SHA-256 of the chat template, 32 zero bytes where there is none.
+    /// SHA-256 of the chat format's file, 32 zero bytes where there is none.
     pub template_hash: HexBinary,
     /// Root of the adapter, 32 zero bytes where there is none.
     pub adapter_root: HexBinary,

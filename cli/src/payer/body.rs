@@ -1,0 +1,92 @@
+//! Bodies of questions: what a payer sets in them, and how another node goes on with an answer. Pure.
+
+use openledger_node::request::{Endpoint, CHAT_TOKENS, COMPLETION_TOKENS};
+use serde_json::{json, Map, Value};
+
+use crate::session::Left;
+
+/// A question's body, an object.
+pub type Body = Map<String, Value>;
+
+/// The question whose answer goes on where `left` ends: the same question with what was received behind it,
+/// for as many tokens as are still wanted. None when all of them were received.
+pub fn go_on(endpoint: Endpoint, body: &Body, left: &Left) -> Option<Body> {
+    let mut body = body.clone();
+    let (name, usual) = match endpoint {
+        Endpoint::Completions => ("max_tokens", COMPLETION_TOKENS),
+        Endpoint::Chat if body.get("max_tokens").is_some_and(|v| !v.is_null()) => ("max_tokens", CHAT_TOKENS),
+        Endpoint::Chat => ("max_completion_tokens", CHAT_TOKENS),
+    };
+    let wanted = body.get(name).and_then(Value::as_u64).unwrap_or(usual.into());
+    let still = wanted.checked_sub(left.tokens.into()).filter(|still| *still > 0)?;
+    body.insert(name.into(), still.into());
+    if left.text.is_empty() {
+        return Some(body);
+    }
+    match endpoint {
+        Endpoint::Completions => {
+            let prompt = body.get_mut("prompt")?;
+            let text = match prompt {
+                Value::String(text) => text,
+                Value::Array(items) => match items.first_mut() {
+                    Some(Value::String(text)) => text,
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            text.push_str(&left.text);
+        }
+        Endpoint::Chat => {
+            let going_on = body.get("continue_final_message") == Some(&Value::Bool(true));
+            let messages = body.get_mut("messages")?.as_array_mut()?;
+            match messages.last_mut().filter(|_| going_on).and_then(|m| m.get_mut("content")) {
+                Some(Value::String(text)) => text.push_str(&left.text),
+                _ => messages.push(json!({"role": "assistant", "content": left.text})),
+            }
+            body.insert("continue_final_message".into(), true.into());
+        }
+    }
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(value: Value) -> Body {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn left(text: &str, tokens: u32) -> Left {
+        Left { text: text.into(), tokens }
+    }
+
+    #[test]
+    fn another_node_gets_what_was_received_and_the_rest_of_the_tokens() {
+        let asked = body(json!({"prompt": "once", "max_tokens": 10, "temperature": 0}));
+        let more = go_on(Endpoint::Completions, &asked, &left(" upon a", 3)).unwrap();
+        assert_eq!(more, body(json!({"prompt": "once upon a", "max_tokens": 7, "temperature": 0})));
+        // A second loss counts from the first question.
+        let more = go_on(Endpoint::Completions, &asked, &left(" upon a time", 9)).unwrap();
+        assert_eq!((&more["prompt"], &more["max_tokens"]), (&json!("once upon a time"), &json!(1)));
+        assert_eq!(go_on(Endpoint::Completions, &asked, &left("x", 10)), None);
+        let usual = go_on(Endpoint::Completions, &body(json!({"prompt": ["a"]})), &left("b", 1)).unwrap();
+        assert_eq!((&usual["prompt"], &usual["max_tokens"]), (&json!(["ab"]), &json!(15)));
+    }
+
+    #[test]
+    fn a_chat_goes_on_within_its_last_message() {
+        let asked = body(json!({"messages": [{"role": "user", "content": "hi"}]}));
+        let more = go_on(Endpoint::Chat, &asked, &left(" Hello", 2)).unwrap();
+        assert_eq!(more["messages"][1], json!({"role": "assistant", "content": " Hello"}));
+        assert_eq!(more["continue_final_message"], json!(true));
+        assert_eq!(more["max_completion_tokens"], json!(254));
+        let nothing = go_on(Endpoint::Chat, &asked, &left("", 0)).unwrap();
+        assert_eq!(nothing["messages"], asked["messages"]);
+        let going = body(json!({"continue_final_message": true, "max_tokens": 5,
+            "messages": [{"role": "assistant", "content": "We"}]}));
+        let more = go_on(Endpoint::Chat, &going, &left(" go", 1)).unwrap();
+        assert_eq!(more["messages"], json!([{"role": "assistant", "content": "We go"}]));
+        assert_eq!(more["max_tokens"], json!(4));
+    }
+}

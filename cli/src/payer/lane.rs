@@ -1,0 +1,446 @@
+//! One question at one node: price, promise, answer, checks, receipt.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use cosmwasm_std::{Binary, HexBinary, Uint128};
+use openledger_node::request::Endpoint;
+use openledger_types::api::{
+    AnswerBundle, ErrorBody, PaymentOption, PaymentRequired, PaymentSignature, SessionState,
+    HEADER_LEAVE_AFTER, HEADER_REQUIRED, HEADER_SESSION, HEADER_SIGNATURE,
+};
+use openledger_types::formats::request_hash;
+use rand::RngCore;
+use reqwest::StatusCode;
+
+use super::{lock, Answer, Attempt, Body, Failure, Payer};
+use crate::check::{check_bundle, Check};
+use crate::context::write_json;
+use crate::error::{Class, CliError, Result};
+use crate::events::{Event, Events};
+use crate::node_http;
+use crate::session::{Lane, Left, Outstanding};
+
+/// How long a node may take to accept or refuse.
+const ACCEPT: Duration = Duration::from_secs(10);
+
+type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
+
+impl Payer {
+    /// Asks one node.
+    pub(super) async fn attempt(&self, lane: usize, endpoint: Endpoint, body: &Body, on_text: OnText<'_>) -> Attempt {
+        let refused = |failure: Failure, elsewhere| Attempt::Refused { failure, elsewhere };
+        let bytes = match serde_json::to_vec(body) {
+            Ok(bytes) => bytes,
+            Err(e) => return refused(CliError::usage(e.to_string()).into(), false),
+        };
+        let max_fee = match self.price(lane, endpoint, &bytes).await {
+            Ok(max_fee) => max_fee,
+            Err(failure) => {
+                let elsewhere = !is_the_questions_fault(&failure);
+                return refused(failure, elsewhere);
+            }
+        };
+        let entry;
+        let response = {
+            let Some(turn) = self.turns.get(lane) else { return refused(super::nobody().into(), false) };
+            let _turn = turn.lock().await;
+            entry = match self.promise(lane, endpoint, bytes, max_fee).await {
+                Ok(entry) => entry,
+                // A node whose cap is spent does not speak for the others.
+                Err(error) => {
+                    let elsewhere = error.code == "E-CLI-042";
+                    return refused(error.into(), elsewhere);
+                }
+            };
+            match self.send(lane, &entry, None).await {
+                Ok(response) => response,
+                Err(failure) => {
+                    return match self.forget_or_leave(lane, &entry, Left::default()).await {
+                        true => {
+                            let elsewhere = !is_the_questions_fault(&failure);
+                            refused(failure, elsewhere)
+                        }
+                        false => Attempt::Lost { left: Left::default(), failure },
+                    }
+                }
+            }
+        };
+        match self.read(lane, response, on_text).await {
+            Read::Whole(text, bundle) => match self.keep(lane, &entry, &text, *bundle) {
+                Ok(answer) => Attempt::Answered(Box::new(answer)),
+                Err(error) => refused(error.into(), false),
+            },
+            Read::Stopped(left) => {
+                // The connection is gone, so the node ends the answer; its receipt is fetched and paid.
+                let entry = Outstanding { left: Some(left.clone()), ..entry };
+                let most = Some(left.tokens);
+                match self.fetch(lane, &entry, most, &mut |_| ControlFlow::Continue(())).await {
+                    Ok(answer) => Attempt::Answered(Box::new(answer)),
+                    Err(failure) => {
+                        self.forget_or_leave(lane, &entry, left).await;
+                        refused(failure, false)
+                    }
+                }
+            }
+            Read::Broken(left, failure) => {
+                self.forget_or_leave(lane, &entry, left.clone()).await;
+                Attempt::Lost { left, failure }
+            }
+        }
+    }
+
+    /// What the node asks for this question at most, held against what the session has pinned.
+    async fn price(&self, lane: usize, endpoint: Endpoint, body: &[u8]) -> std::result::Result<u128, Failure> {
+        let (node_id, url, session_id) = self.address(lane);
+        let path = format!("{url}{}", endpoint.path());
+        let request = self
+            .parts
+            .http
+            .post(&path)
+            .header("content-type", "application/json")
+            .header(HEADER_SESSION, session_id)
+            .body(body.to_vec());
+        let response = accept(&path, request).await?;
+        if response.status() != StatusCode::PAYMENT_REQUIRED {
+            node_says(response).await?;
+            return Err(CliError::new(
+                Class::Node,
+                "E-CLI-057",
+                "the node answers without payment",
+                "check that --node names an OpenLedger node",
+            )
+            .into());
+        }
+        let required: Option<PaymentRequired> = response
+            .headers()
+            .get(HEADER_REQUIRED)
+            .and_then(|value| BASE64_STANDARD.decode(value.as_bytes()).ok())
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let contract = &self.parts.state.contract;
+        let offer: Option<PaymentOption> = required
+            .and_then(|r| r.accepts.into_iter().find(|o| o.node_id == node_id && o.escrow == *contract));
+        let offer = offer.ok_or_else(|| {
+            CliError::new(
+                Class::Node,
+                "E-CLI-058",
+                "the node offers no payment through this session's escrow",
+                "check that the node serves the session's chain and model",
+            )
+        })?;
+        let pins = self.pins(node_id)?;
+        // The node's word on its price is compared with what the chain pinned for it.
+        if offer.price_in.u128() != pins.price_in
+            || offer.price_out.u128() != pins.price_out
+            || offer.min_fee.u128() > pins.min_fee
+        {
+            return Err(CliError::new(
+                Class::Node,
+                "E-CLI-055",
+                "the node asks other prices than the session has pinned",
+                "use another node; nothing was paid",
+            )
+            .into());
+        }
+        Ok(offer.max_fee.map(|fee| fee.u128()).ok_or_else(|| {
+            CliError::new(
+                Class::Node,
+                "E-CLI-056",
+                "the node names no price for this request",
+                "use another node",
+            )
+        })?)
+    }
+
+    /// Signs a voucher and writes it down; waits while too many requests are under way with the node.
+    async fn promise(&self, lane: usize, endpoint: Endpoint, body: Vec<u8>, max_fee: u128) -> Result<Outstanding> {
+        loop {
+            let over = self.over.notified();
+            if self.lane(lane)?.outstanding.len() < self.parts.in_flight {
+                break;
+            }
+            over.await;
+        }
+        let mut nonce = [0u8; 32];
+        rand::rng().fill_bytes(&mut nonce);
+        let mut state = self.state();
+        let current = state.nodes.get(lane).ok_or_else(super::nobody)?;
+        let voucher = state.voucher(current, &self.parts.key, &request_hash(&body, &nonce), max_fee)?;
+        let promised = voucher.voucher.cumulative_max;
+        let mut all = promised.u128();
+        for (_, other) in state.nodes.iter().enumerate().filter(|(i, _)| *i != lane) {
+            all = all.saturating_add(other.exposure()?);
+        }
+        if let Some(limit) = self.parts.limit.filter(|limit| all > *limit) {
+            return Err(CliError::new(
+                Class::Refused,
+                "E-CLI-078",
+                format!(
+                    "the answer may cost {max_fee} {}, which would promise {all} in all; the limit is {limit}",
+                    state.denom
+                ),
+                "ask for fewer tokens, or start again with a higher limit",
+            ));
+        }
+        let entry = Outstanding {
+            payment: PaymentSignature { voucher, nonce: HexBinary::from(&nonce) },
+            endpoint: endpoint.path().into(),
+            body: Binary::new(body),
+            max_fee: Uint128::new(max_fee),
+            received: None,
+            left: None,
+        };
+        if let Some(lane) = state.nodes.get_mut(lane) {
+            lane.promised = promised;
+            lane.outstanding.push(entry.clone());
+        }
+        // From here on the promise may be used: it is on disk before it leaves.
+        self.save(&state)?;
+        Ok(entry)
+    }
+
+    async fn send(
+        &self,
+        lane: usize,
+        entry: &Outstanding,
+        leave_after: Option<u32>,
+    ) -> std::result::Result<reqwest::Response, Failure> {
+        let (_, url, _) = self.address(lane);
+        let path = format!("{url}{}", entry.endpoint);
+        let payment = serde_json::to_vec(&entry.payment).map_err(|e| CliError::usage(e.to_string()))?;
+        let mut request = self
+            .parts
+            .http
+            .post(&path)
+            .header(HEADER_SIGNATURE, BASE64_STANDARD.encode(payment))
+            .header("content-type", "application/json")
+            .body(entry.body.to_vec());
+        if let Some(tokens) = leave_after {
+            request = request.header(HEADER_LEAVE_AFTER, tokens.max(1));
+        }
+        node_says(accept(&path, request).await?).await
+    }
+
+    async fn read(&self, lane: usize, response: reqwest::Response, on_text: OnText<'_>) -> Read {
+        let (node_id, url, _) = self.address(lane);
+        let mut events = Events::new(response);
+        let (mut left, mut bundle) = (Left::default(), None);
+        let broken = |left, what: String| {
+            let advice = "fetch the answer again: openledger ask --resume";
+            let what = format!("node {node_id} at {url}: {what}");
+            Read::Broken(left, CliError::new(Class::Node, "E-CLI-059", what, advice).retry().into())
+        };
+        loop {
+            match events.next().await {
+                Ok(Event::Text(piece, tokens)) => {
+                    left.text.push_str(&piece);
+                    left.tokens = tokens.unwrap_or(left.tokens.saturating_add(1));
+                    if on_text(&piece).is_break() {
+                        return Read::Stopped(left);
+                    }
+                }
+                Ok(Event::Bundle(found)) => bundle = Some(found),
+                Ok(Event::Failed(message, code)) => return broken(left, format!("{code}: {message}")),
+                Ok(Event::Done) => {
+                    return match bundle {
+                        Some(bundle) => Read::Whole(left.text, bundle),
+                        None => broken(left, "it sent no receipt".into()),
+                    }
+                }
+                Err(what) => return broken(left, what),
+            }
+        }
+    }
+
+    /// Sends a voucher again and takes the answer: what the node has made of it, or else the answer up to
+    /// `leave_after` tokens.
+    pub(super) async fn fetch(
+        &self,
+        lane: usize,
+        entry: &Outstanding,
+        leave_after: Option<u32>,
+        on_text: OnText<'_>,
+    ) -> std::result::Result<Answer, Failure> {
+        let response = match self.send(lane, entry, leave_after).await {
+            Ok(response) => response,
+            Err(failure) => {
+                // A refusal before anything was taken leaves the sequence free; the node's log decides.
+                if failure.node.is_some() && matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence()) {
+                    self.forget(lane, entry)?;
+                }
+                return Err(failure);
+            }
+        };
+        match self.read(lane, response, on_text).await {
+            Read::Whole(text, bundle) => Ok(self.keep(lane, entry, &text, *bundle)?),
+            Read::Stopped(_) => Err(super::nobody().into()),
+            Read::Broken(_, failure) => Err(failure),
+        }
+    }
+
+    /// Checks an answer, keeps it and moves the log.
+    fn keep(&self, lane: usize, entry: &Outstanding, text: &str, bundle: AnswerBundle) -> Result<Answer> {
+        let mut checks = check_bundle(&self.pins(self.node_id(lane))?, &bundle);
+        let sent = &entry.payment.voucher;
+        let held = bundle.body == entry.body && bundle.voucher == *sent && bundle.endpoint == entry.endpoint;
+        checks.push(Check {
+            name: "answer as it was streamed",
+            holds: text == bundle.answer && held,
+            found: "the bundle holds another answer or request than what was exchanged".into(),
+        });
+        let before = entry.left.as_ref().map_or("", |left| left.text.as_str());
+        checks.push(Check {
+            name: "answer begins as it was received before",
+            holds: bundle.answer.starts_with(before) || before.starts_with(&bundle.answer),
+            found: "the node wrote something else than before the connection was lost".into(),
+        });
+        let failed: Vec<String> =
+            checks.iter().filter(|c| !c.holds).map(|c| format!("{}: {}", c.name, c.found)).collect();
+        let receipt_id = hex::encode(bundle.receipt.receipt.digest());
+        let file = self.parts.answers.join(format!("{receipt_id}.json"));
+        write_json(&file, &bundle)?;
+        if !failed.is_empty() {
+            return Err(self.cheated(
+                lane,
+                CliError::new(
+                    Class::Verification,
+                    "E-CLI-063",
+                    format!("the answer was not acknowledged: {}", failed.join("; ")),
+                    format!("close the session and keep {} as evidence", file.display()),
+                ),
+            ));
+        }
+        let mut state = self.state();
+        if let Some(lane) = state.nodes.get_mut(lane) {
+            lane.receive(entry.sequence(), bundle.receipt.receipt.leaf())?;
+        }
+        self.save(&state)?;
+        drop(state);
+        self.over.notify_waiters();
+        Ok(Answer { receipt_id, bundle, file, checks, before: Vec::new() })
+    }
+
+    /// Notes that a node is not asked again.
+    fn cheated(&self, lane: usize, error: CliError) -> CliError {
+        if let Some(standing) = lock(&self.standing).get_mut(lane) {
+            standing.cheated = true;
+        }
+        error
+    }
+
+    /// Frees the sequence of a request that the node has not taken; one that it took, or may have taken, is
+    /// left behind. True when it was freed.
+    async fn forget_or_leave(&self, lane: usize, entry: &Outstanding, left: Left) -> bool {
+        let free = matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence());
+        let noted = if free {
+            self.forget(lane, entry)
+        } else {
+            let mut state = self.state();
+            let lane = state.nodes.get_mut(lane);
+            let entry = lane
+                .and_then(|lane| lane.outstanding.iter_mut().find(|o| o.sequence() == entry.sequence()));
+            if let Some(entry) = entry {
+                entry.left = Some(left);
+            }
+            self.save(&state)
+        };
+        if let Err(error) = noted {
+            tracing::error!(code = error.code, "{}", error.message);
+        }
+        self.over.notify_waiters();
+        free
+    }
+
+    fn forget(&self, lane: usize, entry: &Outstanding) -> Result<()> {
+        let mut state = self.state();
+        if let Some(lane) = state.nodes.get_mut(lane) {
+            lane.forget(entry.sequence());
+        }
+        self.save(&state)?;
+        drop(state);
+        self.over.notify_waiters();
+        Ok(())
+    }
+
+    /// See [`Payer::reconcile`].
+    pub(super) async fn reconcile_lane(&self, lane: usize) -> std::result::Result<(), Failure> {
+        loop {
+            let entry = self.lane(lane)?.outstanding.into_iter().find(|o| o.received.is_none());
+            let Some(entry) = entry else { return Ok(()) };
+            if self.taken(lane).await? < entry.sequence() {
+                self.forget(lane, &entry)?;
+                continue;
+            }
+            let tokens = entry.left.as_ref().map_or(1, |left| left.tokens.max(1));
+            self.fetch(lane, &entry, Some(tokens), &mut |_| ControlFlow::Continue(())).await?;
+        }
+    }
+
+    /// Requests that the node has taken.
+    async fn taken(&self, lane: usize) -> Result<u64> {
+        let (_, url, session_id) = self.address(lane);
+        let path = format!("{url}/v1/sessions/{session_id}");
+        let asked = node_http::get_json::<SessionState>(&self.parts.http, &path);
+        let answered = tokio::time::timeout(ACCEPT, asked).await;
+        Ok(answered.map_err(|_| slow(&path))??.taken)
+    }
+
+    fn lane(&self, lane: usize) -> Result<Lane> {
+        self.state().nodes.get(lane).cloned().ok_or_else(super::nobody)
+    }
+
+    /// Node, base URL and session.
+    fn address(&self, lane: usize) -> (u64, String, u64) {
+        let state = self.state();
+        let found = state.nodes.get(lane).map(|lane| (lane.node_id, lane.node_url.clone()));
+        let (node_id, url) = found.unwrap_or_default();
+        (node_id, url, state.session_id)
+    }
+}
+
+/// How the reading of a stream ended.
+enum Read {
+    Whole(String, Box<AnswerBundle>),
+    /// The reader wanted no more.
+    Stopped(Left),
+    Broken(Left, Failure),
+}
+
+async fn accept(url: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+    let sent = tokio::time::timeout(ACCEPT, request.send()).await.map_err(|_| slow(url))?;
+    sent.map_err(|e| node_http::unreachable(url, &e))
+}
+
+fn slow(url: &str) -> CliError {
+    let what = format!("the node does not answer at {url} within {} s", ACCEPT.as_secs());
+    CliError::new(Class::Node, "E-CLI-051", what, "try again, or use another node").retry()
+}
+
+/// The response when it is a success, else the node's own error.
+async fn node_says(response: reqwest::Response) -> std::result::Result<reqwest::Response, Failure> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap_or_default();
+    let Ok(ErrorBody { error: said }) = serde_json::from_str(&text) else {
+        let text: String = text.chars().take(300).collect();
+        let what = format!("the node answers {status}: {text}");
+        return Err(CliError::new(Class::Node, "E-CLI-052", what, "use another node").into());
+    };
+    let error = CliError::new(
+        Class::Node,
+        "E-CLI-052",
+        format!("{}: {}", said.code, said.message),
+        "do as the node says",
+    );
+    Err(Failure { error: if said.retryable { error.retry() } else { error }, node: Some((status, said)) })
+}
+
+/// Whether every node would refuse this question.
+fn is_the_questions_fault(failure: &Failure) -> bool {
+    failure.node.as_ref().is_some_and(|(_, said)| {
+        ["E-REQ-", "E-GEN-"].iter().any(|family| said.code.starts_with(family)) && !said.retryable
+    })
+}
