@@ -4,6 +4,7 @@ mod attribution;
 mod engine;
 mod gas;
 mod host;
+mod relayer;
 mod report;
 
 use std::path::PathBuf;
@@ -54,6 +55,33 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// The relayer beside Hermes, between two chains that run and whose development accounts are known.
+    Relayer {
+        /// CometBFT RPC address of openledger-1, and of peer-1. The gRPC ports lie two higher.
+        #[arg(long, num_args = 2)]
+        rpc: Vec<String>,
+        /// The relayer.
+        #[arg(long)]
+        program: PathBuf,
+        /// Hermes; without it only ours is measured.
+        #[arg(long)]
+        hermes: Option<PathBuf>,
+        /// File with the development accounts.
+        #[arg(long)]
+        accounts: PathBuf,
+        /// Folder of configurations, keys and logs.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Fewer packets and one run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+        /// Writes the figures into this page too.
+        #[arg(long)]
+        page: Option<PathBuf>,
+    },
     /// Gas of transactions on a chain that runs and whose development accounts are known.
     Gas {
         /// CometBFT RPC address.
@@ -101,6 +129,30 @@ async fn run(bench: Bench) -> Result<()> {
             let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
             return show("attribution", before, 1, metrics, json);
         }
+        Bench::Relayer { rpc, program, hermes, accounts, folder, quick, json, page } => {
+            let size = if quick { relayer::Size::quick() } else { relayer::Size::full() };
+            let ends = [("openledger-1", "openledger", "uopen"), ("peer-1", "peer", "upeer")];
+            let [a, b]: [relayer::End; 2] = ends
+                .iter()
+                .zip(&rpc)
+                .map(|((id, prefix, denom), rpc)| relayer::End::beside(id, rpc, prefix, denom))
+                .collect::<Result<Vec<_>>>()?
+                .try_into()
+                .ok()
+                .context("two RPC addresses are needed")?;
+            if let Some(page) = &page {
+                relayer::page::check(page)?;
+            }
+            let setting = relayer::Setting { ends: [a, b], ours: program, hermes, accounts, folder, size };
+            let metrics = relayer::measure(&setting).await?;
+            let (host, runs) = (host::describe(before), size.runs as u64);
+            let report = report::Report { name: "relayer".into(), host, runs, metrics };
+            if let Some(page) = page {
+                relayer::page::write(&page, &report, &size)?;
+                eprintln!("wrote {}", page.display());
+            }
+            return print(&report, json);
+        }
         Bench::Engine { gguf, python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };
             let setting = engine::Setting { gguf, python, script, runs };
@@ -128,9 +180,12 @@ async fn run(bench: Bench) -> Result<()> {
 
 /// Prints what was measured.
 fn show(name: &str, before: f64, runs: u64, metrics: Vec<report::Metric>, json: bool) -> Result<()> {
-    let report = report::Report { name: name.into(), host: host::describe(before), runs, metrics };
+    print(&report::Report { name: name.into(), host: host::describe(before), runs, metrics }, json)
+}
+
+fn print(report: &report::Report, json: bool) -> Result<()> {
     match json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        true => println!("{}", serde_json::to_string_pretty(report)?),
         false => print!("{}", report.table()),
     }
     Ok(())
