@@ -105,6 +105,8 @@ struct Flown {
     side: Side,
     batch: Vec<Action>,
     sent: Sent,
+    /// Whether a state was other than planned from.
+    unproved: bool,
 }
 
 /// What a round did.
@@ -397,13 +399,14 @@ impl Relay {
             let (base, signer) = (base.clone(), signer.clone());
             self.tasks.spawn(async move {
                 let ready = prove_all(&source, &base, batch.clone(), &signer).await;
+                let unproved = ready.len() < batch.len();
                 if ready.is_empty() && (!batch.is_empty() || base.update.is_none()) {
-                    return Flown { side, batch, sent: Sent::default() };
+                    return Flown { side, batch, sent: Sent::default(), unproved };
                 }
                 watch.at(Point::Sending(side));
                 let sent = send(host, base.update, ready).await;
                 watch.at(Point::Confirmed(side));
-                Flown { side, batch, sent }
+                Flown { side, batch, sent, unproved }
             });
         }
         Ok(())
@@ -412,7 +415,9 @@ impl Relay {
     /// Takes note that a batch has come back.
     fn land(&mut self, flown: std::result::Result<Flown, tokio::task::JoinError>, round: &mut Round) {
         match flown {
-            Ok(Flown { side, batch, sent }) => {
+            Ok(Flown { side, batch, sent, unproved }) => {
+                self.near.reread |= unproved;
+                self.far.reread |= unproved;
                 self.flights.land(side, &batch, &sent, self.follower(side).applied);
                 self.account(side, sent, round);
             }
