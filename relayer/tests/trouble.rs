@@ -88,33 +88,39 @@ async fn callbacks_that_fail_hold_nothing_up(world: &World, folder: &Path) {
     world.wait_until_clear().await;
     serving.stop().await;
     // The source callback's failure keeps the money where it is; a destination callback that fails sends
-    // it back. Both are an alarm.
+    // it back, as an error of the receiver; only the first needs a hand.
     assert_eq!(world.arrived(0, &users[1]).await, arrived + 100);
     assert_eq!(world.escrowed(0).await, escrowed + 100);
-    assert!(metrics.sum("callback_failures_total", "openledger-1") >= 1.0);
-    assert!(metrics.sum("callback_failures_total", "peer-1") >= 2.0);
+    assert_eq!(metrics.sum("callback_failures_total", "openledger-1"), 1.0);
+    assert_eq!(metrics.sum("callback_failures_total", "peer-1"), 0.0);
 }
 
 async fn a_memo_changes_no_other_field(world: &World, folder: &Path) {
     let user = world.users[1].address().to_string();
     let thief = key("node").address("peer").unwrap();
+    let escrowed = world.escrowed(0).await;
     let (before, stolen) = (world.arrived(0, &user).await, world.arrived(0, &thief).await);
     let memos = [
         format!(r#"","receiver":"{thief}","amount":"1000000","x":""#),
         format!(r#"{{"receiver":"{thief}"}}"#),
-        r#"{"dest_callback":"no object","src_callback":[1,2,3]}"#.to_string(),
-        r#"{"src_callback":{"address":7,"gas_limit":"99999999999999999999999999"}}"#.to_string(),
+        r#"{"dest_callback":"no object"}"#.to_string(),
+        r#"{"dest_callback":{"address":"nobody","gas_limit":"99999999999999999999999999"}}"#.to_string(),
+        r#"{"src_callback":[1,2,3]}"#.to_string(),
         "\u{0}\r\n\u{1b}[31m E-RELAYER-000 \u{202e}".to_string(),
         "[".repeat(30_000),
     ];
-    let count = memos.len() as u128;
+    let mut sent = 0;
     for memo in &memos {
-        // One by one: a chain may refuse a memo when it is sent, which is no matter of the relayer's.
+        // One by one: the chain itself refuses some when they are sent.
         let message = world.transfer(0, &user, 5, HOUR, memo);
-        world.send(0, vec![message]).await;
+        sent += u32::from(world.users[0].broadcast(vec![message], "").await.is_ok());
     }
+    assert!(sent >= 5, "only {sent} memos were taken");
     settle(&mut relayer(&world.config, "auditor", &world.linked, folder)).await;
-    assert_eq!(world.arrived(0, &user).await, before + 5 * count);
+    // Some arrive, those with a callback that cannot be come back; no coin goes elsewhere.
+    let arrived = world.arrived(0, &user).await - before;
+    assert!(arrived >= 15, "{arrived}");
+    assert_eq!(world.escrowed(0).await - escrowed, arrived);
     assert_eq!(world.arrived(0, &thief).await, stolen);
 }
 
@@ -185,7 +191,11 @@ async fn two_relayers_with_one_key_finish(world: &World, folder: &Path) {
 /// Nobody refreshes two clients until they have expired. Their packets wait, nothing is sent, and once
 /// governance has replaced the clients everything arrives.
 async fn an_expired_client_is_recovered_by_governance(world: &World, folder: &Path, a: &str, b: &str) {
-    let short = config(a, b, "15s", "");
+    // Shorter than the configuration takes from an operator.
+    let mut short = config(a, b, "60s", "");
+    for chain in &mut short.chains {
+        chain.trusting_period = Duration::from_secs(15);
+    }
     let (near, far) = handles(&short, "auditor");
     let linked = link(&near, &far, &ChannelKind::transfer(), None).await.unwrap();
     let mut old = World { users: world.users.clone(), linked: linked.clone(), config: short.clone() };
@@ -201,7 +211,8 @@ async fn an_expired_client_is_recovered_by_governance(world: &World, folder: &Pa
     assert_eq!((plan.actions, relay.round().await.unwrap().due), (vec![], 0));
     drop(relay);
 
-    // The substitutes have the settings of before, except the trusting period, and are fresh.
+    // The substitutes have the same settings but for the trusting period; a packet makes them the newer ones.
+    world.send(0, vec![world.transfer(0, &user, 1, HOUR, "")]).await;
     settle(&mut relayer(&world.config, "auditor", &world.linked, &folder.join("fresh"))).await;
     for (i, chain, subject, substitute) in
         [(0, &near, &linked.a, &world.linked.a), (1, &far, &linked.b, &world.linked.b)]
@@ -240,8 +251,10 @@ async fn pass(chain: &ChainHandle, index: usize, message: Any) {
     let vote = MsgVote { proposal_id, voter: validator.address().into(), option: 1, metadata: String::new() };
     validator.broadcast(vec![any(&vote)], "").await.unwrap();
     for _ in 0..100 {
-        let answer: QueryProposalResponse =
-            chain.query("/cosmos.gov.v1.Query/Proposal", &QueryProposalRequest { proposal_id }).await.unwrap();
+        let answer: QueryProposalResponse = chain
+            .query("/cosmos.gov.v1.Query/Proposal", &QueryProposalRequest { proposal_id })
+            .await
+            .unwrap();
         let proposal = answer.proposal.unwrap();
         match proposal.status {
             3 => return,

@@ -105,8 +105,8 @@ struct Flown {
     side: Side,
     batch: Vec<Action>,
     sent: Sent,
-    /// Whether a state was other than planned from.
-    unproved: bool,
+    /// What could not be proved: the state has moved on, or an endpoint has lied.
+    unproved: Vec<Action>,
 }
 
 /// What a round did.
@@ -343,6 +343,7 @@ impl Relay {
         self.show(a, b, &planned);
         self.flights.clean(self.near.applied, self.far.applied);
         let now = Instant::now();
+        self.holds.clean(now);
         let allowed = |action: &Action| self.flights.allows(action) && self.holds.allows(action, now);
         let (to_a, to_b): (Vec<Action>, Vec<Action>) =
             planned.actions.into_iter().filter(allowed).partition(|action| action.on() == Side::A);
@@ -399,7 +400,8 @@ impl Relay {
             let (base, signer) = (base.clone(), signer.clone());
             self.tasks.spawn(async move {
                 let ready = prove_all(&source, &base, batch.clone(), &signer).await;
-                let unproved = ready.len() < batch.len();
+                let proved = |action: &Action| ready.iter().any(|r| r.action == *action);
+                let unproved = batch.iter().filter(|action| !proved(action)).cloned().collect();
                 if ready.is_empty() && (!batch.is_empty() || base.update.is_none()) {
                     return Flown { side, batch, sent: Sent::default(), unproved };
                 }
@@ -416,8 +418,11 @@ impl Relay {
     fn land(&mut self, flown: std::result::Result<Flown, tokio::task::JoinError>, round: &mut Round) {
         match flown {
             Ok(Flown { side, batch, sent, unproved }) => {
-                self.near.reread |= unproved;
-                self.far.reread |= unproved;
+                let now = Instant::now();
+                for action in &unproved {
+                    (self.near.reread, self.far.reread) = (true, true);
+                    self.holds.refused(action, now);
+                }
                 self.flights.land(side, &batch, &sent, self.follower(side).applied);
                 self.account(side, sent, round);
             }

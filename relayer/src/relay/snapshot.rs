@@ -74,7 +74,7 @@ pub async fn read(
 }
 
 /// Reads one end without its packets, in the state that the header at `head` proves.
-pub(super) async fn read_end(
+pub(crate) async fn read_end(
     chain: &ChainHandle,
     end: &LinkedEnd,
     other: &LinkedEnd,

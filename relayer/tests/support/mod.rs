@@ -143,7 +143,7 @@ impl World {
         for _ in 0..600 {
             let mut left = 0;
             for (chain, end) in [(&a, &self.linked.a), (&b, &self.linked.b)] {
-                let height = chain.status().await.unwrap().height;
+                let height = chain.status().await.unwrap().height - 1;
                 left += chain.commitments(&end.port, &end.channel, height).await.unwrap().len();
             }
             if left == 0 {
