@@ -4,6 +4,7 @@ mod attribution;
 mod engine;
 mod gas;
 mod host;
+mod relayer;
 mod report;
 mod simulate;
 
@@ -73,6 +74,33 @@ enum Bench {
         #[arg(long)]
         page: Option<PathBuf>,
     },
+    /// The relayer beside Hermes, between two chains that run and whose development accounts are known.
+    Relayer {
+        /// CometBFT RPC address of openledger-1, and of peer-1. The gRPC ports lie two higher.
+        #[arg(long, num_args = 2)]
+        rpc: Vec<String>,
+        /// The relayer.
+        #[arg(long)]
+        program: PathBuf,
+        /// Hermes; without it only ours is measured.
+        #[arg(long)]
+        hermes: Option<PathBuf>,
+        /// File with the development accounts.
+        #[arg(long)]
+        accounts: PathBuf,
+        /// Folder of configurations, keys and logs.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Fewer packets and one run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+        /// Writes the figures into this page too.
+        #[arg(long)]
+        page: Option<PathBuf>,
+    },
     /// Gas of transactions on a chain that runs and whose development accounts are known.
     Gas {
         /// CometBFT RPC address.
@@ -127,6 +155,30 @@ async fn run(bench: Bench) -> Result<()> {
                 report::Report { name: "simulate".into(), host: host::describe(before), runs: 1, metrics };
             if let Some(path) = page {
                 write(&path, &simulate::page::render(&report, &simulation, seed))?;
+            }
+            return print(&report, json);
+        }
+        Bench::Relayer { rpc, program, hermes, accounts, folder, quick, json, page } => {
+            let size = if quick { relayer::Size::quick() } else { relayer::Size::full() };
+            let ends = [("openledger-1", "openledger", "uopen"), ("peer-1", "peer", "upeer")];
+            let [a, b]: [relayer::End; 2] = ends
+                .iter()
+                .zip(&rpc)
+                .map(|((id, prefix, denom), rpc)| relayer::End::beside(id, rpc, prefix, denom))
+                .collect::<Result<Vec<_>>>()?
+                .try_into()
+                .ok()
+                .context("two RPC addresses are needed")?;
+            if let Some(page) = &page {
+                relayer::page::check(page)?;
+            }
+            let setting = relayer::Setting { ends: [a, b], ours: program, hermes, accounts, folder, size };
+            let metrics = relayer::measure(&setting).await?;
+            let (host, runs) = (host::describe(before), size.runs as u64);
+            let report = report::Report { name: "relayer".into(), host, runs, metrics };
+            if let Some(page) = page {
+                relayer::page::write(&page, &report, &size)?;
+                eprintln!("wrote {}", page.display());
             }
             return print(&report, json);
         }

@@ -13,6 +13,7 @@ use openledger_relayer::core::plan::Plan;
 use openledger_relayer::cursor::CursorFile;
 use openledger_relayer::error::{Error, Result};
 use openledger_relayer::health::{self, Level};
+use openledger_relayer::keeper::{Case, Keeper};
 use openledger_relayer::keys::{self, Passphrase};
 use openledger_relayer::link::{link, Linked};
 use openledger_relayer::packet::PacketEvent;
@@ -43,6 +44,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Clear { setup, patience } => return clear(&setup, patience).await,
         Command::Plan { setup, json } => show_plan(&setup, json).await?,
         Command::Query { setup, json } => query(&setup, json).await?,
+        Command::Payouts { setup, json } => return payouts(&setup, json).await,
         Command::Packets { config, chain, from, to, json } => {
             let config = Config::load(&config)?;
             let entry = config.chain(&chain)?;
@@ -96,12 +98,22 @@ impl Opened {
     }
 
     fn relay(&self, path: &PathEntry, store: &Arc<Store>) -> Result<Relay> {
-        let linked = Linked::load(&self.config.state_dir, &path.a, &path.b)?.ok_or_else(|| Error::Path {
-            path: format!("{}, {}", path.a, path.b),
-            reason: "it was not linked".into(),
-        })?;
+        let linked = self.linked(path)?;
         let (every, folder) = (self.config.clear_interval, &self.config.state_dir);
         Ok(Relay::new(self.pair(path)?, linked, path, every, store.clone(), folder))
+    }
+
+    fn linked(&self, path: &PathEntry) -> Result<Linked> {
+        Linked::load(&self.config.state_dir, &path.a, &path.b)?.ok_or_else(|| Error::Path {
+            path: format!("{}, {}", path.a, path.b),
+            reason: "it was not linked".into(),
+        })
+    }
+
+    /// What serves the path's gateway; none when the path names none.
+    fn keeper(&self, path: &PathEntry, metrics: &Metrics) -> Result<Option<Keeper>> {
+        let Some(gateway) = &path.gateway else { return Ok(None) };
+        Ok(Some(Keeper::new(self.chain(&path.a)?, &self.linked(path)?, gateway, metrics.clone())))
     }
 
     fn relays(&self) -> Result<Vec<Relay>> {
@@ -143,12 +155,21 @@ async fn start(setup: &Setup) -> Result<()> {
         server = Some(task);
     }
     let mut tasks = tokio::task::JoinSet::new();
+    for path in &opened.config.paths {
+        if let (Some(keeper), Some(service)) = (opened.keeper(path, &metrics)?, path.service) {
+            let stopped = stopped.clone();
+            tasks.spawn(async move {
+                keeper.run(&service, stopped).await;
+                Ok(())
+            });
+        }
+    }
     for mut relay in relays {
         let stopped = stopped.clone();
         tasks.spawn(async move { relay.run(stopped).await });
     }
     let balances = tokio::spawn(watch_balances(opened.chains.clone(), metrics));
-    tracing::info!(paths = tasks.len(), "relays");
+    tracing::info!(paths = opened.config.paths.len(), "relays");
     let mut result = Ok(());
     tokio::select! {
         () = until_told_to_stop() => tracing::info!("stops after the rounds that have begun"),
@@ -284,6 +305,35 @@ async fn query(setup: &Setup, json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Payouts whose callback was lost, with what is proved of them. Exit code 1 when there are any.
+async fn payouts(setup: &Setup, json: bool) -> Result<ExitCode> {
+    let opened = Opened::new(setup, false)?;
+    let store = Store::open(&opened.config.state_dir)?;
+    let mut out = std::io::stdout();
+    let mut found = 0;
+    for path in &opened.config.paths {
+        let Some(keeper) = opened.keeper(path, &Metrics::default())? else { continue };
+        for case in keeper.unresolved(&*opened.chain(&path.b)?, &opened.linked(path)?, &store).await? {
+            found += 1;
+            if json {
+                writeln!(out, "{}", to_json(&case)?)?;
+                continue;
+            }
+            let Case { payout, verdict, gateway, message, .. } = &case;
+            let amount = format!("{}{}", payout.amount.amount, payout.amount.denom);
+            let (id, to) = (payout.payout_id, &payout.remote_addr);
+            writeln!(out, "payout {id}: {amount} to {to}: {verdict:?}")?;
+            if let Some(message) = message {
+                writeln!(out, "  its owner has to execute on {gateway}: {}", to_json(message)?)?;
+            }
+        }
+    }
+    if found == 0 && !json {
+        writeln!(out, "no payout waits for a decision")?;
+    }
+    Ok(if found == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn keys_command(command: KeysCommand) -> Result<ExitCode> {

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 
 /// The commented example file.
 pub const EXAMPLE: &str = include_str!("../config.example.toml");
+/// Least bounty that is claimed unless told, in base units: a claim costs some hundred thousand gas.
+const LEAST_BOUNTY: u64 = 100_000;
 /// No configuration is longer.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -43,6 +45,17 @@ pub struct PathEntry {
     pub filter: Filter,
     /// Contract on the first chain that pays contributors out over IBC.
     pub gateway: Option<String>,
+    /// What is done for that contract; none when its payouts are only relayed.
+    pub service: Option<Service>,
+}
+
+/// What a relayer does for the contract that pays contributors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How often payouts that are due are sent.
+    pub interval: Duration,
+    /// Least bounty that is claimed, in base units of its denom.
+    pub least_bounty: u128,
 }
 
 /// A chain.
@@ -119,7 +132,10 @@ const KEYS: [(&str, &[&str]); 3] = [
             "fee_granter",
         ],
     ),
-    ("paths", &["a", "b", "accounts", "max_memo", "max_receiver", "gateway"]),
+    (
+        "paths",
+        &["a", "b", "accounts", "max_memo", "max_receiver", "gateway", "flush_interval", "least_bounty"],
+    ),
 ];
 
 #[derive(Deserialize)]
@@ -132,6 +148,8 @@ struct RawPath {
     max_memo: Option<usize>,
     max_receiver: Option<usize>,
     gateway: Option<String>,
+    flush_interval: Option<String>,
+    least_bounty: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -270,7 +288,20 @@ fn check_path(index: usize, raw: RawPath, chains: &[ChainEntry], problems: &mut 
         max_memo: raw.max_memo.unwrap_or(MAX_MEMO),
         max_receiver: raw.max_receiver.unwrap_or(MAX_RECEIVER),
     };
-    PathEntry { a: raw.a, b: raw.b, filter, gateway: raw.gateway }
+    let interval =
+        raw.flush_interval.map(|text| check_seconds(at("flush_interval"), &text, 1, 30 * 86_400, problems));
+    if interval.is_some() && raw.gateway.is_none() {
+        let message = "there is no gateway whose payouts could be sent";
+        problems.push(problem(
+            "E-RELAYER-007",
+            at("flush_interval"),
+            message,
+            "name the contract in gateway",
+        ));
+    }
+    let least_bounty = u128::from(raw.least_bounty.unwrap_or(LEAST_BOUNTY));
+    let service = interval.map(|interval| Service { interval, least_bounty });
+    PathEntry { a: raw.a, b: raw.b, filter, gateway: raw.gateway, service }
 }
 
 fn check_seconds(field: String, text: &str, least: u64, most: u64, problems: &mut Vec<Problem>) -> Duration {

@@ -82,6 +82,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prints payouts of the gateways whose end was lost, with what both chains prove of each.
+    Payouts {
+        #[command(flatten)]
+        setup: Setup,
+        /// One JSON object a payout.
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the packet events of a chain, block by block, and remembers how far it came.
     Packets {
         /// Configuration file.

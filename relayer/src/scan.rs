@@ -103,7 +103,7 @@ where
 }
 
 /// The block before the cursor must be the one that was read.
-async fn check_history(chain: &Chain, cursor: &Cursor) -> Result<()> {
+pub(crate) async fn check_history(chain: &Chain, cursor: &Cursor) -> Result<()> {
     let chain_id = chain.config().chain_id.clone();
     let height = cursor.next_height.saturating_sub(1);
     match chain.block(height).await {

@@ -17,6 +17,9 @@ const SENT: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("sent");
 /// `chain/port/channel/sequence` of the receiver -> (height, acknowledgement).
 const WRITTEN: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("written");
 
+/// Bytes of the store that stay in memory.
+const CACHE: usize = 8 << 20;
+
 /// A channel end, by which packets and acknowledgements are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndId {
@@ -42,7 +45,10 @@ impl Store {
     /// Opens the store in a folder, or makes it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(state_dir).map_err(failed)?;
-        let database = Database::create(state_dir.join("packets.redb")).map_err(failed)?;
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(state_dir.join("packets.redb"))
+            .map_err(failed)?;
         let write = database.begin_write().map_err(failed)?;
         write.open_table(SENT).map_err(failed)?;
         write.open_table(WRITTEN).map_err(failed)?;

@@ -99,12 +99,15 @@ async fn prove(source: &ChainHandle, base: &Base, action: &Action, signer: &str)
     Ok(match action {
         Action::UpdateClient { .. } => None,
         Action::Receive { packet, .. } => {
-            let proved = base.prove(source, &commitment_path(packet)).await?;
-            (proved.value == packet.commitment()).then(|| message::receive(packet, &at(&proved), signer))
+            let path = commitment_path(packet);
+            let proved = base.prove(source, &path).await?;
+            matches(source, &path, &proved, packet.commitment())?
+                .then(|| message::receive(packet, &at(&proved), signer))
         }
         Action::Acknowledge { packet, acknowledgement, .. } => {
-            let proved = base.prove(source, &acknowledgement_path(packet)).await?;
-            (proved.value == acknowledgement_commitment(acknowledgement))
+            let path = acknowledgement_path(packet);
+            let proved = base.prove(source, &path).await?;
+            matches(source, &path, &proved, acknowledgement_commitment(acknowledgement))?
                 .then(|| message::acknowledge(packet, acknowledgement, &at(&proved), signer))
         }
         Action::Timeout { packet, .. } => {
@@ -118,6 +121,16 @@ async fn prove(source: &ChainHandle, base: &Base, action: &Action, signer: &str)
             proved.value.is_empty().then(|| message::timeout_on_close(packet, &at(&proved), &closed, signer))
         }
     })
+}
+
+/// Whether the proved state is there. One that is there and is not the hash of what is at hand means that the
+/// bytes came from an endpoint that lies.
+fn matches(source: &ChainHandle, path: &str, proved: &Proved, commitment: [u8; 32]) -> Result<bool> {
+    match proved.value.as_slice() {
+        [] => Ok(false),
+        value if value == commitment => Ok(true),
+        _ => Err(source.bad_proof(path, "is of other bytes than the endpoint's events have shown")),
+    }
 }
 
 /// What became of a batch.
@@ -157,6 +170,10 @@ pub async fn send(host: Arc<ChainHandle>, update: Option<Any>, batch: Vec<Ready>
             }
             // Another relayer was faster with all of it.
             Err(e) if is_redundant(&e) => sent.redundant.extend(batch.into_iter().map(|r| r.action)),
+            Err(e) if is_poor(&e) => {
+                sent.stopped = Some(ClientError::InsufficientFunds { log: e.to_string() });
+                return sent;
+            }
             Err(e) if blames_a_message(&e) && batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 waiting.push(rest);
@@ -184,6 +201,11 @@ fn client_error(error: Error) -> ClientError {
         Error::Chain { source, .. } => source,
         other => ClientError::Config { field: "key_file", reason: other.to_string() },
     }
+}
+
+/// A key that never held coins has no account.
+fn is_poor(error: &ClientError) -> bool {
+    matches!(error, ClientError::NotFound(text) if text.contains("account "))
 }
 
 /// Whether the transaction failed for what stands in one of its messages.

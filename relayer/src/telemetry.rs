@@ -12,7 +12,7 @@ enum Kind {
 }
 
 /// Every metric: name, kind, help.
-const METRICS: [(&str, Kind, &str); 18] = [
+const METRICS: [(&str, Kind, &str); 22] = [
     ("blocks_read_total", Kind::Counter, "Blocks read"),
     ("packets_sent_seen_total", Kind::Counter, "Packets seen leaving a chain"),
     ("messages_confirmed_total", Kind::Counter, "Packet messages that stand in a block, by kind"),
@@ -24,6 +24,10 @@ const METRICS: [(&str, Kind, &str); 18] = [
     ("broadcast_errors_total", Kind::Counter, "Transactions that failed, by code"),
     ("callback_failures_total", Kind::Counter, "Source callbacks that failed: such a payout needs a hand"),
     ("misbehaviour_total", Kind::Counter, "Headers on a client that differ from the chain's"),
+    ("payouts_flushed_total", Kind::Counter, "Payouts of the gateway that this relayer has sent"),
+    ("bounty_claims_total", Kind::Counter, "Claims of bounties"),
+    ("payouts_in_flight", Kind::Gauge, "Payouts of the gateway on their way"),
+    ("payouts_unresolved", Kind::Gauge, "Payouts whose end the gateway was not told"),
     ("backlog_size", Kind::Gauge, "Packets sent from a chain that are not done with"),
     ("backlog_oldest_sequence", Kind::Gauge, "Sequence of the oldest of them; 0 for none"),
     ("backlog_unknown", Kind::Gauge, "Of them: packets whose content was not found"),

@@ -15,9 +15,8 @@ use openledger_relayer::core::plan::{Action, Alarm};
 use openledger_relayer::core::state::Side;
 use openledger_relayer::link::{link, now_ns, Linked};
 use openledger_relayer::relay::{Point, Watch};
-use support::{config, handles, pair, relayer, settle, World, SECOND};
+use support::{config, handles, pair, proxy, relayer, settle, World, HOUR, SECOND};
 
-const HOUR: u64 = 3_600 * SECOND;
 /// The child process of the kill loop learns from these what to do.
 const POINT: &str = "OPENLEDGER_TEST_KILL_AT";
 const FOLDER: &str = "OPENLEDGER_TEST_KILL_FOLDER";
@@ -148,29 +147,20 @@ async fn a_hanging_endpoint_is_left(world: &World, folder: &std::path::Path, a: 
     assert_eq!(world.arrived(0, &user).await, before + 30);
 }
 
-/// An endpoint that passes everything on and flips a bit in every state that it proves.
+/// An endpoint that flips a bit in every state that it proves.
 async fn lying(target: &str) -> String {
-    let (client, target) = (reqwest::Client::new(), target.to_string());
-    let router = axum::Router::new().fallback(move |body: axum::body::Bytes| {
-        let (client, target) = (client.clone(), target.clone());
-        async move {
-            let question: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            let answer = client.post(&target).body(body).send().await.unwrap();
-            let mut answer: serde_json::Value = answer.json().await.unwrap();
-            if question["params"]["path"] == "store/ibc/key" {
-                let value = &mut answer["result"]["response"]["value"];
-                if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
-                    let other = if text.starts_with('A') { "B" } else { "A" };
-                    *value = format!("{other}{}", &text[1..]).into();
-                }
+    proxy(target, |question, answer| {
+        let mut answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        if question["params"]["path"] == "store/ibc/key" {
+            let value = &mut answer["result"]["response"]["value"];
+            if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
+                let other = if text.starts_with('A') { "B" } else { "A" };
+                *value = format!("{other}{}", &text[1..]).into();
             }
-            axum::Json(answer)
         }
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}")
+        answer.to_string()
+    })
+    .await
 }
 
 async fn a_lying_endpoint_is_found_out(world: &World, folder: &std::path::Path, a: &str, b: &str) {

@@ -19,8 +19,8 @@ use openledger_client::proto::prost::{Message, Name};
 use openledger_client::{Any, Chain, ChainConfig, Key, Signer, TxResult};
 use openledger_types::msg::escrow::NodeCap;
 use openledger_types::msg::gateway::{
-    ExecuteMsg, Memo, PayIn, PayInOrder, PayInOutcome, PayInResponse, PayoutState, QueryMsg, RefundTo, Route,
-    RouteDenom,
+    ExecuteMsg, Memo, PayIn, PayInOrder, PayInOutcome, PayInResponse, PayoutFilter, PayoutResponse, PayoutState,
+    QueryMsg, RefundTo, Route, RouteDenom,
 };
 use sha2::{Digest, Sha256};
 
@@ -56,6 +56,9 @@ pub struct IbcArgs {
     /// Its coin.
     #[arg(long = "ibc-denom", default_value = "upeer")]
     pub ibc_denom: String,
+    /// Process of the relayer, which is stopped for a minute to show a payout that times out.
+    #[arg(long = "ibc-relayer-pid", requires = "ibc_link")]
+    pub ibc_relayer_pid: Option<u32>,
 }
 
 /// The second chain, linked.
@@ -64,6 +67,34 @@ pub(super) struct Second {
     /// Channel on our chain, and on the second.
     channels: (String, String),
     prefix: String,
+    relayer: Option<u32>,
+}
+
+/// Seconds until a payout times out: usually, and for the one that is to time out (the least there is).
+const TIMEOUT: u64 = 600;
+const SHORT_TIMEOUT: u64 = 60;
+
+/// A process that stands still until this is dropped.
+struct Stopped(String);
+
+impl Stopped {
+    fn stop(pid: u32) -> Result<Self> {
+        let stopped = Stopped(pid.to_string());
+        if !stopped.signal("-STOP") {
+            bail!("E-DEMO-043 the relayer, process {pid}, cannot be stopped");
+        }
+        Ok(stopped)
+    }
+
+    fn signal(&self, signal: &str) -> bool {
+        std::process::Command::new("kill").args([signal, &self.0]).status().is_ok_and(|s| s.success())
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
 }
 
 impl Second {
@@ -83,7 +114,7 @@ impl Second {
             ..ChainConfig::new(field("b", "chain_id")?, rpc)
         };
         let channels = (field("a", "channel")?, field("b", "channel")?);
-        Ok(Some(Second { chain: Chain::connect(config).await?, channels, prefix: args.ibc_prefix.clone() }))
+        Ok(Some(Second { chain: Chain::connect(config).await?, channels, prefix: args.ibc_prefix.clone(), relayer: args.ibc_relayer_pid }))
     }
 
     /// Opens the route at the gateway, by a vote of governance.
@@ -93,6 +124,16 @@ impl Second {
         voter: &Signer,
         gateway: &str,
         owner: &str,
+    ) -> Result<()> {
+        self.set_route((proposer, voter), gateway, owner, TIMEOUT).await
+    }
+
+    async fn set_route(
+        &self,
+        (proposer, voter): (&Signer, &Signer),
+        gateway: &str,
+        owner: &str,
+        timeout_seconds: u64,
     ) -> Result<()> {
         let denom = RouteDenom {
             denom: DENOM.into(),
@@ -105,7 +146,7 @@ impl Second {
             channel_id: self.channels.0.clone(),
             prefix: self.prefix.clone(),
             denoms: vec![denom],
-            timeout_seconds: 600,
+            timeout_seconds,
             enabled: true,
         };
         let execute = MsgExecuteContract {
@@ -157,46 +198,28 @@ impl Second {
     }
 
     /// Sends what the accounts have earned, waits until the gateway knows that it arrived, and compares
-    /// with what the accounts hold on the second chain.
+    /// with what the accounts hold on the second chain. While the last account is paid the relayer stands
+    /// still, so that its first payout times out; it comes back and is sent again.
     pub(super) async fn pay_out(
         &self,
         reader: &Reader,
-        anyone: &Signer,
+        (anyone, voter): (&Signer, &Signer),
         accounts: &[(Contributor, Key)],
     ) -> Result<Vec<IbcPayout>> {
         let gateway = reader.gateway()?.to_string();
-        for part in accounts.chunks(20) {
-            let message = ExecuteMsg::FlushPayouts {
-                route: ROUTE.into(),
-                denom: DENOM.into(),
-                accounts: Some(part.iter().map(|(who, _)| who.address.clone()).collect()),
-                start_after: None,
-                limit: Some(20),
-            };
-            anyone.execute(&gateway, &message, &[]).await?;
-        }
-        let since = Instant::now();
-        let payouts = loop {
-            let mut all = Vec::new();
-            loop {
-                let page = reader
-                    .payouts(
-                        None,
-                        all.last().map(|p: &openledger_types::msg::gateway::PayoutResponse| p.payout_id),
-                    )
-                    .await?;
-                if page.is_empty() {
-                    break;
-                }
-                all.extend(page);
-            }
-            if all.iter().all(|p| p.state != PayoutState::InFlight) || since.elapsed() > PATIENCE {
-                break all;
-            }
-            anyone.chain().wait_for_next_block().await?;
+        let (in_time, late) = match self.relayer {
+            Some(_) => accounts.split_at(accounts.len().saturating_sub(1)),
+            None => (accounts, &accounts[..0]),
         };
+        for part in in_time.chunks(20) {
+            self.flush(anyone, &gateway, part.iter().map(|(who, _)| who.address.clone()).collect()).await?;
+        }
+        settled(reader).await?;
+        if let (Some(pid), Some((who, _))) = (self.relayer, late.first()) {
+            self.time_out(reader, (anyone, voter), &gateway, &who.address, pid).await?;
+        }
         let mut found = Vec::new();
-        for payout in payouts {
+        for payout in settled(reader).await? {
             let Some((who, key)) = accounts.iter().find(|(who, _)| who.address == payout.account) else {
                 continue;
             };
@@ -213,6 +236,66 @@ impl Second {
             });
         }
         Ok(found)
+    }
+
+    /// Pays one account while no relayer runs, waits until its packet has timed out and has come back, and
+    /// sends it again.
+    async fn time_out(
+        &self,
+        reader: &Reader,
+        (anyone, voter): (&Signer, &Signer),
+        gateway: &str,
+        account: &str,
+        relayer: u32,
+    ) -> Result<()> {
+        let owner = voter.chain().module_address("gov").await?;
+        self.set_route((anyone, voter), gateway, &owner, SHORT_TIMEOUT).await?;
+        let stopped = Stopped::stop(relayer)?;
+        println!("    the relayer stands still for {SHORT_TIMEOUT} s: the next payout times out");
+        self.flush(anyone, gateway, vec![account.to_string()]).await?;
+        let since = Instant::now();
+        loop {
+            let sent = reader.payouts(Some(PayoutFilter::Account(account.into())), None).await?;
+            let timeout = sent.last().context("E-DEMO-044 the payout was not sent")?.timeout / 1_000_000_000;
+            if u64::try_from(self.chain.status().await?.time)? > timeout {
+                break;
+            }
+            if since.elapsed() > PATIENCE + Duration::from_secs(SHORT_TIMEOUT) {
+                bail!("E-DEMO-044 the second chain's clock does not come to the payout's timeout");
+            }
+            self.chain.wait_for_next_block().await?;
+        }
+        drop(stopped);
+        let last = settled(reader).await?;
+        let last = last.iter().rfind(|payout| payout.account == account);
+        if last.is_none_or(|payout| payout.state != PayoutState::Refunded) {
+            bail!("E-DEMO-044 the payout that timed out has not come back: {last:?}");
+        }
+        self.set_route((anyone, voter), gateway, &owner, TIMEOUT).await?;
+        let since = Instant::now();
+        loop {
+            let height = anyone.chain().wait_for_next_block().await?;
+            let next = reader.gateway_account(account).await?.next_attempt;
+            if next.is_some_and(|next| next <= height) {
+                break;
+            }
+            if since.elapsed() > PATIENCE {
+                bail!("E-DEMO-044 the payout that came back is not due again: {next:?}");
+            }
+        }
+        self.flush(anyone, gateway, vec![account.to_string()]).await
+    }
+
+    async fn flush(&self, anyone: &Signer, gateway: &str, accounts: Vec<String>) -> Result<()> {
+        let message = ExecuteMsg::FlushPayouts {
+            route: ROUTE.into(),
+            denom: DENOM.into(),
+            accounts: Some(accounts),
+            start_after: None,
+            limit: Some(20),
+        };
+        anyone.execute(gateway, &message, &[]).await?;
+        Ok(())
     }
 
     /// A user of the second chain opens a session by one transfer. The coins are ours: they are brought
@@ -293,6 +376,25 @@ impl Second {
     /// What the demo did over the channel.
     pub(super) fn summary(&self, payouts: Vec<IbcPayout>, pay_in: IbcPayIn) -> IbcSummary {
         IbcSummary { channel: self.channels.0.clone(), payouts, pay_in }
+    }
+}
+
+/// All payouts, once none is on its way or patience is over.
+async fn settled(reader: &Reader) -> Result<Vec<PayoutResponse>> {
+    let since = Instant::now();
+    loop {
+        let mut all: Vec<PayoutResponse> = Vec::new();
+        loop {
+            let page = reader.payouts(None, all.last().map(|payout| payout.payout_id)).await?;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        if all.iter().all(|p| p.state != PayoutState::InFlight) || since.elapsed() > PATIENCE {
+            return Ok(all);
+        }
+        reader.chain().wait_for_next_block().await?;
     }
 }
 

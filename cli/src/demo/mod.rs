@@ -378,7 +378,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         let abroad = |p: &&parties::Party| payouts.iter().any(|x| x.abroad && x.payout.contributor == p.who);
         let accounts: Vec<_> =
             parties.iter().filter(abroad).map(|p| (p.who.clone(), p.signer.key().clone())).collect();
-        let sent = second.pay_out(&reader, &faucet, &accounts).await?;
+        let sent = second.pay_out(&reader, (&faucet, &signer_of("validator")?), &accounts).await?;
         for payout in &sent {
             let (name, amount) = (&payout.contributor.name, table::open(payout.amount.u128()));
             println!("    {name}: {amount} OPEN, packet {}, {:?}", payout.sequence, payout.state);
@@ -447,7 +447,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     write_json(&path, &summary)?;
 
     println!("\nWho was paid (amounts in OPEN; balances include gas)\n");
-    println!("{}", payout_table(&payouts, &origins));
+    println!("{}", payout_table(&payouts, &origins, summary.ibc.as_ref()));
     let faults = summary.faults(args.small);
     println!("summary: {}   ({:.0} s)", path.display(), steps.since.elapsed().as_secs_f64());
     if !faults.is_empty() {

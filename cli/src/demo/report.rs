@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use cosmwasm_std::Uint128;
 use openledger_types::api::AnswerBundle;
 use openledger_types::money::divide_answer;
+use openledger_types::msg::gateway::PayoutState;
 
 use super::corpus;
-use super::summary::{AnswerSummary, Contributor, Payout, SessionSummary, ShareSummary};
+use super::summary::{AnswerSummary, Contributor, IbcSummary, Payout, SessionSummary, ShareSummary};
 use super::table;
 use crate::{ask, show};
 
@@ -82,7 +83,15 @@ pub(super) struct Paid {
     pub(super) abroad: bool,
 }
 
-pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::Origin>) -> String {
+pub(super) fn payout_table(
+    payouts: &[Paid],
+    origins: &BTreeMap<String, corpus::Origin>,
+    ibc: Option<&IbcSummary>,
+) -> String {
+    let came_back = |p: &Paid| {
+        let mut all = ibc.iter().flat_map(|ibc| &ibc.payouts);
+        all.any(|x| x.contributor == p.payout.contributor && x.state == PayoutState::Refunded)
+    };
     let rows: Vec<Vec<String>> = payouts
         .iter()
         .map(|p| {
@@ -93,7 +102,12 @@ pub(super) fn payout_table(payouts: &[Paid], origins: &BTreeMap<String, corpus::
                 p.payout.uses.to_string(),
                 format!("{:.2} %", p.share),
                 table::open(p.payout.amount.u128()),
-                if p.abroad { "IBC" } else { "bank" }.into(),
+                match (p.abroad, came_back(p)) {
+                    (true, true) => "IBC, after a timeout",
+                    (true, false) => "IBC",
+                    (false, _) => "bank",
+                }
+                .into(),
                 table::open(p.before),
                 table::open(p.after),
                 p.payout.tx.as_deref().map_or("-".into(), |tx| format!("{}…", &tx[..tx.len().min(16)])),

@@ -287,8 +287,14 @@ impl Summary {
             if ibc.payouts.is_empty() {
                 faults.push("nobody was paid on the second chain".into());
             }
-            for payout in ibc.payouts.iter().filter(|p| p.state != PayoutState::Settled) {
+            // The last payout of each contributor must have arrived; one before it may have come back.
+            let last: BTreeMap<&Contributor, &IbcPayout> =
+                ibc.payouts.iter().map(|payout| (&payout.contributor, payout)).collect();
+            for payout in last.values().filter(|p| p.state != PayoutState::Settled) {
                 faults.push(format!("the payout to {} is {:?}", payout.contributor.name, payout.state));
+            }
+            if !ibc.payouts.iter().any(|p| p.state == PayoutState::Refunded) {
+                faults.push("no payout timed out and came back".into());
             }
         }
         let heldout = &self.model.heldout;

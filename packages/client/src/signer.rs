@@ -40,8 +40,10 @@ use crate::result::TxResult;
 
 /// Longest memo that the SDK takes by default, in bytes.
 const MAX_MEMO: usize = 256;
-/// How often a transaction is signed anew after a sequence mismatch.
-const RESYNCS: usize = 1;
+/// How often a transaction is tried again after a sequence mismatch.
+const RESYNCS: usize = 4;
+/// Time for a node to check what waits in its mempool against a new block.
+const RECHECK: Duration = Duration::from_millis(150);
 /// How often the same bytes are given to a node that does not answer.
 const HANDOVERS: usize = 3;
 
@@ -257,6 +259,11 @@ impl Signer {
                     // What the node expects counts its waiting transactions; what the chain has
                     // stored does not.
                     account = match expected {
+                        // Right after a block it counts them again: it may be behind for a moment.
+                        Some(sequence) if sequence < account.sequence && resyncs < RESYNCS => {
+                            tokio::time::sleep(RECHECK).await;
+                            account
+                        }
                         Some(sequence) => Account { sequence, ..account },
                         None => self.0.chain.account(&self.0.address).await?,
                     };

@@ -4,6 +4,8 @@
 //! validators at a height it trusts. A header that passes here passes there, and the root in it is good
 //! for checking proofs before they are sent.
 
+use std::collections::VecDeque;
+
 use ibc_proto::ibc::lightclients::tendermint::v1::{
     ClientState as TmClientState, ConsensusState as TmConsensusState, Header as TmHeader,
 };
@@ -50,6 +52,9 @@ pub struct ClientData {
 impl ChainHandle {
     /// The header at `height` of this chain with its commit, not verified.
     pub async fn signed_header(&self, height: u64) -> Result<SignedHeader> {
+        if let Some(known) = self.seen().header(height) {
+            return Ok(known);
+        }
         let header = self
             .endpoints()
             .call(|chain: Chain| async move {
@@ -61,7 +66,27 @@ impl ChainHandle {
         if header.header.height.value() != height || header.header.chain_id.as_str() != self.id() {
             return Err(self.bad_header(height, "it belongs to another height or chain"));
         }
+        self.seen().keep_header(header.clone());
         Ok(header)
+    }
+
+    /// The validators at `height`; not asked for when those of this hash were seen before.
+    async fn validators_of(
+        &self,
+        height: u64,
+        hash: tendermint::Hash,
+        proposer: Option<account::Id>,
+    ) -> Result<Set> {
+        let known = self.seen().validators(hash);
+        let proposer_of = |set: &Set| proposer.or_else(|| set.validators().first().map(|v| v.address));
+        if let Some((set, proposer)) = known.and_then(|set| Some((set.clone(), proposer_of(&set)?))) {
+            if let Ok(set) = Set::with_proposer(set.validators().clone(), proposer) {
+                return Ok(set);
+            }
+        }
+        let set = self.validators(height, proposer).await?;
+        self.seen().keep_validators(set.clone());
+        Ok(set)
     }
 
     /// The validators at `height`, not verified.
@@ -93,13 +118,13 @@ impl ChainHandle {
             return Err(bad("the client follows another chain"));
         }
         let signed = self.signed_header(height).await?;
-        let set = self.validators(height, Some(signed.header.proposer_address)).await?;
-        let trusted_set = self.validators(trusted_height.saturating_add(1), None).await?;
-
         let timestamp = client.consensus.timestamp.ok_or_else(|| bad("the client's state has no time"))?;
         let trusted_time = time_of(timestamp.seconds, timestamp.nanos).ok_or_else(|| bad("bad time"))?;
         let hash = tendermint::Hash::try_from(client.consensus.next_validators_hash.clone())
             .map_err(|e| self.bad_header(height, e))?;
+        let proposer = Some(signed.header.proposer_address);
+        let set = self.validators_of(height, signed.header.validators_hash, proposer).await?;
+        let trusted_set = self.validators_of(trusted_height.saturating_add(1), hash, None).await?;
         if trusted_set.hash() != hash {
             return Err(bad("the validators at the trusted height are not those that the client holds"));
         }
@@ -143,7 +168,48 @@ impl ChainHandle {
     /// The next question goes to another endpoint.
     pub(crate) fn bad_header(&self, height: u64, reason: impl ToString) -> Error {
         self.endpoints().distrust();
+        self.seen().forget_headers();
         Error::Header { chain_id: self.id().into(), height, reason: reason.to_string() }
+    }
+}
+
+/// Headers and validators that were asked for lately. A header counts as unverified each time it is used;
+/// validators are found by their hash, which was computed here.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    headers: VecDeque<SignedHeader>,
+    sets: VecDeque<(tendermint::Hash, Set)>,
+}
+
+impl Seen {
+    const HEADERS: usize = 8;
+    const SETS: usize = 4;
+
+    fn header(&self, height: u64) -> Option<SignedHeader> {
+        self.headers.iter().find(|h| h.header.height.value() == height).cloned()
+    }
+
+    fn keep_header(&mut self, header: SignedHeader) {
+        self.headers.push_back(header);
+        while self.headers.len() > Self::HEADERS {
+            self.headers.pop_front();
+        }
+    }
+
+    /// After an answer that was wrong, what the same endpoint has said before is asked for anew.
+    pub(super) fn forget_headers(&mut self) {
+        self.headers.clear();
+    }
+
+    fn validators(&self, hash: tendermint::Hash) -> Option<Set> {
+        self.sets.iter().find(|(known, _)| *known == hash).map(|(_, set)| set.clone())
+    }
+
+    fn keep_validators(&mut self, set: Set) {
+        self.sets.push_back((set.hash(), set));
+        while self.sets.len() > Self::SETS {
+            self.sets.pop_front();
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub mod proof;
 pub mod query;
 pub mod search;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use openledger_client::proto::prost::Message;
 use openledger_client::{Chain, Key, Status};
 
@@ -18,6 +20,7 @@ use crate::config::ChainEntry;
 use crate::error::{Error, Result};
 use crate::packet::IbcHeight;
 use endpoints::Endpoints;
+use light::Seen;
 
 /// A chain with its endpoints and the key that pays there.
 #[derive(Debug)]
@@ -25,13 +28,14 @@ pub struct ChainHandle {
     entry: ChainEntry,
     endpoints: Endpoints,
     revision: u64,
+    seen: Mutex<Seen>,
 }
 
 impl ChainHandle {
     /// A chain of the configuration; reading needs no key. Nothing is connected yet.
     pub fn new(entry: ChainEntry, key: Option<Key>) -> Self {
         let revision = revision_of(&entry.client.chain_id);
-        ChainHandle { endpoints: Endpoints::new(&entry, key), entry, revision }
+        ChainHandle { endpoints: Endpoints::new(&entry, key), entry, revision, seen: Mutex::default() }
     }
 
     /// Chain id.
@@ -47,6 +51,11 @@ impl ChainHandle {
     /// Its endpoints.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// What was seen of it lately.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A height of this chain as IBC writes it.

@@ -63,8 +63,9 @@ impl ChainHandle {
     }
 
     /// The next question goes to another endpoint.
-    fn bad_proof(&self, key: &str, reason: impl Into<String>) -> Error {
+    pub(crate) fn bad_proof(&self, key: &str, reason: impl Into<String>) -> Error {
         self.endpoints().distrust();
+        self.seen().forget_headers();
         Error::Proof { chain_id: self.id().into(), key: key.into(), reason: reason.into() }
     }
 }

@@ -50,6 +50,11 @@ impl Holds {
         self.chains.insert(side, now + pause);
     }
 
+    /// Forgets packets of which nothing was heard for long.
+    pub fn clean(&mut self, now: Instant) {
+        self.packets.retain(|_, (_, until)| *until + LONGEST > now);
+    }
+
     /// Forgets packets that are done with.
     pub fn done(&mut self, action: &Action) {
         if let Some(key) = key(action) {

@@ -4,23 +4,25 @@
 //! have their content. Everything that a crash can interrupt is found again from the chains, and every
 //! message may be sent twice without harm: ibc-go takes the second for done.
 
-mod blocks;
+mod flights;
+mod follow;
 mod holds;
 pub mod misbehaviour;
 pub mod snapshot;
 mod view;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
 use openledger_client::Error as ClientError;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use self::flights::Flights;
+use self::follow::{Env, Follower};
 use self::holds::Holds;
-use self::snapshot::Snapshot;
+use self::snapshot::{Base, Snapshot};
 pub use self::view::{PayoutView, View};
 use crate::chain::ChainHandle;
 use crate::config::PathEntry;
@@ -36,13 +38,11 @@ use crate::store::Store;
 use crate::submit::{base, prove_all, send, Sent};
 use crate::telemetry::Metrics;
 
-/// Pause between two looks at the chains' heads.
-const POLL: Duration = Duration::from_millis(300);
-/// Transactions of one round that are on their way at once.
+/// Pause between complete reads that follow one on the other.
+const REREAD: Duration = Duration::from_millis(300);
+/// Transactions to one chain that are on their way at once.
 const PARALLEL: usize = 4;
-/// Headers on a client that wait to be compared, at most.
-const MAX_UNCHECKED: usize = 100;
-/// Pause after a round that failed.
+/// Pause after a step that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Nothing is sent for this long to a chain where the key cannot pay.
 const WITHOUT_COINS: Duration = Duration::from_secs(30);
@@ -76,30 +76,37 @@ impl Watch for Unwatched {
     fn at(&self, _: Point) {}
 }
 
+/// A complete read of both ends.
+type Complete = Result<(Snapshot, Snapshot)>;
+
 /// A path with all that serving it needs.
 pub struct Relay {
-    a: Arc<ChainHandle>,
-    b: Arc<ChainHandle>,
+    near: Follower,
+    far: Follower,
     linked: Linked,
     filter: Filter,
     gateway: Option<String>,
     clear_interval: Duration,
     store: Arc<Store>,
-    cursors: [CursorFile; 2],
-    next: [Option<u64>; 2],
     watch: Arc<dyn Watch>,
     metrics: Metrics,
     view: watch::Sender<View>,
     holds: Holds,
-    /// Whether something is to be read from the chains' states.
-    pending: bool,
-    /// On each chain: the newest block with a packet event. Its state can be proved one block later.
-    newest: [u64; 2],
-    /// On each chain: the newest block with a transaction of this relayer. States before it are stale.
-    landed: [u64; 2],
-    last_round: Option<Instant>,
-    /// On each chain: heights that its client was given and that are to be compared.
-    unchecked: [BTreeSet<IbcHeight>; 2],
+    flights: Flights,
+    /// Transactions on their way; each task ends with what became of its batch.
+    tasks: JoinSet<Flown>,
+    /// A complete read that runs beside the loop, and when the last one began.
+    reading: Option<JoinHandle<Complete>>,
+    read_at: Option<Instant>,
+}
+
+/// What became of a batch.
+struct Flown {
+    side: Side,
+    batch: Vec<Action>,
+    sent: Sent,
+    /// What could not be proved: the state has moved on, or an endpoint has lied.
+    unproved: Vec<Action>,
 }
 
 /// What a round did.
@@ -124,25 +131,25 @@ impl Relay {
         state_dir: &std::path::Path,
     ) -> Self {
         let folder = state_dir.join(format!("{}--{}", a.id(), b.id()));
+        let follower = |chain: &Arc<ChainHandle>, end: &LinkedEnd, other: &LinkedEnd| {
+            Follower::new(chain.clone(), end.clone(), other.clone(), CursorFile::new(&folder, chain.id()))
+        };
         Relay {
-            cursors: [CursorFile::new(&folder, a.id()), CursorFile::new(&folder, b.id())],
+            near: follower(&a, &linked.a, &linked.b),
+            far: follower(&b, &linked.b, &linked.a),
             view: watch::Sender::new(View { path: Some(linked.clone()), ..View::default() }),
-            a,
-            b,
             linked,
             filter: entry.filter.clone(),
             gateway: entry.gateway.clone(),
             clear_interval,
             store,
-            next: [None, None],
             watch: Arc::new(Unwatched),
             metrics: Metrics::default(),
             holds: Holds::default(),
-            pending: true,
-            newest: [0, 0],
-            landed: [0, 0],
-            last_round: None,
-            unchecked: [BTreeSet::new(), BTreeSet::new()],
+            flights: Flights::default(),
+            tasks: JoinSet::new(),
+            reading: None,
+            read_at: None,
         }
     }
 
@@ -163,63 +170,104 @@ impl Relay {
         self.view.subscribe()
     }
 
-    fn chain(&self, side: Side) -> &Arc<ChainHandle> {
+    fn follower(&self, side: Side) -> &Follower {
         match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
+            Side::A => &self.near,
+            Side::B => &self.far,
         }
+    }
+
+    fn chain(&self, side: Side) -> &Arc<ChainHandle> {
+        &self.follower(side).chain
     }
 
     fn end(&self, side: Side) -> &LinkedEnd {
-        match side {
-            Side::A => &self.linked.a,
-            Side::B => &self.linked.b,
-        }
+        &self.follower(side).end
     }
 
-    /// Serves the path until `stop` becomes true; a round that has begun is finished first. Errors: only
-    /// those that no later round can be without.
+    /// Serves the path until `stop` becomes true; transactions that are on their way are waited for. Errors:
+    /// only those that no later step can be without.
     pub async fn run(&mut self, mut stop: watch::Receiver<bool>) -> Result<()> {
         while !*stop.borrow() {
             let pause = match self.step().await {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => POLL,
+                Ok(()) => self.near.due().min(self.far.due()) - Instant::now(),
                 Err(e @ (Error::OtherHistory { .. } | Error::NoKey { .. })) => return Err(e),
                 Err(e) => {
-                    tracing::warn!(code = e.code(), error = %e, "round failed");
+                    tracing::warn!(code = e.code(), error = %e, "step failed");
                     self.view.send_modify(|v| v.error = format!("{}: {e}", e.code()));
-                    self.pending = true;
                     AFTER_FAILURE
                 }
             };
             tokio::select! {
                 _ = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
+                Some(flown) = self.tasks.join_next() => self.land(flown, &mut Round::default()),
             }
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    /// Reads new blocks, and plans when there are any or when a transaction has come back.
+    async fn step(&mut self) -> Result<()> {
+        let mut moved = false;
+        while let Some(flown) = self.tasks.try_join_next() {
+            self.land(flown, &mut Round::default());
+            moved = true;
+        }
+        moved |= self.take_complete_read().await?;
+        let env = Env {
+            store: &self.store,
+            filter: &self.filter,
+            watch: self.watch.as_ref(),
+            metrics: &self.metrics,
+        };
+        let (near, far) = tokio::try_join!(self.near.follow(&env), self.far.follow(&env))?;
+        self.begin_complete_read();
+        if moved || near || far {
+            self.play().await?;
+        } else {
+            self.compare_headers().await?;
         }
         Ok(())
     }
 
-    /// Reads new blocks, and when they or the time ask for it plays a round; says whether it did
-    /// something.
-    async fn step(&mut self) -> Result<bool> {
-        for side in [Side::A, Side::B] {
-            self.read_blocks(side).await?;
+    /// Starts a complete read beside the loop when it is time, or when blocks have shown that one is needed.
+    fn begin_complete_read(&mut self) {
+        let age = self.read_at.map(|at| at.elapsed());
+        let asked = (self.near.reread || self.far.reread) && age.is_none_or(|age| age >= REREAD);
+        if self.reading.is_some() || !(asked || age.is_none_or(|age| age >= self.clear_interval)) {
+            return;
         }
-        let due = self.pending || self.last_round.is_none_or(|at| at.elapsed() >= self.clear_interval);
-        if !due {
-            self.compare_headers().await?;
-            return Ok(false);
-        }
-        let round = self.round().await?;
-        Ok(round.done > 0)
+        (self.near.reread, self.far.reread) = (false, false);
+        self.read_at = Some(Instant::now());
+        let (a, b) = (self.near.chain.clone(), self.far.chain.clone());
+        let (linked, store, filter) = (self.linked.clone(), self.store.clone(), self.filter.clone());
+        self.reading =
+            Some(tokio::spawn(async move { snapshot::read((&a, &b), &linked, &store, &filter).await }));
+    }
+
+    /// Takes over what a complete read has found; says whether there was one.
+    async fn take_complete_read(&mut self) -> Result<bool> {
+        let Some(reading) = self.reading.take_if(|reading| reading.is_finished()) else { return Ok(false) };
+        let complete = reading.await.map_err(|e| Error::Store(e.to_string()))?;
+        let (a, b) = complete.inspect_err(|_| self.near.reread = true)?;
+        // What one read did not find all of, the next goes on with.
+        self.near.reread |= !a.unknown.is_empty() && a.searched;
+        self.far.reread |= !b.unknown.is_empty() && b.searched;
+        self.near.merge(a);
+        self.far.merge(b);
+        Ok(true)
     }
 
     /// Compares one header that each client was given with the one that its chain has.
     async fn compare_headers(&mut self) -> Result<()> {
         for side in [Side::A, Side::B] {
-            let next = self.unchecked.get_mut(usize::from(side == Side::B)).and_then(BTreeSet::pop_first);
-            if let Some(height) = next {
+            let follower = match side {
+                Side::A => &mut self.near,
+                Side::B => &mut self.far,
+            };
+            if let Some(height) = follower.unchecked.pop_first() {
                 self.compare(side, height).await?;
             }
         }
@@ -256,7 +304,7 @@ impl Relay {
 
     /// Reads both chains' states.
     pub async fn read(&self) -> Result<(Snapshot, Snapshot)> {
-        snapshot::read((&self.a, &self.b), &self.linked, &self.store, &self.filter).await
+        snapshot::read((&self.near.chain, &self.far.chain), &self.linked, &self.store, &self.filter).await
     }
 
     /// What is due now; nothing is sent.
@@ -265,98 +313,125 @@ impl Relay {
         Ok(plan(&a.state, &b.state, now_ns()))
     }
 
-    /// Reads, plans and sends once.
+    /// Reads both chains completely, plans, sends, and waits for what was sent.
     pub async fn round(&mut self) -> Result<Round> {
         let (a, b) = self.read().await?;
-        let planned = plan(&a.state, &b.state, now_ns());
-        self.watch.at(Point::Planned);
-        self.show(&a, &b, &planned);
-        self.last_round = Some(Instant::now());
-        let now = Instant::now();
-        let (to_a, to_b): (Vec<Action>, Vec<Action>) = planned
-            .actions
-            .into_iter()
-            .filter(|action| {
-                let [landed_a, landed_b] = self.landed;
-                let fresh = match action.on() {
-                    Side::A => a.head > landed_a,
-                    Side::B => b.head > landed_b,
-                };
-                fresh && self.holds.allows(action, now)
-            })
-            .partition(|action| action.on() == Side::A);
-        let (sent_a, sent_b) =
-            tokio::join!(self.send_to(Side::A, to_a, &a, &b), self.send_to(Side::B, to_b, &b, &a));
-        let mut round = Round::default();
-        for (side, (due, sent)) in [(Side::A, sent_a), (Side::B, sent_b)] {
-            round.due += due;
-            for one in sent {
-                self.account(side, one, &mut round);
-            }
+        self.near.merge(a);
+        self.far.merge(b);
+        let mut round = Round { due: self.play().await?, ..Round::default() };
+        while let Some(flown) = self.tasks.join_next().await {
+            self.land(flown, &mut round);
         }
-        // Something is on its way still, or stands in a block whose state cannot be proved yet.
-        let [newest_a, newest_b] = self.newest;
-        self.pending =
-            !a.state.sent.is_empty() || !b.state.sent.is_empty() || a.head <= newest_a || b.head <= newest_b;
         Ok(round)
     }
 
-    /// Sends what is due to one chain, whose state is `here`; the proofs come from the other, `there`.
-    async fn send_to(
-        &self,
-        side: Side,
-        actions: Vec<Action>,
-        here: &Snapshot,
-        there: &Snapshot,
-    ) -> (usize, Vec<Sent>) {
-        if actions.is_empty() {
-            return (0, Vec::new());
+    /// Waits for the transactions that are on their way.
+    async fn finish(&mut self) {
+        while let Some(flown) = self.tasks.join_next().await {
+            self.land(flown, &mut Round::default());
         }
-        let (host, source) = (self.chain(side), self.chain(side.other()));
+    }
+
+    /// Plans from what is known and sends what is not on its way yet; answers with the number of packet
+    /// messages that were due.
+    async fn play(&mut self) -> Result<usize> {
+        self.near.forget_done(&self.far);
+        self.far.forget_done(&self.near);
+        let (Some(a), Some(b)) = (&self.near.snapshot, &self.far.snapshot) else { return Ok(0) };
+        let planned = plan(&a.state, &b.state, now_ns());
+        self.watch.at(Point::Planned);
+        self.show(a, b, &planned);
+        self.flights.clean(self.near.applied, self.far.applied);
+        let now = Instant::now();
+        self.holds.clean(now);
+        let allowed = |action: &Action| self.flights.allows(action) && self.holds.allows(action, now);
+        let (to_a, to_b): (Vec<Action>, Vec<Action>) =
+            planned.actions.into_iter().filter(allowed).partition(|action| action.on() == Side::A);
+        let (a, b) = (a.clone_base(), b.clone_base());
+        let due = [(Side::A, to_a, &a, &b), (Side::B, to_b, &b, &a)];
+        let mut count = 0;
+        for (side, actions, here, there) in due {
+            count += actions.iter().filter(|action| action.packet().is_some()).count();
+            self.send_to(side, actions, here, there).await?;
+        }
+        Ok(count)
+    }
+
+    /// Sends what is due to one chain, whose state is `here`; the proofs come from the other, `there`.
+    async fn send_to(&mut self, side: Side, actions: Vec<Action>, here: &Base, there: &Base) -> Result<()> {
+        let (host, source) = (self.chain(side).clone(), self.chain(side.other()).clone());
         let limits = host.entry().limits;
-        let stopped = |e: Error| {
-            tracing::warn!(chain = host.id(), code = e.code(), error = %e, "nothing is sent");
-            let stopped = match e {
-                Error::Chain { source, .. } => source,
-                e => ClientError::Malformed { what: "proof".into(), reason: format!("{}: {e}", e.code()) },
-            };
-            Sent { stopped: Some(stopped), ..Sent::default() }
-        };
-        let signer = match host.endpoints().signer().await {
-            Ok(signer) => signer.address().to_string(),
-            Err(e) => return (0, vec![stopped(e)]),
-        };
-        let client = &self.end(side).client;
-        let base = match base(host, client, &here.client, source, there.head, now_ns(), &signer).await {
-            Ok(base) => base,
-            Err(e) => return (0, vec![stopped(e)]),
-        };
-        let packets: Vec<Action> = actions.iter().filter(|a| a.packet().is_some()).cloned().collect();
-        let due = packets.len();
-        let mut batches = pack(select(packets, limits.messages.saturating_mul(PARALLEL)), limits);
-        if batches.is_empty() {
+        let update_due = actions.iter().any(|action| action.packet().is_none());
+        let packets: Vec<Action> = actions.into_iter().filter(|action| action.packet().is_some()).collect();
+        let window = limits.messages.saturating_mul(PARALLEL).saturating_sub(self.flights.flying(side));
+        let mut batches = pack(select(packets.clone(), window), limits);
+        if packets.is_empty() && update_due {
             // The client alone is due for a header.
             batches.push(Vec::new());
         }
-        let sent = stream::iter(batches)
-            .map(|batch| {
-                let (base, signer) = (&base, &signer);
-                async move {
-                    let wanted = batch.len();
-                    let ready = prove_all(source, base, batch, signer).await;
-                    if ready.is_empty() && (wanted > 0 || base.update.is_none()) {
-                        return Sent::default();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let client = self.end(side).client.clone();
+        let ready = async {
+            let signer = host.endpoints().signer().await?.address().to_string();
+            let base = base(&host, &client, &here.client, &source, there.head, now_ns(), &signer).await?;
+            Ok((signer, base))
+        };
+        let (signer, base) = match ready.await {
+            Ok(ready) => ready,
+            Err(e @ Error::NoKey { .. }) => return Err(e),
+            Err(e) => {
+                tracing::warn!(chain = host.id(), code = e.code(), error = %e, "nothing is sent");
+                let stopped = match e {
+                    Error::Chain { source, .. } => source,
+                    e => {
+                        ClientError::Malformed { what: "proof".into(), reason: format!("{}: {e}", e.code()) }
                     }
-                    self.watch.at(Point::Sending(side));
-                    let sent = send(host.clone(), base.update.clone(), ready).await;
-                    self.watch.at(Point::Confirmed(side));
-                    sent
+                };
+                let sent = Sent { stopped: Some(stopped), ..Sent::default() };
+                self.account(side, sent, &mut Round::default());
+                return Ok(());
+            }
+        };
+        for batch in batches {
+            self.flights.start(side, &batch);
+            let (host, source, watch) = (host.clone(), source.clone(), self.watch.clone());
+            let (base, signer) = (base.clone(), signer.clone());
+            self.tasks.spawn(async move {
+                let ready = prove_all(&source, &base, batch.clone(), &signer).await;
+                let proved = |action: &Action| ready.iter().any(|r| r.action == *action);
+                let unproved = batch.iter().filter(|action| !proved(action)).cloned().collect();
+                if ready.is_empty() && (!batch.is_empty() || base.update.is_none()) {
+                    return Flown { side, batch, sent: Sent::default(), unproved };
                 }
-            })
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        (due, sent)
+                watch.at(Point::Sending(side));
+                let sent = send(host, base.update, ready).await;
+                watch.at(Point::Confirmed(side));
+                Flown { side, batch, sent, unproved }
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes note that a batch has come back.
+    fn land(&mut self, flown: std::result::Result<Flown, tokio::task::JoinError>, round: &mut Round) {
+        match flown {
+            Ok(Flown { side, batch, sent, unproved }) => {
+                let now = Instant::now();
+                for action in &unproved {
+                    (self.near.reread, self.far.reread) = (true, true);
+                    self.holds.refused(action, now);
+                }
+                self.flights.land(side, &batch, &sent, self.follower(side).applied);
+                self.account(side, sent, round);
+            }
+            Err(error) => {
+                // Nothing is known of the batch: what is still due is planned anew.
+                tracing::error!(%error, "a transaction's task ended early");
+                self.flights = Flights::default();
+            }
+        }
     }
 
     /// Takes note of what became of a batch.
@@ -366,9 +441,6 @@ impl Relay {
         for tx in &sent.txs {
             self.metrics.add("transactions_confirmed_total", label(&id), 1);
             self.metrics.add("gas_used_total", label(&id), tx.gas_used);
-            if let Some(landed) = self.landed.get_mut(usize::from(side == Side::B)) {
-                *landed = tx.height.max(*landed);
-            }
             let updates = tx.events.iter().filter(|e| e.kind == "update_client").count() as u64;
             self.metrics.add("client_updates_submitted_total", label(&id), updates);
         }

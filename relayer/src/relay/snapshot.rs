@@ -9,6 +9,7 @@ use crate::core::filter::Filter;
 use crate::core::state::{acknowledgement_commitment, EndState, IbcPacket, Ordering, Phase};
 use crate::error::{Error, Result};
 use crate::link::{Linked, LinkedEnd};
+use crate::packet::{Kind, Packet, PacketEvent};
 use crate::store::{EndId, Store};
 
 /// Searches of one round; a larger backlog takes several.
@@ -27,6 +28,24 @@ pub struct Snapshot {
     pub unknown: BTreeSet<u64>,
     /// Packets that the filter leaves out.
     pub left_out: u64,
+    /// Whether more of the unknown would have been looked for, had a read no limit.
+    pub searched: bool,
+}
+
+/// What is needed of a chain to send something there, or to prove something of it.
+#[derive(Clone, Debug)]
+pub(super) struct Base {
+    /// The client here.
+    pub client: ClientData,
+    /// Height of the header that proves the state.
+    pub head: u64,
+}
+
+impl Snapshot {
+    /// Without its packets.
+    pub(super) fn clone_base(&self) -> Base {
+        Base { client: self.client.clone(), head: self.head }
+    }
 }
 
 /// Where one end's packets are kept.
@@ -54,6 +73,45 @@ pub async fn read(
     Ok((near, far))
 }
 
+/// Reads one end without its packets, in the state that the header at `head` proves.
+pub(crate) async fn read_end(
+    chain: &ChainHandle,
+    end: &LinkedEnd,
+    other: &LinkedEnd,
+    head: u64,
+) -> Result<Snapshot> {
+    let height = head.saturating_sub(1);
+    let gone = |what: &str| Error::Path {
+        path: format!("{}, {}", end.chain_id, other.chain_id),
+        reason: format!("{} has no {what}", end.chain_id),
+    };
+    let (client, connection, channel, header) = tokio::try_join!(
+        chain.client(&end.client, Some(height)),
+        chain.connection(&end.connection, Some(height)),
+        chain.channel(&end.port, &end.channel, Some(height)),
+        chain.signed_header(head)
+    )?;
+    let client = client.ok_or_else(|| gone(&format!("client {}", end.client)))?;
+    let connection = connection.ok_or_else(|| gone(&format!("connection {}", end.connection)))?;
+    let channel = channel.ok_or_else(|| gone(&format!("channel {}", end.channel)))?;
+    let counterparty = channel.counterparty.unwrap_or_default();
+    if counterparty.channel_id != other.channel || counterparty.port_id != other.port {
+        return Err(gone(&format!("channel {} to {}", end.channel, other.channel)));
+    }
+    let state = EndState {
+        proof_height: chain.height(head),
+        proof_time_ns: nanoseconds(header.header.time),
+        client: client.view(),
+        connection_open: connection_phase(connection.state) == Some(Phase::Open),
+        channel: channel_phase(channel.state).unwrap_or(Phase::Init),
+        ordering: if channel.ordering == 1 { Ordering::Unordered } else { Ordering::Ordered },
+        sent: BTreeMap::new(),
+        received: BTreeSet::new(),
+        acknowledgements: BTreeMap::new(),
+    };
+    Ok(Snapshot { state, client, head, unknown: BTreeSet::new(), left_out: 0, searched: false })
+}
+
 async fn read_sent(
     chain: &ChainHandle,
     end: &LinkedEnd,
@@ -63,26 +121,10 @@ async fn read_sent(
 ) -> Result<Snapshot> {
     let head = chain.status().await?.height.max(2);
     let height = head.saturating_sub(1);
-    let gone = |what: &str| Error::Path {
-        path: format!("{}, {}", end.chain_id, other.chain_id),
-        reason: format!("{} has no {what}", end.chain_id),
-    };
-    let (client, connection, channel, header, commitments) = tokio::try_join!(
-        chain.client(&end.client, Some(height)),
-        chain.connection(&end.connection, Some(height)),
-        chain.channel(&end.port, &end.channel, Some(height)),
-        chain.signed_header(head),
+    let (mut snapshot, commitments) = tokio::try_join!(
+        read_end(chain, end, other, head),
         chain.commitments(&end.port, &end.channel, height)
     )?;
-    let client = client.ok_or_else(|| gone(&format!("client {}", end.client)))?;
-    let connection = connection.ok_or_else(|| gone(&format!("connection {}", end.connection)))?;
-    let channel = channel.ok_or_else(|| gone(&format!("channel {}", end.channel)))?;
-    let counterparty = channel.counterparty.unwrap_or_default();
-    if counterparty.channel_id != other.channel || counterparty.port_id != other.port {
-        return Err(gone(&format!("channel {} to {}", end.channel, other.channel)));
-    }
-
-    let (mut sent, mut unknown, mut left_out) = (BTreeMap::new(), BTreeSet::new(), 0u64);
     let mut known = store.sent(&end_id(end))?;
     let mut searches = 0;
     for (sequence, commitment) in &commitments {
@@ -90,32 +132,37 @@ async fn read_sent(
         if known.get(sequence).filter(matches).is_none() && searches < MAX_SEARCHES {
             // Its neighbours come from the same transaction: all of them are kept.
             searches += 1;
-            store.keep(chain.id(), &chain.search_sent(&end.channel, *sequence).await?)?;
-            known = store.sent(&end_id(end))?;
+            let events = chain.search_sent(&end.channel, *sequence).await?;
+            store.keep(chain.id(), &events)?;
+            known.extend(sent_from(&events, end).map(|packet| (packet.sequence, packet)));
         }
         match known.get(sequence).filter(matches) {
             Some(packet) if filter.allows(packet) => {
-                sent.insert(*sequence, packet.clone());
+                snapshot.state.sent.insert(*sequence, packet.clone());
             }
-            Some(_) => left_out = left_out.saturating_add(1),
+            Some(_) => snapshot.left_out = snapshot.left_out.saturating_add(1),
             None => {
-                unknown.insert(*sequence);
+                snapshot.unknown.insert(*sequence);
             }
         }
     }
+    snapshot.searched = searches >= MAX_SEARCHES;
     store.forget(&end_id(end), &end_id(other), height, |s| commitments.contains_key(&s))?;
-    let state = EndState {
-        proof_height: chain.height(head),
-        proof_time_ns: nanoseconds(header.header.time),
-        client: client.view(),
-        connection_open: connection_phase(connection.state) == Some(Phase::Open),
-        channel: channel_phase(channel.state).unwrap_or(Phase::Init),
-        ordering: if channel.ordering == 1 { Ordering::Unordered } else { Ordering::Ordered },
-        sent,
-        received: BTreeSet::new(),
-        acknowledgements: BTreeMap::new(),
-    };
-    Ok(Snapshot { state, client, head, unknown, left_out })
+    Ok(snapshot)
+}
+
+/// The packets that an end has sent, out of events of its chain.
+fn sent_from<'a>(events: &'a [PacketEvent], end: &'a LinkedEnd) -> impl Iterator<Item = IbcPacket> + 'a {
+    events.iter().filter_map(move |event| match &event.packet {
+        Packet::Channel(packet)
+            if event.event == Kind::SendPacket
+                && packet.src_port == end.port
+                && packet.src_channel == end.channel =>
+        {
+            IbcPacket::of_event(packet)
+        }
+        _ => None,
+    })
 }
 
 type Received = (BTreeSet<u64>, BTreeMap<u64, Vec<u8>>);

@@ -1,5 +1,10 @@
 //! Two running chains, accounts on them, and transfers between them.
 
+// Each test program uses its own part.
+#![allow(dead_code)]
+
+pub mod hermes;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +22,7 @@ use prost::{Message, Name};
 use sha2::{Digest, Sha256};
 
 pub const SECOND: u64 = 1_000_000_000;
+pub const HOUR: u64 = 3_600 * SECOND;
 
 /// The RPC addresses of the two chains; none when they are not there.
 pub fn pair() -> Option<(String, String)> {
@@ -42,25 +48,39 @@ pub fn config(a: &str, b: &str, trusting: &str, extra: &str) -> Config {
     Config::parse(&text, Path::new("")).unwrap()
 }
 
-/// A development account's key.
-pub fn key(name: &str) -> Key {
+/// A development account's secret words.
+pub fn mnemonic(name: &str) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/dev-accounts.json");
     let accounts: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let accounts = accounts["accounts"].as_array().unwrap();
     let account = accounts.iter().find(|a| a["name"] == name).unwrap();
-    Key::from_mnemonic(account["mnemonic"].as_str().unwrap()).unwrap()
+    account["mnemonic"].as_str().unwrap().into()
+}
+
+/// A development account's key.
+pub fn key(name: &str) -> Key {
+    Key::from_mnemonic(&mnemonic(name)).unwrap()
 }
 
 /// Both chains, with a key that pays on both.
 pub fn handles(config: &Config, payer: &str) -> (Arc<ChainHandle>, Arc<ChainHandle>) {
-    let handle = |entry: &ChainEntry| Arc::new(ChainHandle::new(entry.clone(), Some(key(payer))));
+    handles_with(config, &key(payer))
+}
+
+fn handles_with(config: &Config, key: &Key) -> (Arc<ChainHandle>, Arc<ChainHandle>) {
+    let handle = |entry: &ChainEntry| Arc::new(ChainHandle::new(entry.clone(), Some(key.clone())));
     (handle(&config.chains[0]), handle(&config.chains[1]))
 }
 
 /// A relayer of the path, with its state in a folder.
 pub fn relayer(config: &Config, payer: &str, linked: &Linked, folder: &Path) -> Relay {
+    relayer_with(config, &key(payer), linked, folder)
+}
+
+/// The same with any key.
+pub fn relayer_with(config: &Config, payer: &Key, linked: &Linked, folder: &Path) -> Relay {
     let store = Arc::new(Store::open(folder).unwrap());
-    let pair = handles(config, payer);
+    let pair = handles_with(config, payer);
     Relay::new(pair, linked.clone(), &config.paths[0], Duration::from_secs(5), store, folder)
 }
 
@@ -117,6 +137,34 @@ impl World {
         self.users[1 - from].chain().balance(address, &denom).await.unwrap()
     }
 
+    /// Waits until nothing is on its way in either direction; somebody else relays.
+    pub async fn wait_until_clear(&self) {
+        let (a, b) = handles(&self.config, "auditor");
+        for _ in 0..600 {
+            let mut left = 0;
+            for (chain, end) in [(&a, &self.linked.a), (&b, &self.linked.b)] {
+                let height = chain.status().await.unwrap().height - 1;
+                left += chain.commitments(&end.port, &end.channel, height).await.unwrap().len();
+            }
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("packets still wait");
+    }
+
+    /// Waits until an account has received so much.
+    pub async fn wait_for_arrival(&self, from: usize, address: &str, amount: u128) {
+        for _ in 0..600 {
+            if self.arrived(from, address).await >= amount {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nothing arrives");
+    }
+
     /// What lies in the channel's escrow account on the sender's chain: what is on its way or over there.
     pub async fn escrowed(&self, from: usize) -> u128 {
         let mut hash = Sha256::new();
@@ -129,6 +177,26 @@ impl World {
         let denom = ["uopen", "upeer"][from];
         self.users[from].chain().balance(&address, denom).await.unwrap()
     }
+}
+
+/// An endpoint that passes everything on, and each answer through `change`, which sees the question as well.
+pub async fn proxy<F>(target: &str, change: F) -> String
+where
+    F: Fn(&serde_json::Value, String) -> String + Clone + Send + Sync + 'static,
+{
+    let (client, target) = (reqwest::Client::new(), target.to_string());
+    let router = axum::Router::new().fallback(move |body: axum::body::Bytes| {
+        let (client, target, change) = (client.clone(), target.clone(), change.clone());
+        async move {
+            let question: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let answer = client.post(&target).body(body).send().await.unwrap().text().await.unwrap();
+            ([("content-type", "application/json")], change(&question, answer))
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
 }
 
 /// Plays rounds until nothing is on its way.
