@@ -15,7 +15,7 @@ use openledger_types::msg::storage::{
 use crate::error::ContractResult;
 use crate::execute::fund;
 use crate::state::{
-    self, Contracts, Holding, Object, Storer, BALANCES, CONTRACTS, DEPOSITS, DRAW_COUNT, FUNDERS, HOLDINGS,
+    self, Contracts, Holding, Object, Storer, BALANCES, CONTRACTS, DEPOSITS, DRAW_COUNT, EARNED, FUNDERS, HOLDINGS,
     OBJECTS, OBJECT_OF, OPERATOR_COUNT, PARAMS, STORERS, WITHDRAWABLE,
 };
 use crate::{accounts, samples, settle};
@@ -47,7 +47,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
             object_id: OBJECT_OF.may_load(deps.storage, contribution_id)?,
         }),
         QueryMsg::Storer { node_id } => {
-            to_json_binary(&storer_response(node_id, state::storer(deps.storage, node_id)?)?)
+            to_json_binary(&storer_response(deps, node_id, state::storer(deps.storage, node_id)?)?)
         }
         QueryMsg::Storers { start_after, limit } => {
             let storers = STORERS
@@ -55,7 +55,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> ContractResult<Binary> {
                 .take(paging::limit(limit))
                 .map(|entry| {
                     let (node_id, storer) = entry?;
-                    storer_response(node_id, storer)
+                    storer_response(deps, node_id, storer)
                 })
                 .collect::<ContractResult<_>>()?;
             to_json_binary(&StorersResponse { storers })
@@ -145,8 +145,9 @@ fn object_response(object_id: u64, object: Object) -> ObjectResponse {
     }
 }
 
-fn storer_response(node_id: u64, storer: Storer) -> ContractResult<StorerResponse> {
+fn storer_response(deps: Deps, node_id: u64, storer: Storer) -> ContractResult<StorerResponse> {
     Ok(StorerResponse {
+        earned: EARNED.may_load(deps.storage, &storer.operator)?.unwrap_or_default(),
         node_id,
         operator: storer.operator.into_string(),
         state: storer.state,

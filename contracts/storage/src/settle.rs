@@ -9,7 +9,9 @@ use cosmwasm_std::{Storage, Uint128};
 use openledger_types::formats::PRICE_UNIT;
 
 use crate::error::{ContractError, ContractResult};
-use crate::state::{Account, Holding, Storer, BALANCES, DEPOSITS, HOLDINGS, OBJECTS, WITHDRAWABLE};
+use crate::state::{
+    Account, Holding, Storer, BALANCES, DEPOSITS, EARNED, HOLDINGS, OBJECTS, WITHDRAWABLE,
+};
 use crate::{accounts, state};
 
 /// Atoms that a block of a fragment costs.
@@ -63,6 +65,8 @@ pub fn settle(
     if !pay.is_zero() {
         let balance = BALANCES.may_load(storage, &storer.operator)?.unwrap_or_default();
         BALANCES.save(storage, &storer.operator, &balance.checked_add(pay)?)?;
+        let earned = EARNED.may_load(storage, &storer.operator)?.unwrap_or_default();
+        EARNED.save(storage, &storer.operator, &earned.checked_add(pay)?)?;
         DEPOSITS.update(storage, |all| all.checked_sub(pay).map_err(ContractError::from))?;
         WITHDRAWABLE.update(storage, |all| all.checked_add(pay).map_err(ContractError::from))?;
     }

@@ -203,6 +203,9 @@ pub const SUMS: Map<(u64, u64), u64> = Map::new("sums");
 /// Key: draw.
 pub const DRAWS: Map<u64, Draw> = Map::new("draws");
 
+/// All that operators were credited, in base units; tells, owes nothing. Key: operator.
+pub const EARNED: Map<&Addr, Uint128> = Map::new("earned");
+
 /// What operators can withdraw, in base units; absent rather than zero. Key: operator.
 pub const BALANCES: Map<&Addr, Uint128> = Map::new("balances");
 

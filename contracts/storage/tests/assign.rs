@@ -104,16 +104,20 @@ fn rule_i3_only_the_slots_of_a_node_that_leaves_move() {
 
 #[test]
 fn rule_i3_a_node_keeps_no_more_than_its_bond_covers() {
-    let mut suite = Suite::with(3, |params| params.cover_blocks = 200_000);
-    let object_id = suite.place().unwrap();
-    let node_id = suite.storers[0].0;
-    nominate(&mut suite, object_id, 0, node_id).unwrap();
-    suite.world.advance(suite.params().assign_blocks + 1);
-    // 1 % of the least bond is 1,000,000; about 36 leaves cost 0.95 a block each.
-    let refused = suite.accept(node_id, object_id, 0);
-    let object = suite.world.object(object_id).unwrap();
-    let tenth = u128::from(object.leaves) * object.price.u128() * 200_000 / 10 / (1 << 20) / 1_000_000;
-    assert_eq!(refused.is_err(), tenth >= 1_000_000, "{tenth}");
+    // One cut takes 1 % of the least bond: 1,000,000. A tenth of the pay of the blocks is compared with it.
+    for (price, covered) in [(1_000_000_000_000u128, true), (10_000_000_000_000, false)] {
+        let mut suite = Suite::with(3, |params| {
+            (params.cover_blocks, params.default_price) = (200_000, price.into());
+        });
+        let object_id = suite.place().unwrap();
+        let node_id = suite.storers[0].0;
+        nominate(&mut suite, object_id, 0, node_id).unwrap();
+        suite.world.advance(suite.params().assign_blocks + 1);
+        let object = suite.world.object(object_id).unwrap();
+        let tenth = u128::from(object.leaves) * price * 200_000 / 10 / (1 << 20) / 1_000_000;
+        assert_eq!(tenth < 1_000_000, covered, "{tenth}");
+        assert_eq!(suite.accept(node_id, object_id, 0).is_ok(), covered);
+    }
 }
 
 #[test]

@@ -26,6 +26,9 @@ use super::view::StorageView;
 use crate::fault::{Class, Fault, Result};
 use crate::serve::{blocking, store_fault, Posting, Store};
 
+/// Objects for which nodes are named in one round: what is named must be accepted in time.
+const NOMINATIONS: usize = 8;
+
 /// Numbers that an operator may set.
 #[derive(Debug, Clone)]
 pub struct KeepSettings {
@@ -292,11 +295,15 @@ impl Keeper {
     /// Names the best nodes for vacant slots, and this one where it is better than who was named.
     async fn nominate(&self, seen: &Seen) -> Result<()> {
         let params = &seen.config.params;
+        let mut sent = 0;
         for object in seen.live() {
+            if sent == NOMINATIONS {
+                break;
+            }
             let object_id = object.object_id;
             let nominees = assign::nominations(object, &seen.storers, seen.height, params);
             if !nominees.is_empty() {
-                self.say(&ExecuteMsg::Nominate { object_id, nominees }).await?;
+                sent += usize::from(self.say(&ExecuteMsg::Nominate { object_id, nominees }).await?);
             } else if let Some(slot) =
                 assign::takeover(object, &seen.storers, self.node_id, seen.height, params)
             {

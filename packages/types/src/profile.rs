@@ -162,7 +162,7 @@ impl Profile {
         // A node on a busy machine has seconds to fetch a fragment and to answer a draw.
         (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (60, 40, 20);
         // What a demo keeps for a minute is worth whole base units.
-        storage.default_price = Uint128::new(1_000_000_000_000);
+        storage.default_price = Uint128::new(100_000_000_000);
         // A dispute has two halves; neither may vanish.
         referee.dispute_blocks = referee.dispute_blocks.max(4);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.

@@ -430,6 +430,8 @@ pub struct StorerResponse {
     pub misses: u32,
     /// Base units a million blocks at what it keeps now, rounded down.
     pub per_million_blocks: Uint128,
+    /// Base units that its operator was credited so far, for all of its nodes.
+    pub earned: Uint128,
 }
 
 /// Answer to `Storers {}`.
