@@ -4,7 +4,7 @@ use std::path::Path;
 
 use openledger_client::contracts::Contracts;
 use openledger_client::{Chain, Signer};
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
 use openledger_types::profile::Profile;
 
 use crate::context::{write_json, Context, Deployment};
@@ -41,6 +41,7 @@ pub async fn deploy(
     let payable_escrow = store(signer, wasm_dir, "payable-escrow").await?;
     let referee = store(signer, wasm_dir, "referee").await?;
     let ibc_gateway = store(signer, wasm_dir, "ibc-gateway").await?;
+    let storage = store(signer, wasm_dir, "storage").await?;
     let contracts = Contracts {
         datanet: datanet.address.clone(),
         model_registry: model_registry.address.clone(),
@@ -48,6 +49,7 @@ pub async fn deploy(
         payable_escrow: payable_escrow.address.clone(),
         referee: referee.address.clone(),
         ibc_gateway: Some(ibc_gateway.address.clone()),
+        storage: Some(storage.address.clone()),
     };
     let Profile {
         datanet: data,
@@ -56,6 +58,7 @@ pub async fn deploy(
         escrow,
         referee: judging,
         gateway: payouts,
+        storage: keeping,
     } = profile;
     let c = contracts.clone();
     let msg = datanet::InstantiateMsg {
@@ -64,6 +67,7 @@ pub async fn deploy(
         connect: Some(datanet::Connections {
             model_registry: c.model_registry.clone(),
             referee: c.referee.clone(),
+            storage: c.storage.clone(),
         }),
     };
     make(signer, &datanet, &msg, "openledger datanet", &owner).await?;
@@ -77,6 +81,7 @@ pub async fn deploy(
             model_registry: c.model_registry.clone(),
             escrow: c.payable_escrow.clone(),
             referee: c.referee.clone(),
+            storage: c.storage.clone(),
         }),
     };
     make(signer, &node_registry, &msg, "openledger node registry", &owner).await?;
@@ -94,8 +99,8 @@ pub async fn deploy(
     make(signer, &payable_escrow, &msg, "openledger payable escrow", &owner).await?;
     let msg = referee::InstantiateMsg {
         owner: owner.clone(),
-        datanet: c.datanet,
-        node_registry: c.node_registry,
+        datanet: c.datanet.clone(),
+        node_registry: c.node_registry.clone(),
         escrow: c.payable_escrow.clone(),
         params: judging,
     };
@@ -108,6 +113,13 @@ pub async fn deploy(
         routes: vec![],
     };
     make(signer, &ibc_gateway, &msg, "openledger ibc gateway", &owner).await?;
+    let msg = storage::InstantiateMsg {
+        owner: owner.clone(),
+        datanet: c.datanet,
+        node_registry: c.node_registry,
+        params: keeping,
+    };
+    make(signer, &storage, &msg, "openledger storage", &owner).await?;
     let code_ids = [
         ("datanet", datanet.code_id),
         ("model_registry", model_registry.code_id),
@@ -115,6 +127,7 @@ pub async fn deploy(
         ("payable_escrow", payable_escrow.code_id),
         ("referee", referee.code_id),
         ("ibc_gateway", ibc_gateway.code_id),
+        ("storage", storage.code_id),
     ];
     let deployment = Deployment {
         chain_id: chain.config().chain_id.clone(),
@@ -134,12 +147,14 @@ async fn check_connections(chain: &Chain, deployment: &Deployment) -> Result<()>
     let believed: datanet::ConnectionsResponse =
         chain.query_smart(&c.datanet, &datanet::QueryMsg::Connections {}).await?;
     let datanet = believed.model_registry.as_ref() == Some(&c.model_registry)
-        && believed.referee.as_ref() == Some(&c.referee);
+        && believed.referee.as_ref() == Some(&c.referee)
+        && believed.storage == c.storage;
     let believed: node_registry::ConnectionsResponse =
         chain.query_smart(&c.node_registry, &node_registry::QueryMsg::Connections {}).await?;
     let nodes = believed.model_registry.as_ref() == Some(&c.model_registry)
         && believed.escrow.as_ref() == Some(&c.payable_escrow)
-        && believed.referee.as_ref() == Some(&c.referee);
+        && believed.referee.as_ref() == Some(&c.referee)
+        && believed.storage == c.storage;
     let believed: escrow::ConnectionsResponse =
         chain.query_smart(&c.payable_escrow, &escrow::QueryMsg::Connections {}).await?;
     let escrow = believed.datanet.as_ref() == Some(&c.datanet)

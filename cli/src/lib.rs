@@ -24,6 +24,7 @@ pub mod payout;
 pub mod progress;
 pub mod session;
 pub mod show;
+pub mod storage;
 pub mod training_pay;
 pub mod usage;
 pub mod verify;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditSettings;
 use crate::fault::{Fault, Result};
 use crate::serve::Settings;
+use crate::storage::KeepSettings;
 
 /// The file with every setting and what it means; `init` writes it.
 pub const EXAMPLE: &str = include_str!("../config.example.toml");
@@ -36,6 +37,9 @@ pub struct Config {
     /// How to audit; used by a node with the role `audit`.
     #[serde(default)]
     pub audit: Audit,
+    /// How to keep fragments; used by a node with the role `storage`.
+    #[serde(default)]
+    pub storage: Storage,
 }
 
 /// How to serve.
@@ -137,6 +141,35 @@ impl Audit {
     }
 }
 
+/// How to keep fragments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// MiB that the node offers; 0 offers nothing more and leaves.
+    pub capacity_mib: u64,
+    /// Milliseconds between two rounds.
+    pub tick_ms: u64,
+    /// Least pay for which a claim is sent, in base units.
+    pub least_claim: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage { capacity_mib: 1_024, tick_ms: 2_000, least_claim: 10_000 }
+    }
+}
+
+impl Storage {
+    /// As the keeper takes them.
+    pub fn settings(&self) -> KeepSettings {
+        KeepSettings {
+            capacity: self.capacity_mib.saturating_mul(1_024),
+            tick: Duration::from_millis(self.tick_ms.max(50)),
+            least_claim: self.least_claim.into(),
+        }
+    }
+}
+
 /// Where a node keeps its things.
 #[derive(Debug, Clone)]
 pub struct Home(pub PathBuf);
@@ -224,6 +257,7 @@ mod tests {
     fn the_example_is_read_and_has_the_defaults() {
         let config: Config = toml::from_str(EXAMPLE).unwrap();
         assert_eq!((config.serve, config.audit), (Serve::default(), Audit::default()));
+        assert_eq!(config.storage, Storage::default());
         assert!(config.listen.ip().is_loopback());
         assert!(toml::from_str::<Config>(&EXAMPLE.replace("queue = 16", "qeue = 16")).is_err());
     }

@@ -11,6 +11,7 @@
 //! - [`fault`]: what goes wrong, with code and advice.
 //! - [`config`]: the operator's file.
 //! - [`audit`]: the loop that checks and attests the roots of other nodes.
+//! - [`storage`]: keeps fragments of datanets, proves them, is paid; repairs what others lost.
 //! - [`serve`]: the HTTP API and the loops behind it.
 
 pub mod attribution;
@@ -24,4 +25,5 @@ pub mod ledger;
 pub mod recompute;
 pub mod request;
 pub mod serve;
+pub mod storage;
 pub mod train;

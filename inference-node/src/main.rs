@@ -16,6 +16,7 @@ use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
+use openledger_node::storage::Keeper;
 use openledger_node::serve::{self, ClientChain, Node, Settings, SigningKeys, Watch};
 use openledger_store::{DatanetKey, RedbStore};
 use openledger_types::formats::node_key_digest;
@@ -182,6 +183,7 @@ async fn run(cli: &Cli) -> Result<()> {
                 values.push(("contracts.node_registry", quoted(&c.node_registry)));
                 values.push(("contracts.payable_escrow", quoted(&c.payable_escrow)));
                 values.push(("contracts.referee", quoted(&c.referee)));
+                values.extend(c.storage.iter().map(|storage| ("contracts.storage", quoted(storage))));
             }
             init(cli, &home, &values)
         }
@@ -502,9 +504,15 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
         identities,
         Settings { roles: registered.roles.clone(), ..config.serve.settings() },
     );
+    let keeps = config.contracts.storage.as_deref().is_some_and(|storage| !storage.is_empty());
     let watch = Watch {
         responder: Some(Responder::new(node.clone(), view.clone())),
-        auditor: node.is(Role::Audit).then(|| Auditor::new(node.clone(), view, config.audit.settings())),
+        auditor: node
+            .is(Role::Audit)
+            .then(|| Auditor::new(node.clone(), view.clone(), config.audit.settings())),
+        keeper: (node.is(Role::Storage) && keeps).then(|| {
+            Keeper::new(config.node_id, node.store.clone(), view, config.storage.settings())
+        }),
     };
     if cli.json {
         println!("{}", json!({"node_id": config.node_id, "listen": config.listen}));

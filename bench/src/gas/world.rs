@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 /// The contracts in the order in which they are set up.
-pub const CONTRACTS: [&str; 6] =
-    ["datanet", "model-registry", "node-registry", "payable-escrow", "referee", "ibc-gateway"];
+pub const CONTRACTS: [&str; 7] =
+    ["datanet", "model-registry", "node-registry", "payable-escrow", "referee", "ibc-gateway", "storage"];
 
 /// Denom of fees and bonds.
 const DENOM: &str = "uopen";
@@ -49,7 +49,7 @@ pub struct World {
     /// The referee.
     pub referee: String,
     /// Bytes of the contracts.
-    pub wasm_bytes: [usize; 6],
+    pub wasm_bytes: [usize; 7],
 }
 
 impl World {
@@ -59,8 +59,8 @@ impl World {
         let signer = |name: &str| -> Result<Signer> { Ok(chain.signer(account(accounts, name)?)?) };
         let owner = signer("deployer")?;
         let profile = profile();
-        let mut codes = [0; 6];
-        let mut wasm_bytes = [0; 6];
+        let mut codes = [0; 7];
+        let mut wasm_bytes = [0; 7];
         for (i, name) in CONTRACTS.iter().enumerate() {
             let path = wasm_dir.join(format!("{name}.wasm"));
             let wasm = std::fs::read(&path)

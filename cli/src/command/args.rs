@@ -58,6 +58,9 @@ pub enum Command {
     /// Nodes on record
     #[command(subcommand)]
     Node(Node),
+    /// Datanets' blobs, kept by many nodes and paid from a deposit
+    #[command(subcommand)]
+    Storage(Storage),
     /// Sessions that pay for answers
     #[command(subcommand)]
     Session(Session),
@@ -490,6 +493,27 @@ pub struct Register {
 pub enum Node {
     /// List nodes with their endpoints
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Storage {
+    /// Add to the deposit that pays for keeping a datanet
+    Fund {
+        /// Datanet
+        datanet_id: u64,
+        /// Base units
+        amount: u128,
+    },
+    /// Have nodes keep what was contributed and is not kept yet
+    Place {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Show deposit, fragments and nodes
+    Show {
+        /// Datanet
+        datanet_id: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
 use openledger::{
     ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, gateway, html, keys, model,
-    payout, session, show, training_pay, usage as uses, verify,
+    payout, session, show, storage, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -37,6 +37,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Datanet(command) => datanet(ctx, &out, command).await,
         Command::Model(command) => model(ctx, &out, command).await,
         Command::Node(args::Node::List) => nodes(ctx, &out).await,
+        Command::Storage(command) => storage(ctx, &out, command).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
         Command::Gateway(args) => gateway(ctx, &out, args).await,
@@ -528,6 +529,59 @@ fn recipe(path: Option<&PathBuf>) -> Result<Recipe> {
         }
     }
     serde_json::from_value(value).map_err(|e| bad(e.to_string()))
+}
+
+async fn storage(ctx: &Context, out: &Out, command: args::Storage) -> Result<()> {
+    match command {
+        args::Storage::Fund { datanet_id, amount } => {
+            let done = storage::fund(ctx, &ctx.signer(None).await?, datanet_id, amount).await?;
+            out.print(&done, || format!("datanet {datanet_id}: {amount} base units more for storage"))
+        }
+        args::Storage::Place { datanet_id } => {
+            let node = ctx.node_url()?;
+            let done = storage::place(ctx, &ctx.signer(None).await?, datanet_id, &node).await?;
+            out.print(&done, || {
+                format!(
+                    "datanet {datanet_id}: {} contributions, {} bytes, placed as {} objects",
+                    done.contributions, done.bytes, done.objects
+                )
+            })
+        }
+        args::Storage::Show { datanet_id } => {
+            let kept = storage::show(ctx, datanet_id).await?;
+            out.print(&kept, || {
+                let account = &kept.account;
+                let end = account.dry_at.map_or("nothing is kept".into(), |at| format!("lasts to height {at}"));
+                let mut text = format!(
+                    "deposit {} base units, {} of them used; {end}\n{} objects, {} bytes, {} of {} fragments held\n",
+                    account.deposit,
+                    account.reserved,
+                    kept.objects.len(),
+                    kept.bytes,
+                    kept.held,
+                    kept.slots
+                );
+                let rows: Vec<Vec<String>> = kept
+                    .storers
+                    .iter()
+                    .map(|storer| {
+                        let state = format!("{:?}", storer.state).to_lowercase();
+                        vec![
+                            storer.node_id.to_string(),
+                            state,
+                            storer.kept.to_string(),
+                            storer.capacity.to_string(),
+                            storer.proven_blocks.to_string(),
+                            storer.misses.to_string(),
+                        ]
+                    })
+                    .collect();
+                let heading = ["node", "state", "KiB kept", "KiB offered", "blocks proven", "misses"];
+                text.push_str(&show::table(&heading, &rows));
+                text
+            })
+        }
+    }
 }
 
 async fn nodes(ctx: &Context, out: &Out) -> Result<()> {

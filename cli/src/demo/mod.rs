@@ -6,6 +6,7 @@ mod ibc;
 mod node_process;
 mod parties;
 mod report;
+mod storing;
 mod summary;
 mod table;
 
@@ -194,9 +195,12 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    node registry  {}", deployment.contracts.node_registry);
     println!("    escrow         {}", deployment.contracts.payable_escrow);
     println!("    referee        {}", deployment.contracts.referee);
+    println!("    storage        {}", reader_storage(&deployment.contracts));
     println!("    owner, admin   {}", deployment.owner);
     let c = &deployment.contracts;
-    for address in [&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow, &c.referee] {
+    let mut addresses = vec![&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow, &c.referee];
+    addresses.extend(&c.storage);
+    for address in addresses {
         let admin = chain.contract_info(address).await?.admin;
         if admin != deployment.owner {
             bail!("E-DEMO-009 the admin of {address} is {admin:?}, not the governance account");
@@ -231,7 +235,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         home: args.work.join("audit-node"),
         port: args.node_port.saturating_add(1),
         operator_key: &ctx.key_path("validator")?,
-        roles: &["audit"],
+        roles: &["storage", "audit"],
         moniker: "demo auditor",
         ..setup
     };
@@ -267,11 +271,11 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let sealed = datanet::seal(&ctx, &owner, created.datanet_id, None, true).await?;
     println!("    version {} of {} contributions, root {}", sealed.version, sealed.size, sealed.root);
 
-    steps.next("train", "a language model from the sealed version");
+    steps.next("train", "a language model from the sealed version, while nodes take the blobs");
     let folder = args.work.join("model");
     let heldout: Vec<String> = held.iter().map(|d| String::from_utf8_lossy(&d.bytes).into_owned()).collect();
-    let trained = model::train(
-        &ctx,
+    let keeping = storing::start(&ctx, &owner, created.datanet_id, &node.url).await?;
+    let trained = model::train(        &ctx,
         model::TrainArgs {
             versions: vec![(created.datanet_id, sealed.version)],
             out: folder.clone(),
@@ -390,6 +394,10 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         over_ibc = Some(second.summary(sent, pay_in));
     }
 
+    steps.next("keep", "the blobs are held, proved and paid for");
+    let kept = keeping.finish(&ctx, &reader).await?;
+    println!("{}", storing::table(&kept));
+
     steps.next("verify", "each answer, from its receipt alone, in a fresh process");
     let verified = verify_all(&args, &ctx, &answers, &node.url)?;
     steps.end();
@@ -439,6 +447,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         payouts: payouts.iter().map(|p| p.payout.clone()).collect(),
         roots,
         owners,
+        storage: kept.clone(),
         invariants: Invariants { holds, terms },
         ibc: over_ibc,
         seconds: steps.seconds.clone(),
@@ -448,6 +457,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
 
     println!("\nWho was paid (amounts in OPEN; balances include gas)\n");
     println!("{}", payout_table(&payouts, &origins, summary.ibc.as_ref()));
+    println!("Who keeps the blobs\n");
+    println!("{}", storing::table(&kept));
     let faults = summary.faults(args.small);
     println!("summary: {}   ({:.0} s)", path.display(), steps.since.elapsed().as_secs_f64());
     if !faults.is_empty() {
@@ -476,6 +487,11 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         auditor.keep();
     }
     Ok(())
+}
+
+/// Address of the storage contract, which this release always deploys.
+fn reader_storage(contracts: &openledger_client::contracts::Contracts) -> &str {
+    contracts.storage.as_deref().unwrap_or("-")
 }
 
 fn read_corpus(args: &Args) -> Result<Corpus> {

@@ -34,11 +34,45 @@ pub struct Summary {
     pub owners: BTreeMap<String, String>,
     /// Whether the conservation equations hold, and their terms.
     pub invariants: Invariants,
+    /// How the datanet's blobs are kept.
+    pub storage: StorageSummary,
     /// Over IBC; none when the demo ran on one chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ibc: Option<IbcSummary>,
     /// Seconds of each step.
     pub seconds: BTreeMap<String, f64>,
+}
+
+/// The datanet's blobs with the nodes that keep them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StorageSummary {
+    /// Objects that were placed.
+    pub objects: u64,
+    /// Contributions in them.
+    pub contributions: u64,
+    /// Bytes of their blobs.
+    pub bytes: u64,
+    /// Fragments that are to be kept.
+    pub slots: u64,
+    /// Fragments that have a holder.
+    pub held: u64,
+    /// Nodes that keep some.
+    pub keepers: Vec<KeeperSummary>,
+}
+
+/// A node that keeps fragments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeeperSummary {
+    /// Node.
+    pub node_id: u64,
+    /// KiB that it keeps.
+    pub kib: u64,
+    /// Blocks that its proofs cover.
+    pub proven_blocks: u64,
+    /// Draws missed in a row.
+    pub misses: u32,
+    /// Base units that its operator was paid, with what waits to be claimed.
+    pub earned: Uint128,
 }
 
 /// Payouts to the second chain, and the session that was paid from there.
@@ -274,11 +308,18 @@ impl Summary {
         }
         let mut owners = self.owners.values();
         let first = owners.next();
-        if self.owners.len() != 6
+        if self.owners.len() != 7
             || owners.any(|owner| Some(owner) != first)
             || first.is_none_or(String::is_empty)
         {
             faults.push("the contracts are not owned by one account".into());
+        }
+        let kept = &self.storage;
+        if kept.objects == 0 || kept.held < kept.slots {
+            faults.push(format!("{} of {} fragments are held", kept.held, kept.slots));
+        }
+        for keeper in kept.keepers.iter().filter(|k| k.proven_blocks == 0 || k.earned.is_zero()) {
+            faults.push(format!("node {} proved or earned nothing for what it keeps", keeper.node_id));
         }
         if !self.invariants.holds {
             faults.push("a contract's conservation equation does not hold".into());

@@ -22,7 +22,7 @@ pub const CONTRACT_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Sets the contract up.
 #[cfg_attr(not(feature = "library"), entry_point)]
 pub fn instantiate(
-    deps: DepsMut,
+    mut deps: DepsMut,
     _env: Env,
     info: MessageInfo,
     msg: InstantiateMsg,
@@ -37,7 +37,10 @@ pub fn instantiate(
     }
     TOTALS.save(deps.storage, &Totals::default())?;
     if let Some(connect) = msg.connect {
-        admin::believe(deps, &connect.model_registry, &connect.referee)?;
+        admin::believe(deps.branch(), &connect.model_registry, &connect.referee)?;
+        if let Some(storage) = connect.storage {
+            storage::believe(deps, &storage)?;
+        }
     }
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
@@ -142,6 +145,8 @@ pub fn execute(
         }
         ExecuteMsg::LeaveBounty { bounty_id } => bounty::leave_bounty(deps, env, info, bounty_id),
         ExecuteMsg::FundStorage { parts } => storage::fund_storage(deps, info, parts),
+        ExecuteMsg::ConnectStorage { storage } => storage::connect_storage(deps, info, &storage),
+        ExecuteMsg::ForwardDeposit { datanet_id } => storage::forward_deposit(deps, info, datanet_id),
         ExecuteMsg::HoldContribution { contribution_id, open } => {
             verdict::hold_contribution(deps, info, contribution_id, open)
         }

@@ -343,6 +343,9 @@ pub enum ContractError {
         /// Most denoms.
         bound: u32,
     },
+    /// No deposit to forward, or nowhere to.
+    #[error("the datanet has no deposit in the denom of the bonds, or no storage contract is connected")]
+    NothingToForward {},
     /// Nothing to pay out.
     #[error("no bonds of this sender are free")]
     NothingToWithdraw {},

@@ -16,7 +16,7 @@ use crate::execute::{access, bonds, seal, storage, withdraw};
 use crate::records::{self, Reader};
 use crate::state::{
     self, Bounty, Datanet, ACCESSES, BONDS, BOUNTIES_OF, BY_MATCH, CONNECTIONS, DATANETS, DEPOSITS,
-    KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, RUNS, STORAGE_TOTALS, TOTALS, TRAINING, VOTES,
+    KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, RUNS, STORAGE, STORAGE_TOTALS, TOTALS, TRAINING, VOTES,
     WITHDRAWALS, WITHDRAWAL_LOGS,
 };
 use crate::ContractError;
@@ -241,6 +241,7 @@ fn connections(deps: Deps) -> Result<ConnectionsResponse, ContractError> {
     Ok(ConnectionsResponse {
         model_registry: model_registry.map(String::from),
         referee: referee.map(String::from),
+        storage: STORAGE.may_load(deps.storage)?.map(String::from),
     })
 }
 

@@ -438,6 +438,9 @@ pub const DEPOSIT_DENOMS: Map<u64, u32> = Map::new("deposit_denoms");
 /// All deposits. Key: denom.
 pub const STORAGE_TOTALS: Map<&str, Uint128> = Map::new("storage_totals");
 
+/// The storage contract, to which deposits are forwarded; absent before `ConnectStorage`.
+pub const STORAGE: Item<Addr> = Item::new("storage_contract");
+
 /// Denoms of all deposits; absent before the first.
 pub const STORAGE_DENOMS: Item<u32> = Item::new("storage_denoms");
 

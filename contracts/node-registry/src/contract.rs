@@ -19,7 +19,7 @@ pub const CONTRACT_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Sets the contract up.
 #[cfg_attr(not(feature = "library"), entry_point)]
 pub fn instantiate(
-    deps: DepsMut,
+    mut deps: DepsMut,
     _env: Env,
     info: MessageInfo,
     msg: InstantiateMsg,
@@ -32,7 +32,10 @@ pub fn instantiate(
     NODE_COUNT.save(deps.storage, &0)?;
     admin::open_counters(deps.storage, Uint128::zero())?;
     if let Some(connect) = msg.connect {
-        admin::believe(deps, &connect.model_registry, &connect.escrow, &connect.referee)?;
+        admin::believe(deps.branch(), &connect.model_registry, &connect.escrow, &connect.referee)?;
+        if let Some(storage) = connect.storage {
+            admin::believe_storage(deps, &storage)?;
+        }
     }
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
@@ -80,6 +83,7 @@ pub fn execute(
         ExecuteMsg::Connect { model_registry, escrow, referee } => {
             admin::connect(deps, info, &model_registry, &escrow, &referee)
         }
+        ExecuteMsg::ConnectStorage { storage } => admin::connect_storage(deps, info, &storage),
         ExecuteMsg::AddBond { node_id } => bond::add_bond(deps, info, node_id),
         ExecuteMsg::Unbond { node_id } => bond::unbond(deps, env, info, node_id),
         ExecuteMsg::WithdrawBond { node_id } => bond::withdraw_bond(deps, env, info, node_id),

@@ -59,14 +59,15 @@ fn config(deps: Deps) -> Result<ConfigResponse, ContractError> {
 
 fn connections(deps: Deps) -> Result<ConnectionsResponse, ContractError> {
     let known = CONNECTIONS.may_load(deps.storage)?;
-    let (model_registry, escrow, referee) = match known {
-        Some(known) => (Some(known.model_registry), Some(known.escrow), Some(known.referee)),
-        None => (None, None, None),
+    let (model_registry, escrow, referee, storage) = match known {
+        Some(known) => (Some(known.model_registry), Some(known.escrow), Some(known.referee), known.storage),
+        None => (None, None, None, None),
     };
     Ok(ConnectionsResponse {
         model_registry: model_registry.map(Addr::into_string),
         escrow: escrow.map(Addr::into_string),
         referee: referee.map(Addr::into_string),
+        storage: storage.map(Addr::into_string),
     })
 }
 

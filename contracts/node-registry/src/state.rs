@@ -54,6 +54,9 @@ pub struct Connections {
     pub escrow: Addr,
     /// Cuts bonds, records work, opens cases, plans cuts.
     pub referee: Addr,
+    /// Cuts bonds for storage that was not proved, records what was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Addr>,
 }
 
 /// A node's own prices; the model's where absent.

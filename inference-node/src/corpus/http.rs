@@ -94,6 +94,25 @@ impl HttpBlobs {
         Ok(bytes)
     }
 
+    /// Fetches a fragment of `len` bytes, checked against the root over its 1 KiB leaves.
+    ///
+    /// # Errors
+    /// `E-CORPUS-010` unreachable, `-012` the node has not this fragment, `-013` other bytes.
+    pub async fn fragment(&self, root: &Hash, len: u64) -> Result<Vec<u8>> {
+        let _turn = self.transfers.acquire().await.map_err(|e| failed(e.to_string()))?;
+        let url = format!("{}/v1/blobs/{}", self.base_url, hex::encode(root));
+        let bytes = self.repeat(|| self.fetch(&url, len)).await?;
+        if bytes.len() as u64 != len || openledger_store::fragment_root(&bytes) != *root {
+            return Err(Fault::new(
+                Class::Internal,
+                "E-CORPUS-013",
+                format!("{url} gives other bytes than its name says"),
+                "Fetch the fragment from another node.",
+            ));
+        }
+        Ok(bytes)
+    }
+
     /// The receipts that the node signed for a session, from the first up to `count`; fewer when it gives
     /// fewer. Nothing of them is checked.
     ///

@@ -41,7 +41,7 @@ pub use metrics::Metrics;
 pub use models::{
     build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,
 };
-pub(crate) use node::{blocking, lock, root_of};
+pub(crate) use node::{blocking, lock, root_of, store_fault};
 pub use node::{LocalBlobs, Node, Settings, Store};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
@@ -49,14 +49,17 @@ pub use settle::SettleState;
 use crate::audit::{Auditor, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
+use crate::storage::Keeper;
 
-/// The loops that watch the referee.
+/// The loops of other roles: those that watch the referee, and storage.
 #[derive(Default)]
 pub struct Watch {
     /// Answers demands against this node's roots.
     pub responder: Option<Responder>,
     /// Audits the roots of others.
     pub auditor: Option<Auditor>,
+    /// Keeps fragments.
+    pub keeper: Option<Keeper>,
 }
 
 /// Longest time that answers under way get when the node stops.
@@ -135,6 +138,9 @@ pub async fn run(
     if let Some(auditor) = watch.auditor {
         loops.spawn(audit_loop(node.clone(), auditor));
     }
+    if let Some(keeper) = watch.keeper {
+        loops.spawn(keep_loop(node.clone(), keeper));
+    }
     let draining = node.clone();
     let (stopped, until) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router(node.clone())).with_graceful_shutdown(async move {
@@ -206,6 +212,15 @@ async fn audit_loop(node: Arc<Node>, auditor: Auditor) {
             report(&node, &fault);
         }
         tokio::time::sleep(auditor.tick()).await;
+    }
+}
+
+async fn keep_loop(node: Arc<Node>, keeper: Keeper) {
+    loop {
+        for fault in keeper.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(keeper.tick()).await;
     }
 }
 

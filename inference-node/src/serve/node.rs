@@ -314,7 +314,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// An error of the store in this crate's form.
-pub(super) fn store_fault(error: StoreError) -> Fault {
+pub(crate) fn store_fault(error: StoreError) -> Fault {
     let class = if error.retryable() { Class::Unavailable } else { Class::Internal };
     Fault {
         code: error.code(),

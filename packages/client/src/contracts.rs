@@ -6,7 +6,7 @@ use cosmwasm_std::HexBinary;
 use openledger_merkle::Hash;
 use openledger_types::formats::{Account, ContributionFacts};
 use openledger_types::msg::common::{InvariantsResponse, OwnershipResponse};
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
@@ -35,6 +35,9 @@ pub struct Contracts {
     /// Payouts to other chains, sessions paid from there; none in deployments of earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ibc_gateway: Option<String>,
+    /// Who keeps which fragments of datanets; none in deployments of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
 }
 
 impl Contracts {
@@ -544,6 +547,66 @@ impl Reader {
         Ok(page.payouts)
     }
 
+    // Storage.
+
+    /// Address of the storage contract; an `Input` error where the deployment has none.
+    pub fn storage(&self) -> Result<&str> {
+        self.contracts.storage.as_deref().ok_or_else(|| Error::Input {
+            what: "deployment file",
+            reason: "names no storage contract: blobs of this deployment stay where they were uploaded".into(),
+        })
+    }
+
+    /// Asks the storage contract.
+    pub async fn ask_storage<R: serde::de::DeserializeOwned>(&self, query: storage::QueryMsg) -> Result<R> {
+        self.chain.query_smart(self.storage()?, &query).await
+    }
+
+    /// All objects.
+    pub async fn objects(&self) -> Result<Vec<storage::ObjectResponse>> {
+        let mut all: Vec<storage::ObjectResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|object| object.object_id);
+            let query = storage::QueryMsg::Objects { start_after, limit: Some(PAGE) };
+            let page: storage::ObjectsResponse = self.ask_storage(query).await?;
+            let found = page.objects.len();
+            all.extend(page.objects);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All nodes that offered space.
+    pub async fn storers(&self) -> Result<Vec<storage::StorerResponse>> {
+        let mut all: Vec<storage::StorerResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|storer| storer.node_id);
+            let query = storage::QueryMsg::Storers { start_after, limit: Some(PAGE) };
+            let page: storage::StorersResponse = self.ask_storage(query).await?;
+            let found = page.storers.len();
+            all.extend(page.storers);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All positions of a node that offered space.
+    pub async fn holdings(&self, node_id: u64) -> Result<Vec<storage::HoldingResponse>> {
+        let mut all: Vec<storage::HoldingResponse> = Vec::new();
+        loop {
+            let start_after = all.last().map(|holding| holding.position);
+            let query = storage::QueryMsg::Holdings { node_id, start_after, limit: Some(PAGE) };
+            let page: storage::HoldingsResponse = self.ask_storage(query).await?;
+            let found = page.holdings.len();
+            all.extend(page.holdings);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
     // All of them.
 
     /// The conservation equations of the contracts that hold coins: (name, answer).
@@ -556,6 +619,9 @@ impl Reader {
         ];
         if self.contracts.ibc_gateway.is_some() {
             all.push(("ibc_gateway", self.ask_gateway(gateway::QueryMsg::Invariants {}).await?));
+        }
+        if self.contracts.storage.is_some() {
+            all.push(("storage", self.ask_storage(storage::QueryMsg::Invariants {}).await?));
         }
         Ok(all)
     }
@@ -571,6 +637,9 @@ impl Reader {
         ];
         if self.contracts.ibc_gateway.is_some() {
             all.push(("ibc_gateway", self.ask_gateway(gateway::QueryMsg::Ownership {}).await?));
+        }
+        if self.contracts.storage.is_some() {
+            all.push(("storage", self.ask_storage(storage::QueryMsg::Ownership {}).await?));
         }
         Ok(all)
     }

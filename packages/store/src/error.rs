@@ -57,6 +57,12 @@ pub enum StoreError {
     /// An earlier write failed, so the store closed itself.
     #[error("the store closed itself after a failed write")]
     Closed,
+    /// Fragments that give no pack, or a pack that gives no fragments.
+    #[error("the pack cannot be put together: {0}")]
+    Coding(&'static str),
+    /// An object store that does not answer, or refuses.
+    #[error("the object store cannot be used: {0}")]
+    Remote(String),
     /// Another error of the file system.
     #[error("the store's file cannot be used: {0}")]
     Io(String),
@@ -80,6 +86,8 @@ impl StoreError {
             StoreError::Corrupt(_) => "E-STORE-012",
             StoreError::Closed => "E-STORE-013",
             StoreError::Io(_) => "E-STORE-014",
+            StoreError::Coding(_) => "E-STORE-015",
+            StoreError::Remote(_) => "E-STORE-016",
         }
     }
 
@@ -92,6 +100,8 @@ impl StoreError {
                 | StoreError::InUse
                 | StoreError::Closed
                 | StoreError::Io(_)
+                | StoreError::Coding(_)
+                | StoreError::Remote(_)
         )
     }
 
@@ -118,6 +128,10 @@ impl StoreError {
             StoreError::InUse => "Stop the other process that has this data folder open.",
             StoreError::Corrupt(_) => "Move the file away and fetch the blobs again from other holders.",
             StoreError::Closed => "Reopen the store; everything that was confirmed is still there.",
+            StoreError::Coding(_) => "Fetch more fragments from other holders, then try again.",
+            StoreError::Remote(_) => {
+                "Check the store's address, bucket and credentials and that it is reachable, then try again."
+            }
             StoreError::Io(_) => {
                 "Check the path, its permissions and the disk's health, then reopen the store."
             }

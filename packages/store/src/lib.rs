@@ -8,10 +8,12 @@
 
 mod blob;
 mod error;
+mod fragments;
 mod keys;
 mod redb_store;
 
 pub use blob::{blob_id, open, seal, Blob, BLOB_MAGIC, BLOB_TAG};
 pub use error::StoreError;
+pub use fragments::{fragment_leaf, fragment_root, fragments, restore};
 pub use keys::{unwrap_key, wrap_key, DatanetKey};
 pub use redb_store::{BlobStore, RedbStore, MAX_BLOB_BYTES, MAX_PAGE};

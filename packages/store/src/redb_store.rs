@@ -7,6 +7,7 @@ use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
 use crate::blob::blob_id;
 use crate::error::StoreError;
+use crate::fragments::fragment_root;
 
 /// Most bytes of one entry. Larger files are cut into parts by their owner.
 pub const MAX_BLOB_BYTES: usize = 1 << 30;
@@ -14,8 +15,14 @@ pub const MAX_BLOB_BYTES: usize = 1 << 30;
 /// Most ids that one page of [`BlobStore::ids`] holds.
 pub const MAX_PAGE: usize = 10_000;
 
-/// Blobs under their ids. Sealed and public blobs (model files) are kept alike; a store never sees
-/// a key.
+/// Whether `id` names these bytes: as a blob, by the root over 16 KiB leaves, or as a fragment, by the root
+/// over 1 KiB leaves. No bytes have another's name: that would be a collision of SHA-256.
+fn names(id: &Hash, bytes: &[u8]) -> bool {
+    blob_id(bytes) == *id || fragment_root(bytes) == *id
+}
+
+/// Blobs and fragments under their ids. Sealed and public blobs (model files) are kept alike; a store
+/// never sees a key.
 pub trait BlobStore {
     /// Stores `bytes`, which must have this id; false when they were there already. When the call
     /// returns, they survive a kill or a power cut.
@@ -100,7 +107,7 @@ impl BlobStore for RedbStore {
         if bytes.len() > MAX_BLOB_BYTES {
             return Err(StoreError::TooLarge { bytes: bytes.len(), limit: MAX_BLOB_BYTES });
         }
-        if blob_id(bytes) != *id {
+        if !names(id, bytes) {
             return Err(StoreError::WrongId);
         }
         // Compared byte by byte, so that a damaged entry is replaced; no write when it is the same.
@@ -113,7 +120,7 @@ impl BlobStore for RedbStore {
     fn get(&self, id: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         let found = self.read(|table| Ok(table.get(id)?.map(|entry| entry.value().to_vec())))?;
         match found {
-            Some(bytes) if blob_id(&bytes) != *id => Err(StoreError::Damaged { id: hex::encode(id) }),
+            Some(bytes) if !names(id, &bytes) => Err(StoreError::Damaged { id: hex::encode(id) }),
             found => Ok(found),
         }
     }

@@ -50,6 +50,7 @@ mod datanets;
 mod escrow;
 mod forge;
 mod gateway;
+mod storage;
 mod ibc;
 mod indexed;
 mod keys;

@@ -12,7 +12,7 @@ use cw_multi_test::{
     Executor, FailingModule, StakeKeeper, StakingInfo, SudoMsg, WasmKeeper,
 };
 use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
+use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
@@ -61,6 +61,8 @@ pub struct World {
     pub referee: Addr,
     /// The IBC gateway.
     pub gateway: Addr,
+    /// The storage contract.
+    pub storage: Addr,
     balance: u128,
     funded: BTreeSet<Addr>,
     index: Rc<Cell<u32>>,
@@ -119,7 +121,8 @@ impl WorldBuilder {
             node_registry: nowhere.clone(),
             escrow: nowhere.clone(),
             referee: nowhere.clone(),
-            gateway: nowhere,
+            gateway: nowhere.clone(),
+            storage: nowhere,
             balance: self.balance,
             funded: BTreeSet::new(),
             index: Rc::new(Cell::new(0)),
@@ -227,6 +230,7 @@ impl World {
         );
         self.connect();
         self.deploy_gateway(profile.gateway);
+        self.deploy_storage(profile.storage);
     }
 
     /// Tells every contract which others it believes.
@@ -378,6 +382,7 @@ impl World {
             ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
             ("referee", self.query(&self.referee, &referee::QueryMsg::Invariants {})),
             ("ibc-gateway", self.query(&self.gateway, &gateway::QueryMsg::Invariants {})),
+            ("storage", self.query(&self.storage, &storage::QueryMsg::Invariants {})),
         ];
         answers.into_iter().map(|(name, answer)| (name, answer.expect("the contract answers"))).collect()
     }

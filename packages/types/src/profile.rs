@@ -2,7 +2,7 @@
 
 use cosmwasm_std::Uint128;
 
-use crate::msg::{datanet, escrow, gateway, model_registry, node_registry, referee};
+use crate::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
 
 /// Parameters of all contracts.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Profile {
     pub referee: referee::Params,
     /// Payouts to other chains, sessions paid from there.
     pub gateway: gateway::Params,
+    /// Fragments, draws, deposits.
+    pub storage: storage::Params,
 }
 
 impl Profile {
@@ -103,6 +105,21 @@ impl Profile {
                 send_gas: 400_000,
                 open_gas: 600_000,
             },
+            storage: storage::Params {
+                denom: denom.into(),
+                // 0.02 OPEN for a GiB and about 58 days.
+                default_price: Uint128::new(20_000),
+                epoch_blocks: 720,
+                answer_blocks: 240,
+                samples: 8,
+                assign_blocks: 12,
+                accept_blocks: 720,
+                notice_blocks: 17_280,
+                leave_blocks: 17_280,
+                miss_cut_bps: 100,
+                max_misses: 3,
+                cover_blocks: 17_280,
+            },
         }
     }
 
@@ -111,7 +128,8 @@ impl Profile {
     /// between commit and reveal.
     pub fn devnet(denom: &str) -> Self {
         let mut profile = Self::protocol(denom);
-        let Profile { datanet, model_registry, node_registry, escrow, referee, gateway } = &mut profile;
+        let Profile { datanet, model_registry, node_registry, escrow, referee, gateway, storage } =
+            &mut profile;
         for window in [
             &mut datanet.acceptance_blocks,
             &mut datanet.access_blocks,
@@ -131,6 +149,10 @@ impl Profile {
             &mut referee.dispute_blocks,
             &mut gateway.holdoff_blocks,
             &mut gateway.bounty_window_blocks,
+            &mut storage.assign_blocks,
+            &mut storage.notice_blocks,
+            &mut storage.leave_blocks,
+            &mut storage.cover_blocks,
         ] {
             *window = (*window / 400).max(2);
         }
@@ -138,6 +160,10 @@ impl Profile {
         referee.demand_blocks = referee.demand_blocks.max(8);
         // Within it a seed is committed, and within the next but one revealed, by a busy machine: 60 seconds.
         referee.seed_blocks = 120;
+        // A node on a busy machine has seconds to fetch a fragment and to answer a draw.
+        (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (60, 40, 20);
+        // What a demo keeps for a minute is worth whole base units.
+        storage.default_price = Uint128::new(100_000_000_000);
         // A dispute has two halves; neither may vanish.
         referee.dispute_blocks = referee.dispute_blocks.max(4);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
@@ -155,8 +181,15 @@ mod tests {
     /// PROTOCOL, introduction: no default is zero or disables its rule, and windows keep their order.
     /// Destructured, so that a new parameter must be thought of.
     fn ordered(profile: &Profile) {
-        let Profile { datanet: d, model_registry: m, node_registry: n, escrow: e, referee: r, gateway: g } =
-            profile;
+        let Profile {
+            datanet: d,
+            model_registry: m,
+            node_registry: n,
+            escrow: e,
+            referee: r,
+            gateway: g,
+            storage: s,
+        } = profile;
         let datanet::Params {
             denom: _,
             commit_bond,
@@ -222,6 +255,20 @@ mod tests {
             send_gas,
             open_gas,
         } = g;
+        let storage::Params {
+            denom: _,
+            default_price,
+            epoch_blocks: draw_blocks,
+            answer_blocks,
+            samples,
+            assign_blocks,
+            accept_blocks,
+            notice_blocks,
+            leave_blocks,
+            miss_cut_bps,
+            max_misses,
+            cover_blocks,
+        } = s;
         let model_registry::Params { min_data_bps, protocol_bps, max_royalty_bps, price_notice } = m;
         let numbers = [
             *reveal_blocks,
@@ -255,6 +302,15 @@ mod tests {
             *callback_gas,
             *send_gas,
             *open_gas,
+            *draw_blocks,
+            *answer_blocks,
+            u64::from(*samples),
+            *assign_blocks,
+            *accept_blocks,
+            *notice_blocks,
+            *leave_blocks,
+            u64::from(*max_misses),
+            *cover_blocks,
         ];
         assert!(numbers.iter().all(|number| *number > 0), "{numbers:?}");
         let parts = [
@@ -277,9 +333,10 @@ mod tests {
             protocol_bps,
             max_royalty_bps,
             bounty_bps,
+            miss_cut_bps,
         ];
         assert!(parts.iter().all(|part| (1..=10_000).contains(*part)), "{parts:?}");
-        for amount in [commit_bond, developer_bond, min_bond, demand_bond, case_bond] {
+        for amount in [commit_bond, developer_bond, min_bond, demand_bond, case_bond, default_price] {
             assert!(!amount.is_zero());
         }
         for denom in denoms {
@@ -301,6 +358,10 @@ mod tests {
         assert!(*exposure_bps <= 5_000 && *audit_bps <= 5_000);
         // P1, I4: the chain gives a callback at most 1,000,000 gas; a bounty is a small part of a payout.
         assert!(*callback_gas <= 1_000_000 && *open_gas < 1_000_000 && *bounty_bps <= 500);
+        // I3: a draw is answered before the next, a cut covers at least one draw, and the bond stays
+        // longer than a leaving node owes its fragments.
+        assert!(answer_blocks < draw_blocks && cover_blocks >= draw_blocks);
+        assert!(leave_blocks + draw_blocks < *unbonding_blocks);
         // F3: a quorum is more than half.
         assert!(*quorum_bps > 5_000);
     }

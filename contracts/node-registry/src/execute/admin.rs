@@ -1,6 +1,6 @@
 //! What the owner may change.
 
-use cosmwasm_std::{DepsMut, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{Addr, DepsMut, MessageInfo, Response, Storage, Uint128};
 use openledger_contract::{ownership, params, pause, payment, text, CommonError};
 use openledger_types::msg::common::OwnershipAction;
 use openledger_types::msg::node_registry::Params;
@@ -94,9 +94,27 @@ pub(crate) fn believe(
         model_registry: deps.api.addr_validate(model_registry)?,
         escrow: deps.api.addr_validate(escrow)?,
         referee: deps.api.addr_validate(referee)?,
+        storage: CONNECTIONS.may_load(deps.storage)?.and_then(|known| known.storage),
     };
     CONNECTIONS.save(deps.storage, &connections)?;
     Ok(connections)
+}
+
+/// Names the storage contract; the others must be known.
+pub fn connect_storage(deps: DepsMut, info: MessageInfo, storage: &str) -> Result<Response, ContractError> {
+    payment::nonpayable(&info)?;
+    ownership::assert_owner(deps.storage, &info.sender)?;
+    let known = believe_storage(deps, storage)?;
+    Ok(Response::new().add_attribute("action", "connect_storage").add_attribute("storage", known))
+}
+
+/// Writes down which storage contract is believed; also at instantiation.
+pub(crate) fn believe_storage(deps: DepsMut, storage: &str) -> Result<Addr, ContractError> {
+    let storage = deps.api.addr_validate(storage)?;
+    let mut connections = CONNECTIONS.load(deps.storage)?;
+    connections.storage = Some(storage.clone());
+    CONNECTIONS.save(deps.storage, &connections)?;
+    Ok(storage)
 }
 
 /// Stops or allows registrations.

@@ -67,10 +67,11 @@ pub(crate) fn assert_referee(storage: &dyn Storage, sender: &Addr) -> Result<(),
     assert_believed(storage, sender, "the referee", |known, sender| known.referee == *sender)
 }
 
-/// Refuses every sender but the escrow and the referee.
+/// Refuses every sender but the escrow, the referee and the storage contract.
 pub(crate) fn assert_court(storage: &dyn Storage, sender: &Addr) -> Result<(), CommonError> {
-    assert_believed(storage, sender, "the escrow and the referee", |known, sender| {
-        known.escrow == *sender || known.referee == *sender
+    let role = "the escrow, the referee and the storage contract";
+    assert_believed(storage, sender, role, |known, sender| {
+        known.escrow == *sender || known.referee == *sender || known.storage.as_ref() == Some(sender)
     })
 }
 

@@ -8,6 +8,7 @@ mod influence;
 mod ledger;
 mod model;
 mod session;
+mod storage;
 
 pub use audit::*;
 pub use data::*;
@@ -17,6 +18,7 @@ pub use influence::*;
 pub use ledger::*;
 pub use model::*;
 pub use session::*;
+pub use storage::*;
 
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{HexBinary, Uint128};

@@ -60,6 +60,9 @@ pub struct Connections {
     pub model_registry: String,
     /// The referee.
     pub referee: String,
+    /// The storage contract, see `ConnectStorage`.
+    #[serde(default)]
+    pub storage: Option<String>,
 }
 
 /// What a reader of answers may see of the data.
@@ -290,10 +293,22 @@ pub enum ExecuteMsg {
         bounty_id: u64,
     },
     /// Adds to the deposits that pay for storing datanets, one coin for each entry's amount together.
-    /// By anyone.
+    /// By anyone, for good: a deposit that can be taken back is made in the storage contract. Once that is
+    /// known, coins of the bonds' denom are forwarded to it at once.
     FundStorage {
         /// (datanet, amount), rising by datanet, at most 16; the sum is the coin sent.
         parts: Vec<(u64, Uint128)>,
+    },
+    /// Names the storage contract, to which deposits in the denom of the bonds are forwarded. Only by the
+    /// owner.
+    ConnectStorage {
+        /// The storage contract.
+        storage: String,
+    },
+    /// Forwards a datanet's deposit in the denom of the bonds to the storage contract. By anyone.
+    ForwardDeposit {
+        /// Datanet.
+        datanet_id: u64,
     },
     /// Marks a contribution as challenged, so that no version takes it. Only by the referee.
     HoldContribution {
@@ -737,6 +752,8 @@ pub struct ConnectionsResponse {
     pub model_registry: Option<String>,
     /// The referee.
     pub referee: Option<String>,
+    /// The storage contract.
+    pub storage: Option<String>,
 }
 
 /// An entry of the log of withdrawals, see `formats::withdrawal_leaf`.

@@ -9,3 +9,4 @@ pub mod gateway;
 pub mod model_registry;
 pub mod node_registry;
 pub mod referee;
+pub mod storage;

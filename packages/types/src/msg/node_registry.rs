@@ -59,6 +59,9 @@ pub struct Connections {
     pub escrow: String,
     /// The referee.
     pub referee: String,
+    /// The storage contract, see `ConnectStorage`.
+    #[serde(default)]
+    pub storage: Option<String>,
 }
 
 /// What a node does.
@@ -161,7 +164,8 @@ pub enum ExecuteMsg {
         /// Node.
         node_id: u64,
     },
-    /// Adds to what contracts have seen of a node's work. Only by the escrow and the referee.
+    /// Adds to what contracts have seen of a node's work. Only by the escrow, the referee and the storage
+    /// contract.
     RecordWork {
         /// Node.
         node_id: u64,
@@ -169,7 +173,8 @@ pub enum ExecuteMsg {
         work: RecordedWork,
     },
     /// Cuts a bond at once for a fault that was proved, jails the node and counts the fault in the
-    /// record of its work. Only by the referee and the escrow. A bond that is gone is cut by nothing: the message does not fail.
+    /// record of its work. Only by the referee, the escrow and the storage contract. A bond that is gone
+    /// is cut by nothing: the message does not fail.
     Slash {
         /// Node.
         node_id: u64,
@@ -227,6 +232,12 @@ pub enum ExecuteMsg {
         escrow: String,
         /// The referee.
         referee: String,
+    },
+    /// Names the storage contract, which is believed of storage that was proved or missed. Only by the
+    /// owner.
+    ConnectStorage {
+        /// The storage contract.
+        storage: String,
     },
     /// Adds to the bond. Funds: what to add.
     AddBond {
@@ -586,6 +597,8 @@ pub struct ConnectionsResponse {
     pub escrow: Option<String>,
     /// The referee.
     pub referee: Option<String>,
+    /// The storage contract.
+    pub storage: Option<String>,
 }
 
 /// Answer to `NodeKey {}`.
