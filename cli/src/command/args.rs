@@ -82,9 +82,14 @@ pub enum Command {
     Verify(Verify),
     /// Conservation of money in the contracts, term by term
     Invariants,
+    /// Give coins of a development chain away, a little at a time
+    Faucet(openledger::node::faucet::FaucetArgs),
     /// The main job on a devnet; called by scripts/demo
     #[command(hide = true)]
     Demo(Box<openledger::demo::Args>),
+    /// A network on this machine; called by testnet/up
+    #[command(hide = true, subcommand)]
+    Testnet(openledger::network::Command),
     /// Completions for a shell, on standard output
     Completions {
         /// Shell
@@ -493,6 +498,19 @@ pub struct Register {
 pub enum Node {
     /// List nodes with their endpoints
     List,
+    /// Join the network with a node: keys, bond, models, service; goes on where an earlier call broke off
+    Join(Box<openledger::node::join::JoinArgs>),
+    /// Leave the network: everything is settled and paid, then the bond; goes on where an earlier call broke off
+    Leave(openledger::node::leave::LeaveArgs),
+    /// What the node of this home does and earns
+    Dashboard {
+        /// Folder of the node [default: node in the home folder]
+        #[arg(long, value_name = "DIR")]
+        node_home: Option<PathBuf>,
+        /// Look once
+        #[arg(long)]
+        once: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

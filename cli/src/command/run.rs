@@ -9,9 +9,10 @@ use cosmwasm_std::Uint128;
 use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
+use openledger::node::faucet;
 use openledger::{
     ask, contribute, data_rights, datanet, demo, deploy, earnings, explain, gateway, html, keys, model,
-    payout, session, show, storage, training_pay, usage as uses, verify,
+    network, payout, session, show, storage, training_pay, usage as uses, verify,
 };
 use openledger_client::{Chain, ChainConfig};
 use openledger_node::train::Recipe;
@@ -24,6 +25,7 @@ use rand::RngCore;
 use serde::Serialize;
 
 use super::args::{self, Cli, Command, Global};
+use super::operate;
 
 /// Most bytes read from standard input.
 const MAX_INPUT: u64 = 1 << 20;
@@ -36,8 +38,9 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Deploy(args) => deploy(ctx, &out, args).await,
         Command::Datanet(command) => datanet(ctx, &out, command).await,
         Command::Model(command) => model(ctx, &out, command).await,
-        Command::Node(args::Node::List) => nodes(ctx, &out).await,
+        Command::Node(command) => operate::node(ctx, &out, global, command).await,
         Command::Storage(command) => storage(ctx, &out, command).await,
+        Command::Faucet(args) => faucet::run(ctx, &args).await,
         Command::Session(command) => session(ctx, &out, command).await,
         Command::Ask(args) => ask(ctx, &out, args).await,
         Command::Gateway(args) => gateway(ctx, &out, args).await,
@@ -48,6 +51,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Verify(args) => verify(ctx, &out, args).await,
         Command::Invariants => invariants(ctx, &out).await,
         Command::Demo(args) => demo::run(ctx, *args).await,
+        Command::Testnet(command) => network::run(ctx, command).await,
         Command::Completions { shell } => {
             // Into memory first: the generator gives up when its reader has left.
             let mut script = Vec::new();
@@ -58,12 +62,12 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
 }
 
 /// Where results go: one JSON document, or text for people.
-struct Out {
-    json: bool,
+pub(super) struct Out {
+    pub(super) json: bool,
 }
 
 impl Out {
-    fn print<T: Serialize>(&self, value: &T, people: impl FnOnce() -> String) -> Result<()> {
+    pub(super) fn print<T: Serialize>(&self, value: &T, people: impl FnOnce() -> String) -> Result<()> {
         let text = match self.json {
             true => serde_json::to_string_pretty(value).map_err(|e| CliError::usage(e.to_string()))?,
             false => people().trim_end().to_string(),
@@ -584,7 +588,7 @@ async fn storage(ctx: &Context, out: &Out, command: args::Storage) -> Result<()>
     }
 }
 
-async fn nodes(ctx: &Context, out: &Out) -> Result<()> {
+pub(super) async fn nodes(ctx: &Context, out: &Out) -> Result<()> {
     let all = ctx.reader().await?.nodes().await?;
     out.print(&all, || {
         let rows: Vec<Vec<String>> = all

@@ -2,13 +2,12 @@
 //! contributor paid on chain. Called by `scripts/demo`, which builds and starts what this needs.
 
 mod corpus;
+mod fleet;
 mod ibc;
-mod node_process;
 mod parties;
 mod report;
 mod storing;
 mod summary;
-mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,19 +19,19 @@ use openledger_client::{Chain, ChainConfig, Signer};
 use openledger_types::formats::Uses;
 use openledger_types::money::Split;
 use openledger_types::msg::datanet::{Policy, Visibility};
-use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
 use openledger_types::profile::Profile;
 
 use crate::ask::AskArgs;
 use crate::context::{write_json, Context, Settings, DENOM};
 use crate::error::{Class, CliError};
+use crate::network::{accounts, job, Network};
 use crate::session::OpenArgs;
-use crate::{ask, datanet, deploy, model, session};
+use crate::{ask, datanet, deploy, model, session, table};
 
 use corpus::{Corpus, DataOptions};
+use fleet::Fleet;
 use ibc::{IbcArgs, Second};
-use node_process::{NodeProcess, NodeSetup};
-use parties::{account, claim_all, contribute_all, dev_accounts, owners_of, parties};
+use parties::{account, claim_all, contribute_all, owners_of, parties};
 use report::{answer_summary, payout_table, print_answer, session_summary};
 use summary::{Contributor, DatanetSummary, HeldoutSummary, Invariants, ModelSummary, RootSummary, Summary};
 
@@ -94,6 +93,9 @@ pub struct Args {
     /// Leave node and chain running.
     #[arg(long)]
     pub keep: bool,
+    /// File of a network that runs, made by `testnet/up`: the job is done on it instead of on nodes of its own.
+    #[arg(long, conflicts_with = "ibc_link")]
+    pub network: Option<PathBuf>,
     /// A second chain for payouts and pay-ins.
     #[command(flatten)]
     pub ibc: IbcArgs,
@@ -182,14 +184,18 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     }
     println!("    {} documents are held out; {} questions", held.len(), questions.len());
 
+    let network = args.network.as_deref().map(Network::load).transpose()?;
     steps.next("deploy", "contracts, owned by the governance account");
     let chain = Chain::connect(ChainConfig::new(&args.chain_id, &args.devnet_rpc)).await?;
-    let accounts = dev_accounts(&ctx, &args.clone)?;
+    let accounts = accounts::import(&ctx, &args.clone.join("testnet/dev-accounts.json"))?;
     let signer_of = |name: &str| -> Result<Signer> { Ok(chain.signer(account(&accounts, name)?)?) };
     let (faucet, owner, developer, user) =
         (signer_of("deployer")?, signer_of("datanet-owner")?, signer_of("developer")?, signer_of("user")?);
     let profile = Profile::devnet(DENOM);
-    let deployment = deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?;
+    let deployment = match &network {
+        Some(_) => ctx.deployment()?,
+        None => deploy::deploy(&ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?,
+    };
     println!("    datanet        {}", deployment.contracts.datanet);
     println!("    model registry {}", deployment.contracts.model_registry);
     println!("    node registry  {}", deployment.contracts.node_registry);
@@ -215,33 +221,14 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         println!("    route to the second chain voted in; gateway {gateway}");
     }
 
-    steps.next("node", "an inference node: keys, bond, service");
-    let setup = NodeSetup {
-        binary: &args.node_binary,
-        home: args.work.join("node"),
-        port: args.node_port,
-        deployment: &ctx.deployment_path(),
-        operator_key: &ctx.key_path("node")?,
-        bond: profile.node_registry.min_bond.u128(),
-        chain_id: &args.chain_id,
-        rpc: &args.devnet_rpc,
-        roles: &["inference", "storage"],
-        moniker: "demo",
-        gas: 100_000_000,
+    steps.next("node", "inference nodes and auditors: keys, bonds, service");
+    let fleet = match network {
+        Some(network) => Fleet::of(network)?,
+        None => Fleet::start(&ctx, &args, profile.node_registry.min_bond.u128()).await?,
     };
-    let node = NodeProcess::start(&setup, &ctx.http).await?;
-    // Who audits must be another operator than who is audited: that of the chain's validator.
-    let setup = NodeSetup {
-        home: args.work.join("audit-node"),
-        port: args.node_port.saturating_add(1),
-        operator_key: &ctx.key_path("validator")?,
-        roles: &["storage", "audit"],
-        moniker: "demo auditor",
-        ..setup
-    };
-    let auditor = NodeProcess::start(&setup, &ctx.http).await?;
+    let node = fleet.first()?.clone();
     let ctx = Context { settings: Settings { node: Some(node.url.clone()), ..Settings::default() }, ..ctx };
-    println!("    node {} at {}, auditor {} at {}", node.node_id, node.url, auditor.node_id, auditor.url);
+    fleet.print();
     for found in reader.auditors().await? {
         println!("    auditor {} has a weight of {} OPEN", found.node_id, table::open(found.weight.u128()));
     }
@@ -330,51 +317,62 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         registered.model_id, registered.version
     );
 
-    steps.next("ask", "a session and paid questions");
-    let opened = session::open(
-        &ctx,
-        &user,
-        OpenArgs {
+    let model_key = (registered.model_id, registered.version);
+    if fleet.on_testnet() {
+        steps.next("replicate", "the model's files and data go to other nodes and to the auditors");
+        fleet.replicate(&ctx, &reader, model_key).await?;
+    }
+
+    steps.next("ask", "sessions and paid questions");
+    let mut sessions: Vec<u64> = Vec::new();
+    let serving = fleet.serving(questions.len());
+    for node in &serving {
+        let session = OpenArgs {
             model_id: registered.model_id,
             model_version: Some(registered.version),
             nodes: vec![node.node_id],
             choose: 1,
             deposit: 2_000_000,
             blocks: None,
-        },
-    )
-    .await?;
-    println!("    session {} with a deposit of 2 OPEN", opened.session_id);
+        };
+        let opened = session::open(&ctx, &user, session).await?;
+        println!("    session {} with node {} and a deposit of 2 OPEN", opened.session_id, node.node_id);
+        sessions.push(opened.session_id);
+    }
     let prepared = model::index(&ctx, registered.model_id, registered.version, &node.url).await?;
     let names: BTreeMap<u64, Contributor> =
         owners_of(&reader, created.datanet_id, sealed.size, &parties).await?;
     let mut answers: Vec<(String, ask::Answer)> = Vec::new();
-    for question in &questions {
-        let args = AskArgs {
-            session_id: opened.session_id,
-            prompt: question.clone(),
-            max_tokens: 96,
-            temperature: 0.7,
-        };
+    for (question, session_id) in questions.iter().zip(sessions.iter().cycle()) {
+        let args =
+            AskArgs { session_id: *session_id, prompt: question.clone(), max_tokens: 96, temperature: 0.7 };
         let answer = ask::ask(&ctx, args, &mut |_| {}).await?;
         print_answer(&prepared, question, &answer.bundle, &names, split.data);
         answers.push((question.clone(), answer));
     }
 
-    steps.next("settle", "the session is settled and closed");
-    let closed = session::close(&ctx, &user, opened.session_id, Duration::from_secs(60)).await?;
-    println!("    {} of {} base units returned", closed.session.refunded, closed.session.deposit);
+    steps.next("settle", "sessions are settled and closed");
+    let mut closed = Vec::new();
+    for session_id in &sessions {
+        let done = session::close(&ctx, &user, *session_id, Duration::from_secs(60)).await?;
+        println!("    {} of {} base units returned", done.session.refunded, done.session.deposit);
+        closed.push(done.session);
+    }
 
-    steps.next("final", "attested by the auditor, then the ledger's challenge window");
-    wait_final(&reader, &faucet, &deployment.contracts.payable_escrow, node.node_id).await?;
-    let roots = roots_of(&reader, node.node_id).await?;
+    steps.next("final", "attested by auditors, then the ledgers' challenge windows");
+    let node_ids: Vec<u64> = serving.iter().map(|node| node.node_id).collect();
+    let mut roots = Vec::new();
+    for node_id in &node_ids {
+        job::wait_final(&reader, &faucet, *node_id, Duration::from_secs(300)).await?;
+        roots.extend(roots_of(&reader, *node_id).await?);
+    }
     for root in &roots {
         let word = if root.attested { "attested" } else { "not attested" };
         println!("    epoch {} of node {} is {:?}, {word}", root.epoch, root.node_id, root.status);
     }
 
     steps.next("claim", "every contributor takes its bonds back and claims");
-    let payouts = claim_all(&ctx, &reader, node.node_id, &parties, second.as_ref()).await?;
+    let payouts = claim_all(&ctx, &reader, &node_ids, &parties, second.as_ref()).await?;
 
     let mut over_ibc = None;
     if let Some(second) = &second {
@@ -387,8 +385,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             let (name, amount) = (&payout.contributor.name, table::open(payout.amount.u128()));
             println!("    {name}: {amount} OPEN, packet {}, {:?}", payout.sequence, payout.state);
         }
-        let model = (registered.model_id, registered.version);
-        let pay_in = second.pay_in(&reader, &user, model, node.node_id).await?;
+        let pay_in = second.pay_in(&reader, &user, model_key, node.node_id).await?;
         let (session, amount) = (pay_in.session_id, table::open(pay_in.amount.u128()));
         println!("    session {session} was opened from the second chain with {amount} OPEN");
         over_ibc = Some(second.summary(sent, pay_in));
@@ -436,7 +433,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
                 xz: heldout.xz,
             },
         },
-        sessions: vec![session_summary(&closed.session, &answers)],
+        sessions: closed.iter().map(|session| session_summary(session, &answers)).collect(),
         answers: answers
             .iter()
             .zip(&verified)
@@ -445,11 +442,12 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             })
             .collect(),
         payouts: payouts.iter().map(|p| p.payout.clone()).collect(),
-        roots,
+        roots: roots.clone(),
         owners,
         storage: kept.clone(),
         invariants: Invariants { holds, terms },
         ibc: over_ibc,
+        testnet: fleet.summary(&ctx, &reader, &node_ids, &roots).await?,
         seconds: steps.seconds.clone(),
     };
     let path = args.work.join("summary.json");
@@ -483,8 +481,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             node.url
         );
         println!("  stop everything: ./scripts/demo --down");
-        node.keep();
-        auditor.keep();
+        fleet.keep();
     }
     Ok(())
 }
@@ -513,36 +510,6 @@ fn recipe(args: &Args) -> openledger_node::train::Recipe {
         true => openledger_node::train::Recipe { seconds: Some(args.seconds.min(40)), ..recipe },
         false => openledger_node::train::Recipe { seconds: Some(args.seconds), ..recipe },
     }
-}
-
-/// Waits until no root of the node waits any more. An attestation brings the height forward.
-async fn wait_final(reader: &Reader, anyone: &Signer, escrow: &str, node_id: u64) -> Result<()> {
-    let since = Instant::now();
-    let mut told = None;
-    while let Some(epoch) = reader.pending(node_id).await? {
-        if epoch.status != RootStatus::Pending {
-            bail!("E-DEMO-013 the root of epoch {} is {:?}", epoch.commit.epoch, epoch.status);
-        }
-        let now = reader.chain().latest_height().await?;
-        let blocks = epoch.final_at.saturating_sub(now);
-        if told != Some(epoch.attested) {
-            told = Some(epoch.attested);
-            let word = if epoch.attested { "attested" } else { "not attested yet" };
-            println!("    {word}: {blocks} blocks until height {}", epoch.final_at);
-        }
-        if blocks == 0 {
-            // The node itself finalises too; one that is refused is looked at again.
-            match anyone.execute(escrow, &ExecuteMsg::Finalize { node_id }, &[]).await {
-                Ok(_) | Err(openledger_client::Error::Contract { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if since.elapsed() > Duration::from_secs(300) {
-            bail!("E-DEMO-013 the root of epoch {} is not final after 300 s", epoch.commit.epoch);
-        }
-        reader.chain().wait_for_next_block().await?;
-    }
-    Ok(())
 }
 
 /// Every root that the node posted.

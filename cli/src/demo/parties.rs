@@ -2,7 +2,6 @@
 //! first coins to its claim.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use cosmwasm_std::Uint128;
@@ -29,21 +28,6 @@ pub(super) struct Party {
     pub(super) docs: Vec<SourceDoc>,
     /// Commits whose bonds are at stake.
     pub(super) commits: Vec<u64>,
-}
-
-/// Imports the devnet's public keys into the demo's home.
-pub(super) fn dev_accounts(ctx: &Context, clone: &Path) -> Result<BTreeMap<String, Key>> {
-    let path = clone.join("testnet/dev-accounts.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file: serde_json::Value = serde_json::from_str(&text)?;
-    let mut found = BTreeMap::new();
-    for entry in file["accounts"].as_array().into_iter().flatten() {
-        if let (Some(name), Some(words)) = (entry["name"].as_str(), entry["mnemonic"].as_str()) {
-            keys::import(ctx, name, words)?;
-            found.insert(name.to_string(), ctx.key(Some(name))?);
-        }
-    }
-    Ok(found)
 }
 
 pub(super) fn account(accounts: &BTreeMap<String, Key>, name: &str) -> Result<Key> {
@@ -143,22 +127,27 @@ pub(super) async fn owners_of(
 pub(super) async fn claim_all(
     ctx: &Context,
     reader: &openledger_client::contracts::Reader,
-    node_id: u64,
+    node_ids: &[u64],
     parties: &[Party],
     second: Option<&Second>,
 ) -> Result<Vec<Paid>> {
-    let ledger = earnings::ledger_of(ctx, node_id, DENOM).await?;
+    let mut ledgers = Vec::new();
+    for node_id in node_ids {
+        ledgers.extend(earnings::ledger_of(ctx, *node_id, DENOM).await?);
+    }
+    // Amount and uses, over the ledgers of all nodes.
     let leaf_of = |address: &str| {
-        let entries = ledger.iter().flat_map(|(_, blob)| &blob.leaves);
-        entries.map(|e| &e.leaf).find(|leaf| leaf.account == Account::Contributor(address.into())).cloned()
+        let account = Account::Contributor(address.into());
+        let leaves = ledgers.iter().flat_map(|(_, blob)| &blob.leaves).map(|entry| &entry.leaf);
+        let own = leaves.filter(|leaf| leaf.account == account);
+        own.fold((0u128, 0u64), |sum, leaf| (sum.0 + leaf.cumulative.u128(), sum.1 + leaf.uses))
     };
-    let earns = |p: &Party| leaf_of(&p.who.address).is_some_and(|leaf| !leaf.cumulative.is_zero());
+    let earns = |p: &Party| leaf_of(&p.who.address).0 > 0;
     let earners: Vec<String> = parties.iter().filter(|p| earns(p)).map(|p| p.who.address.clone()).collect();
     let abroad = second.map_or_else(BTreeSet::new, |_| ibc::chosen(&earners));
-    let total: u128 =
-        parties.iter().filter_map(|p| leaf_of(&p.who.address)).map(|l| l.cumulative.u128()).sum();
+    let total: u128 = parties.iter().map(|p| leaf_of(&p.who.address).0).sum();
     let mut paid: Vec<Paid> = stream::iter(parties.iter().map(|party| {
-        let leaf = leaf_of(&party.who.address);
+        let (due, used) = leaf_of(&party.who.address);
         let second = second.filter(|_| abroad.contains(&party.who.address));
         async move {
             let chain = reader.chain();
@@ -168,14 +157,14 @@ pub(super) async fn claim_all(
             }
             let before = chain.balance(&party.who.address, DENOM).await?;
             let (mut amount, mut uses, mut tx) = (0, 0, None);
-            if let Some(leaf) = leaf.filter(|leaf| !leaf.cumulative.is_zero()) {
+            if due > 0 {
                 let account = Account::Contributor(party.who.address.clone());
                 if let Some(second) = second {
                     second.prefer(&party.signer, reader.gateway()?).await?;
                 }
                 // What goes to the second chain stays in the escrow until it is sent.
                 let claimed = earnings::claim(ctx, &party.signer, &[account], second.is_none()).await?;
-                (amount, uses, tx) = (leaf.cumulative.u128(), leaf.uses, claimed.txs.last().cloned());
+                (amount, uses, tx) = (due, used, claimed.txs.last().cloned());
             }
             let after = chain.balance(&party.who.address, DENOM).await?;
             let payout = Payout { contributor: party.who.clone(), amount: Uint128::new(amount), uses, tx };

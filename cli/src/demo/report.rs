@@ -9,8 +9,7 @@ use openledger_types::msg::gateway::PayoutState;
 
 use super::corpus;
 use super::summary::{AnswerSummary, Contributor, IbcSummary, Payout, SessionSummary, ShareSummary};
-use super::table;
-use crate::{ask, show};
+use crate::{ask, show, table};
 
 /// Shares of an answer by contributor.
 pub(super) fn shares_of(
@@ -133,7 +132,8 @@ pub(super) fn session_summary(
     answers: &[(String, ask::Answer)],
 ) -> SessionSummary {
     let (mut data, mut commons) = (0u128, 0u128);
-    for (_, answer) in answers {
+    let own = answers.iter().filter(|(_, a)| a.bundle.receipt.receipt.session_id == session.session_id);
+    for (_, answer) in own {
         let receipt = &answer.bundle.receipt.receipt;
         let seed = receipt.seed.as_slice().try_into().unwrap_or_default();
         let division = divide_answer(

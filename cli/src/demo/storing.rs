@@ -8,7 +8,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 
 use super::summary::{KeeperSummary, StorageSummary};
-use super::table;
+use crate::table;
 use crate::context::Context;
 use crate::storage::{self, Placed};
 

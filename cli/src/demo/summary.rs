@@ -39,6 +39,9 @@ pub struct Summary {
     /// Over IBC; none when the demo ran on one chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ibc: Option<IbcSummary>,
+    /// The network it ran on; none when the demo had one chain node and one node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub testnet: Option<TestnetSummary>,
     /// Seconds of each step.
     pub seconds: BTreeMap<String, f64>,
 }
@@ -73,6 +76,21 @@ pub struct KeeperSummary {
     pub misses: u32,
     /// Base units that its operator was paid, with what waits to be claimed.
     pub earned: Uint128,
+}
+
+/// The network that the demo ran on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TestnetSummary {
+    /// Validators.
+    pub validators: u64,
+    /// Nodes beside the auditors.
+    pub nodes: u64,
+    /// Nodes that answered, by number.
+    pub served_by: Vec<u64>,
+    /// Answers computed again by auditors.
+    pub replayed: u64,
+    /// Attestations that auditors' transactions brought to the chain, by root: (node, epoch, auditors).
+    pub attestations: Vec<(u64, u64, u64)>,
 }
 
 /// Payouts to the second chain, and the session that was paid from there.
@@ -336,6 +354,18 @@ impl Summary {
             }
             if !ibc.payouts.iter().any(|p| p.state == PayoutState::Refunded) {
                 faults.push("no payout timed out and came back".into());
+            }
+        }
+        if let Some(testnet) = &self.testnet {
+            if testnet.served_by.len() < 2 {
+                faults.push("only one node answered".into());
+            }
+            if testnet.replayed == 0 {
+                faults.push("no auditor computed an answer again".into());
+            }
+            let quorum = |auditors: u64| 3 * auditors >= 2 * testnet.validators;
+            for (node, epoch, auditors) in testnet.attestations.iter().filter(|entry| !quorum(entry.2)) {
+                faults.push(format!("epoch {epoch} of node {node} was attested by {auditors} auditors only"));
             }
         }
         let heldout = &self.model.heldout;

@@ -5,6 +5,7 @@
 //! this node's store; after a kill the chain is asked what it has taken, so that nothing is said twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -181,6 +182,7 @@ impl Auditor {
         };
         match self.referee.tell(&msg, None).await? {
             Posting::Done { tx } => {
+                self.node.metrics.audit_attestations.fetch_add(1, Relaxed);
                 tracing::info!(node = commit.node_id, epoch = commit.epoch, tx, "root attested");
                 self.set(epoch, AuditState::Attested { tx: Some(tx) }).await?;
                 Ok(true)
@@ -279,6 +281,7 @@ impl Auditor {
             let bundle = Arc::new(bundle);
             let barred = self.barred(&loaded, &bundle).await?;
             let failures = blocking(move || Ok(loaded.answerer.replay(&bundle, &barred))).await?;
+            self.node.metrics.audit_replays.fetch_add(1, Relaxed);
             if !failures.is_empty() {
                 let what = format!("{named}: {}", failures.join("; "));
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
@@ -359,6 +362,7 @@ impl Auditor {
         let epoch = target.epoch;
         let (node_id, number) = (epoch.commit.node_id, epoch.commit.epoch);
         let what = &finding.what;
+        self.node.metrics.audit_findings.fetch_add(1, Relaxed);
         tracing::error!(
             code = finding.code,
             node_id,

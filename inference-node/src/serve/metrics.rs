@@ -43,6 +43,12 @@ pub struct Metrics {
     pub settle_failures: AtomicU64,
     /// Calls to the chain that failed in the loops.
     pub chain_failures: AtomicU64,
+    /// Roots of other nodes attested.
+    pub audit_attestations: AtomicU64,
+    /// Answers of other nodes computed again.
+    pub audit_replays: AtomicU64,
+    /// Roots of other nodes found wrong.
+    pub audit_findings: AtomicU64,
     /// Requests that wait or are answered now.
     pub queue: AtomicI64,
     /// Newest height seen.
@@ -83,6 +89,9 @@ impl Metrics {
             ("epochs_posted_total", "Epochs posted.", &self.epochs_posted),
             ("epochs_final_total", "Epochs made final.", &self.epochs_final),
             ("settle_failures_total", "Settlements and finalizations that failed.", &self.settle_failures),
+            ("audit_attestations_total", "Roots of other nodes attested.", &self.audit_attestations),
+            ("audit_replays_total", "Answers of other nodes computed again.", &self.audit_replays),
+            ("audit_findings_total", "Roots of other nodes found wrong.", &self.audit_findings),
             ("chain_failures_total", "Calls to the chain that failed in the loops.", &self.chain_failures),
         ];
         for (name, help, value) in counters {

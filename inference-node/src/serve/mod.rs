@@ -127,7 +127,8 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let mut loops = tokio::task::JoinSet::new();
-    if node.is(Role::Inference) {
+    // An auditor computes answers again, with the models that were uploaded to it.
+    if node.is(Role::Inference) || node.is(Role::Audit) {
         loops.spawn(model_loop(node.clone(), scratch));
     }
     // A node that gave its role up still settles what it answered.

@@ -13,16 +13,34 @@ const (
 	portP2P  = 1
 	portGRPC = 2
 	portREST = 3
+	// portMetrics is CometBFT's Prometheus endpoint.
+	portMetrics = 9
 )
+
+// settings are what a chain node of a devnet is configured by.
+type settings struct {
+	chainID, denom string
+	base, blockMS  int
+	// peers are written as CometBFT writes them: id@host:port, separated by commas.
+	peers string
+	// p2pPort replaces base + 1 when it is not zero.
+	p2pPort int
+	// snapshotInterval is the number of blocks between two snapshots for state sync; zero: none.
+	snapshotInterval int
+}
 
 // entry is one setting: section ("" for the top), key and the value as TOML writes it.
 type entry struct{ section, key, value string }
 
 // editConfig writes ports, timing and node settings into the three configuration files.
 // Every address is on the loopback interface.
-func editConfig(dir, chainID, denom string, base, blockMS int) error {
+func editConfig(dir string, s settings) error {
 	address := func(scheme string, offset int) string {
-		return strconv.Quote(fmt.Sprintf("%s127.0.0.1:%d", scheme, base+offset))
+		return strconv.Quote(fmt.Sprintf("%s127.0.0.1:%d", scheme, s.base+offset))
+	}
+	p2p := address("tcp://", portP2P)
+	if s.p2pPort != 0 {
+		p2p = strconv.Quote(fmt.Sprintf("tcp://127.0.0.1:%d", s.p2pPort))
 	}
 	files := map[string][]entry{
 		"config.toml": {
@@ -34,17 +52,19 @@ func editConfig(dir, chainID, denom string, base, blockMS int) error {
 			{"rpc", "max_body_bytes", "8000000"},
 			{"mempool", "recheck", "true"},
 			{"mempool", "max_tx_bytes", "2097152"},
-			{"p2p", "laddr", address("tcp://", portP2P)},
+			{"p2p", "laddr", p2p},
+			{"p2p", "persistent_peers", strconv.Quote(s.peers)},
 			{"p2p", "pex", "false"},
 			{"p2p", "addr_book_strict", "false"},
 			{"p2p", "allow_duplicate_ip", "true"},
-			{"consensus", "timeout_commit", strconv.Quote(fmt.Sprintf("%dms", blockMS))},
+			{"consensus", "timeout_commit", strconv.Quote(fmt.Sprintf("%dms", s.blockMS))},
 			{"tx_index", "indexer", `"kv"`},
 			{"storage", "discard_abci_responses", "false"},
-			{"instrumentation", "prometheus", "false"},
+			{"instrumentation", "prometheus", "true"},
+			{"instrumentation", "prometheus_listen_addr", address("", portMetrics)},
 		},
 		"app.toml": {
-			{"", "minimum-gas-prices", strconv.Quote("0.0025" + denom)},
+			{"", "minimum-gas-prices", strconv.Quote("0.0025" + s.denom)},
 			// Keeping every state satisfies "at least the unbonding period" and old proofs.
 			{"", "pruning", `"nothing"`},
 			{"api", "enable", "true"},
@@ -54,9 +74,11 @@ func editConfig(dir, chainID, denom string, base, blockMS int) error {
 			{"grpc", "enable", "true"},
 			{"grpc", "address", address("", portGRPC)},
 			{"grpc-web", "enable", "false"},
+			{"state-sync", "snapshot-interval", strconv.Itoa(s.snapshotInterval)},
+			{"state-sync", "snapshot-keep-recent", "3"},
 		},
 		"client.toml": {
-			{"", "chain-id", strconv.Quote(chainID)},
+			{"", "chain-id", strconv.Quote(s.chainID)},
 			{"", "keyring-backend", `"test"`},
 			{"", "output", `"json"`},
 			{"", "node", address("tcp://", portRPC)},

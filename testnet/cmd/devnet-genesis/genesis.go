@@ -62,6 +62,35 @@ func readAccounts(path string) ([]account, error) {
 	return file.Accounts, nil
 }
 
+// addValidators appends the accounts of further validators, one line "name, tab, address" each, with the
+// balance of the first account. Without a file the list stays as it is.
+func addValidators(accounts []account, path, prefix string) ([]account, error) {
+	if path == "" {
+		return accounts, nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, a := range accounts {
+		seen[a.Address] = true
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		name, address, ok := strings.Cut(line, "\t")
+		if !ok || !nameForm.MatchString(name) || seen[address] {
+			return nil, fmt.Errorf("%s: %q is no new validator", path, line)
+		}
+		// Reads the address back: a wrong checksum or another prefix is an error.
+		if same, err := withPrefix(address, prefix); err != nil || same != address {
+			return nil, fmt.Errorf("%s: %q is no address of this chain", path, address)
+		}
+		seen[address] = true
+		accounts = append(accounts, account{Name: name, Address: address, Balance: accounts[0].Balance})
+	}
+	return accounts, nil
+}
+
 // editGenesis sets the parameters of a devnet and adds the accounts with their balances.
 // A parameter that the chain's genesis does not have is an error: then the chain has changed.
 func editGenesis(raw []byte, accounts []account, denom string, blockMS int) ([]byte, error) {

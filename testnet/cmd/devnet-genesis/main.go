@@ -1,4 +1,4 @@
-// Command devnet-genesis prepares the home folder of a one-validator devnet after
+// Command devnet-genesis prepares the home folder of a devnet's chain node after
 // `openledgerd init`: parameters and accounts in genesis.json, addresses and timing in
 // config.toml, app.toml and client.toml. It uses the standard library only, so that a devnet
 // needs neither jq nor a scripting language.
@@ -13,11 +13,13 @@ import (
 )
 
 const usage = `usage:
-  devnet-genesis genesis  --home DIR --accounts FILE --block-ms N [--prefix P] [--denom D]
-  devnet-genesis config   --home DIR --chain-id ID --base-port N --block-ms N [--denom D]
+  devnet-genesis genesis  --home DIR --accounts FILE --block-ms N [--validators FILE] [--prefix P] [--denom D]
+  devnet-genesis config   --home DIR --chain-id ID --base-port N --block-ms N [--denom D] [--peers LIST]
+                          [--p2p-port N] [--snapshot-interval N]
   devnet-genesis accounts --accounts FILE [--prefix P]
 
-genesis   sets the parameters and adds the accounts; run it between init and gentx
+genesis   sets the parameters and adds the accounts; run it between init and gentx. The file of further
+          validators has a line "name, tab, address" for each; they get what the first one has
 config    sets ports, timing and node settings; run it before every start
 accounts  prints name, address and mnemonic of each account, separated by tabs`
 
@@ -40,6 +42,10 @@ func run(args []string) error {
 	blockMS := set.Int("block-ms", 500, "milliseconds between blocks")
 	prefix := set.String("prefix", accountPrefix, "first part of addresses")
 	coin := set.String("denom", denom, "base denomination")
+	validators := set.String("validators", "", "file of further validators")
+	peers := set.String("peers", "", "persistent peers, id@host:port, separated by commas")
+	p2pPort := set.Int("p2p-port", 0, "port for peers instead of the second of the base")
+	snapshots := set.Int("snapshot-interval", 0, "blocks between two snapshots for state sync; 0: none")
 	if err := set.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -52,6 +58,9 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
+		if list, err = addValidators(list, *validators, *prefix); err != nil {
+			return err
+		}
 		return editFile(filepath.Join(*home, "config", "genesis.json"), func(raw []byte) ([]byte, error) {
 			return editGenesis(raw, list, *coin, *blockMS)
 		})
@@ -59,7 +68,13 @@ func run(args []string) error {
 		if *basePort < 1024 || *basePort > 65_000 {
 			return fmt.Errorf("--base-port %d is outside 1024 to 65000", *basePort)
 		}
-		return editConfig(filepath.Join(*home, "config"), *chainID, *coin, *basePort, *blockMS)
+		if *p2pPort < 0 || *p2pPort > 65_535 || *snapshots < 0 {
+			return errors.New("--p2p-port or --snapshot-interval is out of range")
+		}
+		return editConfig(filepath.Join(*home, "config"), settings{
+			chainID: *chainID, denom: *coin, base: *basePort, blockMS: *blockMS,
+			peers: *peers, p2pPort: *p2pPort, snapshotInterval: *snapshots,
+		})
 	case "accounts":
 		list, err := accountsFor(*accounts, *prefix)
 		if err != nil {

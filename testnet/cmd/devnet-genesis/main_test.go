@@ -106,6 +106,27 @@ func TestAccountsWithFaultsAreRefused(t *testing.T) {
 	}
 }
 
+func TestFurtherValidatorsAreNewAccountsOfThisChain(t *testing.T) {
+	first := []account{{Name: "validator", Address: "openledger12tgw9wgv60qmxsk6gqcx0n8w04j3t6xumny0jd", Balance: "7"}}
+	const other = "openledger139f5az79ausxfkdmg0d3g7vwl7edmvtxyys2x3"
+	add := func(text string) ([]account, error) {
+		path := filepath.Join(t.TempDir(), "validators.tsv")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return addValidators(first, path, accountPrefix)
+	}
+	got, err := add("validator-2\t" + other + "\n")
+	if err != nil || len(got) != 2 || got[1].Address != other || got[1].Balance != "7" {
+		t.Fatalf("%v %v", got, err)
+	}
+	for _, bad := range []string{"", "validator-2", "validator-2\t" + first[0].Address, "v\t" + other + "\nw\t" + other, "v\t" + other[:40]} {
+		if _, err := add(bad); err == nil {
+			t.Fatalf("%q was accepted", bad)
+		}
+	}
+}
+
 // The files for wallets and registries say the same as the chain that this program configures.
 func TestRegistryFilesAgreeWithTheDevnet(t *testing.T) {
 	read := func(path string, into any) {

@@ -1,0 +1,412 @@
+//! Faults on a real network: validators, nodes and auditors are processes that are killed, cut off and brought
+//! back, while the main job goes on. After each fault every contract's books must balance, nobody may have been
+//! paid twice, and no honest node may have lost a bond.
+//!
+//! `scripts/test --full --stage network` starts the network by `scripts/demo --testnet --small --keep` and names it in
+//! `OPENLEDGER_TEST_NETWORK`; without it these tests say so and do nothing. With `OPENLEDGER_LONG` the soak follows,
+//! of `OPENLEDGER_SOAK_SECONDS` (3,600).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure, Context as _, Result};
+use openledger::context::{Context, Settings};
+use openledger::network::job::{self, Job};
+use openledger::network::money::{self, Books};
+use openledger::network::validator::{block, wait_heights};
+use openledger::network::{process, Network};
+use openledger::node::{dashboard, faucet, join, leave, ChainArgs};
+use openledger::{ask, session};
+use openledger_types::msg::node_registry::NodeStatus;
+use rand::{Rng, SeedableRng};
+
+/// Time for what takes blocks, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Tokens of an answer that is to be interrupted.
+const LONG_ANSWER: u32 = 160;
+
+/// The network under test.
+struct Lab {
+    net: Network,
+    http: reqwest::Client,
+    model: (u64, u32),
+    contributors: Vec<String>,
+    /// Seconds of each scenario.
+    times: Vec<(String, f64)>,
+}
+
+impl Lab {
+    /// The network that the environment names; none when it names none.
+    async fn open() -> Result<Option<Self>> {
+        let Some(file) = std::env::var_os("OPENLEDGER_TEST_NETWORK").map(PathBuf::from) else {
+            eprintln!("OPENLEDGER_TEST_NETWORK names no network: nothing was tested (scripts/test --full --stage network)");
+            return Ok(None);
+        };
+        let net = Network::load(&file)?;
+        let summary = net.home.join("../summary.json");
+        let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary)?)?;
+        let payouts = summary["payouts"].as_array().context("the summary has no payouts")?;
+        let address = |payout: &serde_json::Value| Some(payout["contributor"]["address"].as_str()?.to_string());
+        let contributors = payouts.iter().filter_map(address).collect();
+        let model = (summary["model"]["id"].as_u64().context("the summary has no model")?, 1);
+        let http = reqwest::Client::new();
+        Ok(Some(Lab { net, http, model, contributors, times: Vec::new() }))
+    }
+
+    /// Runs a scenario, then audits the books through the validator numbered `at`.
+    async fn scenario(&mut self, name: &str, run: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<Books> {
+        let since = Instant::now();
+        run(self).await.with_context(|| name.to_string())?;
+        let books = self.books().await.with_context(|| format!("{name}: books"))?;
+        let seconds = since.elapsed().as_secs_f64();
+        println!("{name}: {seconds:.1} s; {} sessions, {} settled, {} refunded", books.sessions, books.settled, books.refunded);
+        self.times.push((name.to_string(), seconds));
+        Ok(books)
+    }
+
+    async fn books(&self) -> Result<Books> {
+        let books = money::audit(&self.net.reader(0).await?).await?;
+        ensure!(books.faults.is_empty(), "{}", books.faults.join("; "));
+        ensure!(books.punished.is_empty(), "honest nodes lost a part of their bonds: {:?}", books.punished);
+        Ok(books)
+    }
+
+    /// A job of one answer with the node numbered `node` from 0, up to its final root.
+    async fn job(&self, node: usize) -> Result<job::Done> {
+        let node_id = self.net.nodes[node].node_id;
+        let job = self.net.job(0, node_id, self.model, &["use std::"]).await?;
+        let done = job.run().await?;
+        self.finish(&job).await?;
+        ensure!(done.fees > 0 && done.fees + done.refunded == job::DEPOSIT, "{done:?}");
+        Ok(done)
+    }
+
+    async fn finish(&self, job: &Job) -> Result<()> {
+        job::wait_final(&job.ctx.reader().await?, &job.user, job.node_id, PATIENCE).await
+    }
+
+    /// All validators agree on a block, and on the state before it.
+    async fn agree(&self, height: u64) -> Result<()> {
+        wait_heights(&self.http, &self.net.validators, height, PATIENCE).await?;
+        let mut known = None;
+        for validator in &self.net.validators {
+            let found = block(&self.http, &validator.rpc, height).await?;
+            ensure!(known.get_or_insert_with(|| found.clone()) == &found, "{} forked at {height}", validator.name);
+        }
+        Ok(())
+    }
+
+    async fn height(&self, validator: usize) -> Result<u64> {
+        Ok(self.net.validators[validator].tip(&self.http).await?.height)
+    }
+
+    /// Starts the node numbered `node` and waits until it serves the model again.
+    async fn revive(&self, node: usize) -> Result<()> {
+        let member = &self.net.nodes[node];
+        member.start(&self.net.node_binary, &self.http).await?;
+        job::wait_model(&self.http, &member.url, self.model, PATIENCE).await
+    }
+
+    /// Asks for a long answer and kills the node at its first words. Says the session.
+    async fn kill_in_the_middle(&self, node: usize) -> Result<(Job, u64)> {
+        let member = &self.net.nodes[node];
+        let job = self.net.job(0, member.node_id, self.model, &[]).await?;
+        let session_id = job.open().await?;
+        let pid = member.pid().context("the node does not run")?;
+        let (mut killed, mut seen) = (false, String::new());
+        let question = ask::AskArgs { max_tokens: LONG_ANSWER, ..job.question(session_id, "pub fn ") };
+        let asked = ask::ask(&job.ctx, question, &mut |text| {
+            seen.push_str(text);
+            if !std::mem::replace(&mut killed, true) {
+                process::signal(pid, "KILL").expect("the node is killed");
+            }
+        })
+        .await;
+        ensure!(killed && asked.is_err(), "the answer was complete before the node was killed");
+        member.kill().await?;
+        Ok((job, session_id))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_network_survives_faults_and_nobody_loses_or_is_paid_twice() -> Result<()> {
+    let Some(mut lab) = Lab::open().await? else { return Ok(()) };
+    ensure!(lab.net.validators.len() == 4 && lab.net.nodes.len() >= 3, "the scenarios need 4 validators and 3 nodes");
+    lab.net.start_all(&lab.http).await?;
+    let before = lab.books().await?;
+
+    lab.scenario("a validator is killed", kill_validator).await?;
+    lab.scenario("a node is killed in the middle of an answer and comes back", killed_node_comes_back).await?;
+    lab.scenario("a node is killed in the middle of an answer and stays away", killed_node_stays_away).await?;
+    lab.scenario("two validators are cut off", partition).await?;
+    lab.scenario("everything is killed and started again", restart_all).await?;
+    newcomer(&mut lab).await?;
+    let after = lab.scenario("everybody claims, twice", claim_twice).await?;
+
+    ensure!(after.sessions > before.sessions && after.settled > before.settled, "nothing was earned: {after:?}");
+    if std::env::var_os("OPENLEDGER_LONG").is_some() {
+        soak(&mut lab).await?;
+    }
+    println!("\n| scenario | seconds |\n|---|---|");
+    lab.times.iter().for_each(|(name, seconds)| println!("| {name} | {seconds:.0} |"));
+    Ok(())
+}
+
+/// Three of four validators go on; the fourth comes back to the same chain.
+async fn kill_validator(lab: &Lab) -> Result<()> {
+    let Some((last, rest)) = lab.net.validators.split_last() else { bail!("no validators") };
+    last.kill().await?;
+    let height = lab.height(0).await?;
+    wait_heights(&lab.http, rest, height + 3, PATIENCE).await?;
+    lab.job(1).await?;
+    last.start(&lab.net.clone).await?;
+    lab.agree(lab.height(0).await?).await
+}
+
+/// The client fetches the answer by the voucher that it had signed, and pays once.
+async fn killed_node_comes_back(lab: &Lab) -> Result<()> {
+    let (job, session_id) = lab.kill_in_the_middle(0).await?;
+    let kept = session::State::load(&job.ctx, session_id)?;
+    ensure!(kept.count == 0 && kept.outstanding.is_some(), "something was acknowledged that did not arrive");
+    lab.revive(0).await?;
+    let answer = ask::resume(&job.ctx, session_id, &mut |_| {}).await?;
+    let done = job.close(session_id, 1).await?;
+    let fee = answer.bundle.receipt.receipt.fee.u128();
+    ensure!(done.fees == fee && done.refunded == job::DEPOSIT - fee, "paid {} for {fee}", done.fees);
+    lab.finish(&job).await
+}
+
+/// The client takes its deposit back and goes on with another node; what the dead one would settle later is
+/// nothing.
+async fn killed_node_stays_away(lab: &Lab) -> Result<()> {
+    let (job, session_id) = lab.kill_in_the_middle(2).await?;
+    let reader = job.ctx.reader().await?;
+    let refunded = job::give_up(&reader, &job.user, session_id).await?;
+    ensure!(refunded == job::DEPOSIT, "{refunded} of {} came back", job::DEPOSIT);
+    lab.job(1).await?;
+    lab.revive(2).await?;
+    let height = reader.chain().latest_height().await?;
+    reader.chain().wait_for_height(height + 4, PATIENCE).await?;
+    let session = reader.session(session_id).await?;
+    ensure!(session.nodes.iter().all(|node| node.settled.is_zero()), "a dead session was settled");
+    ensure!(session.refunded.u128() == job::DEPOSIT, "a refund changed after the close");
+    Ok(())
+}
+
+/// Two against two: no block is made on either side; together they go on from the same state.
+async fn partition(lab: &Lab) -> Result<()> {
+    let all = &lab.net.validators;
+    let (near, far) = all.split_at(2);
+    for validator in far {
+        validator.kill().await?;
+    }
+    for (at, validator) in far.iter().enumerate() {
+        let other = &far[1 - at];
+        let id = other.peer_id(all).context("a validator has no peer id")?;
+        // The fifth of its ports: nobody outside the pair knows it.
+        let peers = format!("{id}@127.0.0.1:{}", other.base_port + 5);
+        validator.start_apart(&lab.net.clone, &peers, validator.base_port + 5).await?;
+    }
+    wait_heights(&lab.http, far, 1, PATIENCE).await?;
+    // A block that was decided before the cut may still be written; after that nothing moves.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut halted = Vec::new();
+    for validator in all {
+        halted.push(validator.tip(&lab.http).await?);
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    for (validator, was) in all.iter().zip(&halted) {
+        let now = validator.tip(&lab.http).await?;
+        ensure!(now.height == was.height, "{} made block {} without a quorum", validator.name, now.height);
+    }
+    for validator in far {
+        validator.kill().await?;
+        validator.start(&lab.net.clone).await?;
+    }
+    let last = halted.iter().map(|tip| tip.height).max().unwrap_or_default();
+    wait_heights(&lab.http, near, last + 2, PATIENCE).await?;
+    lab.agree(last).await?;
+    lab.agree(last + 2).await?;
+    lab.job(0).await?;
+    Ok(())
+}
+
+/// Every process at once, as a power cut does.
+async fn restart_all(lab: &Lab) -> Result<()> {
+    let height = lab.height(0).await?;
+    for member in lab.net.members() {
+        member.kill().await?;
+    }
+    for validator in &lab.net.validators {
+        validator.kill().await?;
+    }
+    lab.net.start_all(&lab.http).await?;
+    lab.agree(height + 1).await?;
+    for node in [0, 1] {
+        lab.revive(node).await?;
+    }
+    for auditor in &lab.net.auditors {
+        job::wait_model(&lab.http, &auditor.url, lab.model, PATIENCE).await?;
+    }
+    lab.job(1).await?;
+    Ok(())
+}
+
+/// From an empty folder to the first reward, and out again without loss.
+async fn newcomer(lab: &mut Lab) -> Result<()> {
+    let home = lab.net.home.join(format!("newcomer-{}", std::process::id()));
+    let port = lab.net.nodes.iter().chain(&lab.net.auditors).filter_map(|m| m.url.rsplit(':').next()?.parse().ok());
+    let port: u16 = port.max().context("no ports")?;
+    let deployment = Some(lab.net.keys_home().join("deployment.json"));
+    let ctx = Context::open(home.clone(), Settings { deployment, ..Settings::default() }, false)?;
+
+    let faucet_at = format!("127.0.0.1:{}", port + 1).parse()?;
+    let faucet_ctx = Context { settings: Settings { key: Some("deployer".into()), ..lab.net.context(0)?.settings }, ..lab.net.context(0)? };
+    let args = faucet::FaucetArgs { listen: faucet_at, amount: 150_000_000, period: 3_600, per_ip: 5 };
+    let serving = tokio::spawn(async move { faucet::run(&faucet_ctx, &args).await });
+
+    let chain_binary = tokio::process::Command::new(lab.net.clone.join("testnet/build")).output().await?;
+    let chain_binary = String::from_utf8(chain_binary.stdout)?;
+    let mut args = join::JoinArgs {
+        node_home: None,
+        node_binary: Some(lab.net.node_binary.clone()),
+        listen: format!("127.0.0.1:{}", port + 2).parse()?,
+        endpoint: None,
+        moniker: "newcomer".into(),
+        bond: None,
+        gas: 20_000_000,
+        roles: vec!["inference".into(), "storage".into()],
+        models: vec![lab.model],
+        faucet: None,
+        patience: 0,
+        chain: ChainArgs::default(),
+        detach: true,
+    };
+    // A first call without coins stops and says so; the next one goes on behind the keys that it made.
+    let stopped = join::join(&ctx, &args, true).await.map(|joined| joined.node_id);
+    ensure!(stopped.as_ref().is_err_and(|e| e.code == "E-NODE-JOIN-8"), "{stopped:?}");
+    args.faucet = Some(format!("http://{faucet_at}"));
+    args.patience = 120;
+    args.chain = ChainArgs {
+        with_chain: Some(home.join("chain")),
+        chain_binary: chain_binary.lines().last().map(PathBuf::from),
+        chain_port: port + 10,
+        peers: Vec::new(),
+        witness: lab.net.validators.get(1).map(|validator| validator.rpc.clone()),
+    };
+
+    let since = Instant::now();
+    let joined = join::join(&ctx, &args, false).await?;
+    let serves = since.elapsed().as_secs_f64();
+    let own = openledger::network::validator::tip(&lab.http, &format!("http://127.0.0.1:{}", port + 10)).await?;
+    ensure!(own.earliest > 1, "the chain node replayed every block instead of a state sync");
+    let again = join::join(&ctx, &args, true).await?;
+    ensure!(again.node_id == joined.node_id, "joining twice made two nodes");
+
+    let job = lab.net.job(0, joined.node_id, lab.model, &["let mut "]).await?;
+    let done = job.run().await?;
+    lab.finish(&job).await?;
+    let reader = job.ctx.reader().await?;
+    let view = dashboard::look(&ctx, &reader, &joined.home).await?;
+    ensure!(view.withdrawable > 0 && view.receipts == 1, "no reward: {view:?}");
+    let rewarded = since.elapsed().as_secs_f64();
+    println!("{}", view.text());
+    lab.times.push(("a newcomer joins: serves".into(), serves));
+    lab.times.push(("a newcomer joins: first reward".into(), rewarded));
+    joined.steps.iter().for_each(|step| println!("    {}: {} s", step.name, step.seconds));
+
+    let before = reader.chain().balance(&joined.operator, "uopen").await?;
+    let args = leave::LeaveArgs { node_home: None, node_binary: args.node_binary, patience: 300, wait: false };
+    let leaving = leave::leave(&ctx, &args, false).await?;
+    ensure!(leaving.status == NodeStatus::Unbonding && leaving.earnings == view.withdrawable, "{leaving:?}");
+    ensure!(process::running_node(&joined.home).is_none(), "the node still runs");
+    let refused = job.open().await;
+    ensure!(refused.is_err(), "a session with a node that is leaving was opened");
+    let left = leave::leave(&ctx, &leave::LeaveArgs { wait: true, ..args.clone() }, false).await?;
+    let bond = reader.node_config().await?.params.min_bond.u128();
+    ensure!(left.status == NodeStatus::Left && left.bond == bond, "{left:?}");
+    let after = reader.chain().balance(&joined.operator, "uopen").await?;
+    // Gas of four messages at most.
+    ensure!(after + 100_000 >= before + bond + left.gas + leaving.earnings, "{before} became {after}: {left:?}");
+    let nothing = leave::leave(&ctx, &args, true).await?;
+    ensure!(nothing.bond == 0 && nothing.earnings == 0, "paid twice: {nothing:?}");
+
+    serving.abort();
+    if let Some(pid) = process::running(&home.join("chain/openledgerd.pid"), "openledgerd", &home.join("chain")) {
+        process::signal(pid, "TERM")?;
+    }
+    ensure!(done.fees > 0, "{done:?}");
+    lab.books().await?;
+    Ok(())
+}
+
+/// What every contributor can claim is paid once: a second claim finds nothing.
+async fn claim_twice(lab: &Lab) -> Result<()> {
+    let ctx = lab.net.context(0)?;
+    let user = ctx.signer(Some("user")).await?;
+    let first = job::claim_all(&ctx, &user, &lab.contributors).await?;
+    ensure!(first > 0, "nothing was claimed");
+    let second = job::claim_all(&ctx, &user, &lab.contributors).await?;
+    ensure!(second == 0, "{second} were paid twice");
+    Ok(())
+}
+
+/// Random faults, one at a time, each followed by a job and an audit of the books.
+async fn soak(lab: &mut Lab) -> Result<()> {
+    let seconds = std::env::var("OPENLEDGER_SOAK_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3_600);
+    let seed = std::env::var("OPENLEDGER_SOAK_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let mut dice = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let since = Instant::now();
+    let mut counts: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
+    let (mut answers, mut fees) = (0, 0);
+    while since.elapsed() < Duration::from_secs(seconds) {
+        let began = Instant::now();
+        let at = dice.random_range(0..4);
+        let node = dice.random_range(0..3);
+        let fault = match dice.random_range(0..6) {
+            0 => {
+                lab.net.validators[at].kill().await?;
+                lab.net.validators[at].start(&lab.net.clone).await?;
+                lab.agree(lab.height(0).await.unwrap_or(1)).await?;
+                "validator killed"
+            }
+            1 => {
+                lab.net.nodes[node].kill().await?;
+                lab.revive(node).await?;
+                "node killed"
+            }
+            2 => {
+                lab.net.auditors[at].kill().await?;
+                lab.net.auditors[at].start(&lab.net.node_binary, &lab.http).await?;
+                "auditor killed"
+            }
+            3 => {
+                let (job, session_id) = lab.kill_in_the_middle(node).await?;
+                job::give_up(&job.ctx.reader().await?, &job.user, session_id).await?;
+                lab.revive(node).await?;
+                "node killed in an answer"
+            }
+            4 => {
+                let pid = lab.net.validators[at].pid().context("a validator is away")?;
+                process::signal(pid, "STOP")?;
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                process::signal(pid, "CONT")?;
+                "validator frozen 10 s"
+            }
+            _ => "none",
+        };
+        let done = lab.job(node).await?;
+        answers += done.answers;
+        fees += done.fees;
+        lab.books().await?;
+        let entry = counts.entry(fault).or_default();
+        *entry = (entry.0 + 1, entry.1 + began.elapsed().as_secs_f64());
+    }
+    claim_twice(lab).await?;
+    let height = lab.height(0).await?;
+    println!("\nsoak: seed {seed}, {:.0} s, height {height}, {answers} answers, {fees} base units of fees", since.elapsed().as_secs_f64());
+    println!("| fault | times | mean seconds with the job after it |\n|---|---|---|");
+    counts.iter().for_each(|(fault, (times, sum))| println!("| {fault} | {times} | {:.0} |", sum / *times as f64));
+    Ok(())
+}
