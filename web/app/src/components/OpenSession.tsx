@@ -103,6 +103,7 @@ export function OpenSession({ account, wanted, onOpened }: {
   const { busy, error, run } = useAction();
   const [choice, setChoice] = useState("");
   const [deposit, setDeposit] = useState("1");
+  const [blocks, setBlocks] = useState("");
   const [chainId, setChainId] = useState("");
   const [payers, setPayers] = useState<Record<string, Account>>({});
   const [step, setStep] = useState<PayInStep>();
@@ -123,14 +124,16 @@ export function OpenSession({ account, wanted, onOpened }: {
           const coin = coinOf(config.chain, offer.denom);
           const amount = parseDecimal(deposit, coin.decimals);
           const enough = amount !== null && amount >= units(denom.min_deposit);
+          const life = blocks.trim() === "" ? null : Number(blocks);
+          const lives = life === null || (Number.isInteger(life) && life >= 1 && life <= params.max_session_blocks);
           const show = (value: string) => `${decimal(units(value), coin.decimals)} ${coin.name}`;
           return (
             <form
               onSubmit={(event) => {
                 event.preventDefault();
-                if (!enough) return;
+                if (!enough || !lives) return;
                 void run(async () => {
-                  const opening = { ...offer, deposit: amount, openFee: units(denom.open_fee), blocks: null };
+                  const opening = { ...offer, deposit: amount, openFee: units(denom.open_fee), blocks: life };
                   try {
                     const opened =
                       from && payer
@@ -169,6 +172,19 @@ export function OpenSession({ account, wanted, onOpened }: {
                   />
                 )}
               </Field>
+              <Field label={t("ask.blocks")} hint={t("ask.life", { blocks: params.max_session_blocks })}>
+                {(id, hint) => (
+                  <input
+                    id={id}
+                    aria-describedby={hint}
+                    aria-invalid={!lives}
+                    inputMode="numeric"
+                    placeholder={`${params.max_session_blocks}`}
+                    value={blocks}
+                    onChange={(event) => setBlocks(event.target.value)}
+                  />
+                )}
+              </Field>
               {ways.data && ways.data.length > 0 && (
                 <Field label={t("ask.pay_from")}>
                   {(id) => (
@@ -203,10 +219,10 @@ export function OpenSession({ account, wanted, onOpened }: {
                 ]}
               />
               <p className="soft">
-                {t("ask.life", { blocks: params.max_session_blocks })} {t("ask.key")}
+                {t("ask.key")}
               </p>
               {error && <Failure error={error} />}
-              <button type="submit" className="main" disabled={busy || !enough || (from !== undefined && !payer)}>
+              <button type="submit" className="main" disabled={busy || !enough || !lives || (from !== undefined && !payer)}>
                 {step === "travelling" ? t("ask.remote_travelling") : busy ? t("ask.opening") : t("ask.open")}
               </button>
             </form>

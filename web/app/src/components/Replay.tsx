@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { queries } from "../lib/chain";
 import type { Check } from "../lib/check";
 import { useAction, useQuery } from "../lib/hooks";
-import { askReplay, type NodeCheck } from "../lib/node";
+import { askReplay, type NodeVerdict } from "../lib/node";
 import { MOST_BYTES, plan, replay, type Replayed, type ReplayStep } from "../lib/replay";
 import type { Verified } from "../lib/verify";
 import { Failure, Field, Loaded, Pill } from "./ui";
@@ -37,7 +37,7 @@ function Checks({ list }: { list: readonly (Check & { ms?: number })[] }) {
 function ByNode({ found }: { found: Verified }) {
   const { t } = useTranslation();
   const { busy, error, run } = useAction();
-  const [said, setSaid] = useState<{ node: number; checks: NodeCheck[] }>();
+  const [said, setSaid] = useState<{ node: number; verdict: NodeVerdict }>();
   const [chosen, setChosen] = useState("");
   const answered = found.bundle.receipt.receipt.node_id;
   const nodes = useQuery("replay nodes", async () => {
@@ -70,8 +70,8 @@ function ByNode({ found }: { found: Verified }) {
                 onClick={() =>
                   void run(async () => {
                     setSaid(undefined);
-                    const checks = await askReplay(node.endpoint.replace(/\/$/, ""), found.bundle);
-                    setSaid({ node: node.node_id, checks });
+                    const verdict = await askReplay(node.endpoint.replace(/\/$/, ""), found.bundle);
+                    setSaid({ node: node.node_id, verdict });
                   })
                 }
               >
@@ -80,19 +80,16 @@ function ByNode({ found }: { found: Verified }) {
             </p>
             {error && <Failure error={error} />}
             {said && (
-              <div role="status">
-                <p>{t("verify.replay_said", { node: said.node })}</p>
-                <ul className="checks">
-                  {said.checks.map((check) => (
-                    <li key={check.name}>
-                      <Pill kind={check.holds ? "good" : "bad"}>{check.holds ? t("verify.ok") : t("verify.bad")}</Pill>
-                      <span lang="en">
-                        {check.name}
-                        {check.found && <span className="soft"> ({check.found})</span>}
-                      </span>
-                    </li>
-                  ))}
-                </ul>
+              <div className={`notice ${said.verdict.holds ? "good" : "bad"}`} role="status">
+                <p>
+                  {t("verify.replay_said", { node: said.node })}{" "}
+                  {said.verdict.holds ? t("verify.replay_same") : t("verify.replay_fails")}
+                </p>
+                {said.verdict.failures.map((line) => (
+                  <p key={line} lang="en" className="detail">
+                    {line}
+                  </p>
+                ))}
               </div>
             )}
           </>

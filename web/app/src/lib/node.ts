@@ -110,18 +110,18 @@ export async function acknowledge(node: string, voucher: PayableEscrow.SignedVou
   await accepted(await request(url, { method: "POST", headers, body: JSON.stringify(voucher) }));
 }
 
-/** One check of a node that computed an answer again, in its own words. */
-export interface NodeCheck {
-  name: string;
+/** What a node says that computed an answer again. */
+export interface NodeVerdict {
   holds: boolean;
-  found?: string;
+  /** What is not as the receipt says, in the node's words. */
+  failures: string[];
 }
 
 /** Asks a node to compute an answer again. */
-export async function askReplay(node: string, bundle: AnswerBundle): Promise<NodeCheck[]> {
+export async function askReplay(node: string, bundle: AnswerBundle): Promise<NodeVerdict> {
   const headers = { "content-type": "application/json" };
   const response = await request(`${node}/v1/replay`, { method: "POST", headers, body: JSON.stringify(bundle) });
-  return ((await (await accepted(response)).json()) as { checks: NodeCheck[] }).checks;
+  return (await (await accepted(response)).json()) as NodeVerdict;
 }
 
 /** Asks a node to settle a session. */

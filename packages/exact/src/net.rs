@@ -1,0 +1,277 @@
+//! The network of the exact class: one step over any mixture of sequences.
+//!
+//! Every row of a step is computed from its own row and its own sequence's cache only, so that neither
+//! the other sequences nor how a text was cut changes a bit.
+
+use openledger_numerics::{
+    add, attend, gemm, rms_norm, rope, rope_table, silu_mul, Activations, Path, QUERIES,
+};
+
+use crate::cache::{Cache, Shape};
+use crate::config::ModelConfig;
+use crate::weights::ExactWeights;
+
+/// Positions that are computed together at most when a text is read.
+pub const CHUNK: usize = 64;
+
+/// A network ready to compute; shared between threads.
+pub struct ExactNet {
+    config: ModelConfig,
+    weights: ExactWeights,
+    rope: Vec<f32>,
+    path: Path,
+}
+
+/// Of which rows of a piece the hidden vector and the logits are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// Of none.
+    None,
+    /// Of the last one.
+    Last,
+    /// Of all.
+    All,
+}
+
+/// A part of a step: tokens that follow what `cache` holds.
+pub struct Piece<'a> {
+    /// What came before.
+    pub cache: &'a mut Cache,
+    /// What follows.
+    pub tokens: &'a [u32],
+    /// What is wanted of it.
+    pub read: Read,
+}
+
+/// Room for one step's values; kept between steps by each thread.
+#[derive(Default)]
+pub struct Workspace {
+    x: Vec<f32>,
+    h: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    mixed: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    group: Vec<f32>,
+    scratch: Vec<f32>,
+    quantized: Activations,
+    /// Hidden vectors that were read, (read, hidden).
+    hidden: Vec<f32>,
+    /// Their logits, (read, vocabulary).
+    logits: Vec<f32>,
+}
+
+impl Workspace {
+    /// Hidden vector, after the last norm, and logits of what was read in the last step, in order.
+    pub fn rows(&self, net: &ExactNet) -> impl Iterator<Item = (&[f32], &[f32])> {
+        let (d, v) = (net.config.hidden_size, net.config.vocab_size);
+        self.hidden.chunks_exact(d).zip(self.logits.chunks_exact(v))
+    }
+}
+
+/// Is told a position, its hidden vector and its logits.
+type Visit<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
+
+impl ExactNet {
+    /// A network over quantised weights of the shape `config`, computed on `path`.
+    pub fn new(config: &ModelConfig, weights: ExactWeights, path: Path) -> Self {
+        let rope = rope_table(config.max_position_embeddings, config.head_dim(), config.rope_theta);
+        ExactNet { config: config.clone(), weights, rope, path }
+    }
+
+    /// The path that it computes on.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The same network on another path.
+    pub fn set_path(&mut self, path: Path) {
+        self.path = path;
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> &ExactWeights {
+        &self.weights
+    }
+
+    /// Form of the cache's pages.
+    pub fn shape(&self) -> Shape {
+        Shape::new(&self.config)
+    }
+
+    /// Computes the pieces together. Tokens must lie in the vocabulary and sequences within the context,
+    /// which the callers check; what was asked to be read stands in `room` afterwards.
+    pub fn step(&self, pieces: &mut [Piece], room: &mut Workspace) {
+        let (config, path) = (&self.config, self.path);
+        let d = config.hidden_size;
+        let rows: usize = pieces.iter().map(|p| p.tokens.len()).sum();
+        room.x.resize(rows * d, 0.0);
+        let tokens = pieces.iter().flat_map(|p| p.tokens);
+        for (x, token) in room.x.chunks_exact_mut(d).zip(tokens) {
+            self.weights.embed.dequantize_row(*token as usize, x);
+        }
+        for piece in pieces.iter_mut() {
+            piece.cache.reserve(piece.tokens.len());
+        }
+        for (layer, weights) in self.weights.layers.iter().enumerate() {
+            self.normed(&room.x, &weights.norm_1, &mut room.h);
+            room.quantized.quantize(path, &room.h, d);
+            product(path, &weights.q, &room.quantized, &mut room.q);
+            product(path, &weights.k, &room.quantized, &mut room.k);
+            product(path, &weights.v, &room.quantized, &mut room.v);
+            self.attention(layer, pieces, room);
+            room.quantized.quantize(path, &room.mixed, weights.o.columns());
+            product(path, &weights.o, &room.quantized, &mut room.h);
+            add(path, &mut room.x, &room.h);
+
+            self.normed(&room.x, &weights.norm_2, &mut room.h);
+            room.quantized.quantize(path, &room.h, d);
+            product(path, &weights.gate, &room.quantized, &mut room.gate);
+            product(path, &weights.up, &room.quantized, &mut room.up);
+            silu_mul(path, &mut room.gate, &room.up);
+            room.quantized.quantize(path, &room.gate, config.intermediate_size);
+            product(path, &weights.down, &room.quantized, &mut room.h);
+            add(path, &mut room.x, &room.h);
+        }
+        self.read(pieces, room);
+        for piece in pieces {
+            piece.cache.advance(piece.tokens.len());
+        }
+    }
+
+    /// RMSNorm of every row.
+    fn normed(&self, x: &[f32], weight: &[f32], out: &mut Vec<f32>) {
+        let d = weight.len();
+        out.resize(x.len(), 0.0);
+        for (x, out) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+            rms_norm(self.path, x, weight, self.config.rms_norm_eps as f32, out);
+        }
+    }
+
+    /// From queries, keys and values of all rows to the mixed values; writes the caches.
+    fn attention(&self, layer: usize, pieces: &mut [Piece], room: &mut Workspace) {
+        let (config, path) = (&self.config, self.path);
+        let (heads, kv_heads, width) = (config.num_attention_heads, config.kv_heads(), config.head_dim());
+        let shared = heads / kv_heads.max(1);
+        let scale = 1.0 / openledger_numerics::sqrt_f32(width as f32);
+        let weights = &self.weights.layers[layer];
+        room.mixed.resize(room.q.len(), 0.0);
+        room.group.resize(QUERIES * width * 2, 0.0);
+        let mut first = 0;
+        for piece in pieces.iter_mut() {
+            let (start, count) = (piece.cache.len(), piece.tokens.len());
+            for i in 0..count {
+                let row = first + i;
+                let table = &self.rope[(start + i) * width..(start + i + 1) * width];
+                for head in 0..heads {
+                    let at = (row * heads + head) * width;
+                    self.turn(&mut room.q[at..at + width], weights.q_norm.as_deref(), table, &mut room.group);
+                }
+                for head in 0..kv_heads {
+                    let at = (row * kv_heads + head) * width;
+                    self.turn(&mut room.k[at..at + width], weights.k_norm.as_deref(), table, &mut room.group);
+                    piece.cache.write(
+                        layer,
+                        head,
+                        start + i,
+                        &room.k[at..at + width],
+                        &room.v[at..at + width],
+                    );
+                }
+            }
+            let mut tiles = Vec::new();
+            for head in 0..kv_heads {
+                piece.cache.tiles(layer, head, &mut tiles);
+                // Queries that share keys and values: of all rows, then of all heads of the group.
+                let queries = count * shared;
+                let place = |i: usize| ((first + i / shared) * heads + head * shared + i % shared) * width;
+                for from in (0..queries).step_by(QUERIES) {
+                    let n = QUERIES.min(queries - from);
+                    let mut lengths = [0; QUERIES];
+                    let (group, out) = room.group.split_at_mut(QUERIES * width);
+                    for (i, group) in group.chunks_exact_mut(width).enumerate().take(n) {
+                        let at = place(from + i);
+                        group.copy_from_slice(&room.q[at..at + width]);
+                        lengths[i] = start + (from + i) / shared + 1;
+                    }
+                    attend(path, &tiles, group, width, &lengths[..n], scale, &mut room.scratch, out);
+                    for (i, out) in out.chunks_exact(width).enumerate().take(n) {
+                        let at = place(from + i);
+                        room.mixed[at..at + width].copy_from_slice(out);
+                    }
+                }
+            }
+            first += count;
+        }
+    }
+
+    /// Norm, where the architecture has one, and rotation of one head.
+    fn turn(&self, head: &mut [f32], norm: Option<&[f32]>, table: &[f32], spare: &mut [f32]) {
+        if let (Some(norm), Some(spare)) = (norm, spare.get_mut(..head.len())) {
+            spare.copy_from_slice(head);
+            rms_norm(self.path, spare, norm, self.config.rms_norm_eps as f32, head);
+        }
+        rope(self.path, head, table);
+    }
+
+    /// Hidden vectors and logits of the rows that are asked for.
+    fn read(&self, pieces: &[Piece], room: &mut Workspace) {
+        let d = self.config.hidden_size;
+        let mut wanted = Vec::new();
+        let mut first = 0;
+        for piece in pieces {
+            let after = first + piece.tokens.len();
+            let from = match piece.read {
+                Read::None => after,
+                Read::Last => after.saturating_sub(1).max(first),
+                Read::All => first,
+            };
+            wanted.extend(from..after);
+            first = after;
+        }
+        room.hidden.resize(wanted.len() * d, 0.0);
+        for (row, out) in wanted.iter().zip(room.hidden.chunks_exact_mut(d)) {
+            let x = &room.x[row * d..(row + 1) * d];
+            rms_norm(self.path, x, &self.weights.norm, self.config.rms_norm_eps as f32, out);
+        }
+        room.quantized.quantize(self.path, &room.hidden, d);
+        product(self.path, self.weights.head(), &room.quantized, &mut room.logits);
+    }
+
+    /// Reads `tokens` from the beginning, or after what `cache` holds, in pieces of `chunk`; `visit` gets
+    /// each position's hidden vector and logits, from position `from` of the tokens on.
+    pub fn read_text(
+        &self,
+        cache: &mut Cache,
+        tokens: &[u32],
+        (chunk, from): (usize, usize),
+        room: &mut Workspace,
+        visit: &mut Visit<'_>,
+    ) {
+        let mut done = 0;
+        while done < tokens.len() {
+            let mut end = (done + chunk.max(1)).min(tokens.len());
+            // What is not asked for costs no logits.
+            if done < from && end > from {
+                end = from;
+            }
+            let read = if done < from { Read::None } else { Read::All };
+            let tokens = tokens.get(done..end).unwrap_or(&[]);
+            self.step(&mut [Piece { cache, tokens, read }], room);
+            if read == Read::All {
+                for (i, (hidden, logits)) in room.rows(self).enumerate() {
+                    visit(done + i, hidden, logits);
+                }
+            }
+            done = end;
+        }
+    }
+}
+
+/// A product into a buffer that grows to fit.
+fn product(path: Path, matrix: &openledger_numerics::Matrix, x: &Activations, out: &mut Vec<f32>) {
+    out.resize(x.rows() * matrix.rows(), 0.0);
+    gemm(path, matrix, x, out);
+}
