@@ -4,13 +4,13 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
-import { Address, Amount, Empty, Facts, Failure, Field, Loaded, Pill, Table, TxLink } from "../components/ui";
+import { Address, Amount, Empty, Facts, Failure, Field, Loaded, Loading, Pill, Table, TxLink } from "../components/ui";
 import { PartsBar } from "../components/Plot";
 import { VirtualList } from "../components/VirtualList";
 import { percent, units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { pages, PAGE, queries } from "../lib/chain";
-import { useAction, useQuery } from "../lib/hooks";
+import { useAction, usePages, useQuery } from "../lib/hooks";
 import { usesOfAll } from "../lib/datanet";
 import { execute } from "../lib/wallet";
 import { Contribute } from "./Contribute";
@@ -71,17 +71,11 @@ function List() {
 
 async function one(datanetId: number) {
   const { datanet: client } = await queries();
-  const [datanet, contributions] = await Promise.all([
-    client.datanet({ datanetId }),
-    pages(
-      async (startAfter) => (await client.contributions({ datanetId, startAfter: startAfter!, limit: PAGE })).contributions,
-      (entry) => entry.facts.contribution_id,
-    ),
-  ]);
+  const datanet = await client.datanet({ datanetId });
   const uses = (await usesOfAll()).get(datanetId);
   const numbers = Array.from({ length: datanet.latest_version }, (_, at) => datanet.latest_version - at).slice(0, 20);
   const versions = await Promise.all(numbers.map((version) => client.version({ datanetId, version })));
-  return { datanet, contributions, versions, used: uses };
+  return { datanet, versions, used: uses };
 }
 
 const KINDS: Partial<Record<Datanet.ContributionStatus, "good" | "bad" | "wait">> = {
@@ -97,7 +91,10 @@ const KINDS: Partial<Record<Datanet.ContributionStatus, "good" | "bad" | "wait">
 /** Most contributions that one message names. */
 const MOST = 64;
 
-function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one>>; reload: () => void }) {
+function Contributions({ found, reload }: {
+  found: { datanet: Datanet.DatanetResponse; contributions: readonly Datanet.ContributionResponse[]; complete: boolean };
+  reload: () => void;
+}) {
   const { t } = useTranslation();
   const { account, config } = useApp();
   const { busy, error, run } = useAction();
@@ -142,7 +139,10 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
           </label>
         </p>
       )}
-      {rows.length === 0 ? (
+      {!found.complete && (
+        <Loading label={t("data.reading", { count: found.contributions.length, all: datanet.contributions })} />
+      )}
+      {rows.length === 0 && !found.complete ? null : rows.length === 0 ? (
         <Empty>{search ? t("data.nothing_found", { text: search }) : t("explore.none")}</Empty>
       ) : (
         <VirtualList label={t("data.contributions")} rows={rows} rowHeight={44} height={528} rowKey={(row) => row.facts.contribution_id}>
@@ -222,11 +222,21 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
   const { t } = useTranslation();
   const { account, config } = useApp();
   const found = useQuery(`datanet ${id}`, () => one(id));
+  const list = usePages(
+    `contributions ${id}`,
+    async (startAfter) => {
+      const { datanet } = await queries();
+      return (await datanet.contributions({ datanetId: id, startAfter: startAfter!, limit: PAGE })).contributions;
+    },
+    (entry) => entry.facts.contribution_id,
+    PAGE,
+  );
   const { busy, error, run } = useAction();
+  const { rows: contributions, complete } = list;
   return (
     <Loaded query={found}>
       {(data) => {
-        const { datanet, contributions, versions, used } = data;
+        const { datanet, versions, used } = data;
         const states = new Map<Datanet.ContributionStatus, number>();
         for (const { status } of contributions) states.set(status, (states.get(status) ?? 0) + 1);
         const people = new Map<string, number>();
@@ -234,7 +244,7 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
         const licenses = [...new Set(contributions.map(({ facts }) => facts.license))];
         const { uses } = datanet;
         const allowed = [uses.train && t("data.use_train"), uses.answer && t("data.use_answer"), uses.commercial && t("data.use_commercial")];
-        if (contribute) return <Contribute datanet={datanet} contributions={contributions.length} />;
+        if (contribute) return <Contribute datanet={datanet} contributions={datanet.contributions} />;
         return (
           <>
             <p>
@@ -306,6 +316,7 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                           const msg = { seal: { datanet_id: id } };
                           await execute(account, [{ contract: config.contracts.datanet, msg }]);
                           found.reload();
+                          list.reload();
                         })
                       }
                     >
@@ -318,7 +329,14 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                 <p className="soft">{licenses.join(" · ")}</p>
               </section>
             </div>
-            <Contributions found={data} reload={found.reload} />
+            {list.error && <Failure error={list.error} retry={list.reload} />}
+            <Contributions
+              found={{ datanet, contributions, complete }}
+              reload={() => {
+                found.reload();
+                list.reload();
+              }}
+            />
             <section className="card">
               <h2>{t("data.contributors")}</h2>
               <Table caption={t("data.contributors")} head={[t("data.contributors"), t("data.contributions")]}>

@@ -35,6 +35,7 @@ export const build = {
     earned: "Earned",
     answers: "Answers",
     seal: "Seal a version",
+    reading: "{{count}} of {{all}} are read…",
     back: "All datanets",
     selected: "{{count}} selected",
     text: "Text",

@@ -39,6 +39,7 @@ export const build: Same<typeof english> = {
     earned: "Gagné",
     answers: "Réponses",
     seal: "Sceller une version",
+    reading: "{{count}} sur {{all}} sont lues…",
     back: "Tous les datanets",
     selected: "{{count}} choisies",
     text: "Texte",
