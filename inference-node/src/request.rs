@@ -23,10 +23,7 @@ pub const COMPLETION_TOKENS: u32 = 16;
 pub const CHAT_TOKENS: u32 = 256;
 /// Where a chat's answer ends when neither the body names a stop string nor the model a chat format.
 pub const CHAT_STOP: &str = "\nUser:";
-/// A repetition penalty that changes nothing, in thousandths.
-pub const NO_PENALTY: u32 = 1_000;
-/// Most of a repetition penalty, in thousandths.
-pub const MAX_PENALTY: u32 = 2_000;
+pub use openledger_exact::sampler::{MAX_PENALTY, NO_PENALTY};
 
 const ADVICE: &str = "Mend the request; nothing was charged.";
 

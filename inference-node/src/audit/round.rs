@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use openledger_types::api::AnswerBundle;
 use openledger_types::faults::{FiledFault, SessionFacts};
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
@@ -27,7 +26,7 @@ use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
 use crate::journal::{AuditRow, AuditState};
 use crate::ledger::{parse_ledger, parse_receipts};
-use crate::serve::{blocking, lock, root_of, Loaded, Node, Posting};
+use crate::serve::{blocking, lock, root_of, Node, Posting};
 
 /// Questions to the chain under way at once.
 const PARALLEL: usize = 8;
@@ -279,7 +278,7 @@ impl Auditor {
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
             }
             let bundle = Arc::new(bundle);
-            let barred = self.barred(&loaded, &bundle).await?;
+            let barred = self.node.barred_in(&loaded, &bundle).await?;
             let failures = blocking(move || Ok(loaded.answerer.replay(&bundle, &barred))).await?;
             self.node.metrics.audit_replays.fetch_add(1, Relaxed);
             if !failures.is_empty() {
@@ -289,21 +288,6 @@ impl Auditor {
             tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
         }
         Ok(())
-    }
-
-    /// Contributions that an answer would cite and may not at its receipt's height (PROTOCOL D4).
-    async fn barred(&self, loaded: &Arc<Loaded>, bundle: &Arc<AnswerBundle>) -> Result<BTreeSet<u64>> {
-        let mut barred = BTreeSet::new();
-        loop {
-            let (loaded, bundle, without) = (loaded.clone(), bundle.clone(), barred.clone());
-            let height = bundle.receipt.receipt.height;
-            let cited = blocking(move || Ok(loaded.answerer.cites(&bundle, &without))).await?;
-            let more = self.node.barred(&cited, height).await?;
-            if more.is_empty() {
-                return Ok(barred);
-            }
-            barred.extend(more);
-        }
     }
 
     /// The leaves of the ledger that the root grew from.

@@ -50,6 +50,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<openledger_exact::Error> for Error {
+    fn from(error: openledger_exact::Error) -> Self {
+        Error::new(error.code, error.what, error.advice)
+    }
+}
+
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Error::new(

@@ -5,20 +5,16 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use openledger_exact::config::ModelConfig;
+pub use openledger_exact::file::WEIGHTS_FILE;
+pub(crate) use openledger_exact::file::{f32_bytes, f32_values, parse_weights, Weights};
 use openledger_types::formats::{weights_row_leaf, BlobRef, ModelFile};
 use openledger_types::merkle::{Hash, Tree};
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
-use super::config::ModelConfig;
 use super::error::{Error, Result};
 
-/// Weights, by name, as f32 tensors on the processor.
-pub(crate) type Weights = BTreeMap<String, Tensor>;
-
-/// Name of the weights' file.
-pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// Name of the configuration's file.
 pub const CONFIG_FILE: &str = "config.json";
 /// Name of the tokenizer's file.
@@ -142,44 +138,6 @@ pub(crate) fn read_weights(path: &Path, config: &ModelConfig) -> Result<(Vec<u8>
     Ok((bytes, weights))
 }
 
-/// Parses weights held in memory; see [`read_weights`].
-pub(crate) fn parse_weights(bytes: &[u8], config: &ModelConfig) -> Result<Weights> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| bad_weights(e.to_string()))?;
-    let wanted = config.tensors();
-    if file.len() != wanted.len() {
-        return Err(bad_weights(format!("{} tensors instead of {}", file.len(), wanted.len())));
-    }
-    let mut weights = Weights::new();
-    for (name, shape) in wanted {
-        let view = file.tensor(&name).map_err(|e| bad_weights(e.to_string()))?;
-        if view.shape() != shape {
-            return Err(bad_weights(format!("{name} is {:?}, not {shape:?}", view.shape())));
-        }
-        let pairs = || view.data().chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        let values = match view.dtype() {
-            Dtype::F32 => f32_values(view.data()),
-            Dtype::F16 => pairs().map(openledger_numerics::f16_to_f32).collect(),
-            Dtype::BF16 => pairs().map(|b| f32::from_bits(u32::from(b) << 16)).collect(),
-            other => return Err(bad_weights(format!("{name} is {other:?}, not F32, F16 or BF16"))),
-        };
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(bad_weights(format!("{name} holds a value that is not a finite number")));
-        }
-        weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
-    }
-    Ok(weights)
-}
-
-/// Little-endian bytes as f32; a rest of fewer than 4 bytes is left out.
-pub(crate) fn f32_values(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
-/// f32 as little-endian bytes.
-pub(crate) fn f32_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|v| v.to_le_bytes()).collect()
-}
-
 /// Tensors as a safetensors file.
 pub(crate) fn weights_bytes(
     tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
@@ -197,16 +155,15 @@ pub(crate) fn weights_bytes(
 }
 
 /// Root over all output rows of all tensors (`openledger/row/1`).
-pub(crate) fn weights_root(weights: &Weights) -> Result<Hash> {
+pub(crate) fn weights_root(weights: &Weights) -> Hash {
     let mut leaves = Vec::new();
     for (name, tensor) in weights {
-        let columns = tensor.dims().last().copied().unwrap_or(1).max(1);
-        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        for (row, values) in values.chunks(columns).enumerate() {
+        let columns = tensor.shape.last().copied().unwrap_or(1).max(1);
+        for (row, values) in tensor.values.chunks(columns).enumerate() {
             leaves.push(weights_row_leaf(name, row as u64, &f32_bytes(values)));
         }
     }
-    Ok(Tree::new(leaves).unwrap_or_else(Tree::empty).root())
+    Tree::new(leaves).unwrap_or_else(Tree::empty).root()
 }
 
 #[cfg(test)]

@@ -4,18 +4,17 @@
 use std::ops::ControlFlow;
 
 use candle_core::{Device, Tensor};
+use openledger_exact::cache::Cache;
+use openledger_exact::net::{Piece, Read, Workspace, CHUNK};
+use openledger_exact::sampler::{Sampler, EXACT_SAMPLER, NO_PENALTY};
+use openledger_exact::stream::TextStream;
+use openledger_exact::trace::{commit_root, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME};
 use openledger_types::formats::{Decoding, NumericClass, Outcome};
 use openledger_types::merkle::Hash;
 
 use super::error::{Error, Result};
-use super::exact::cache::Cache;
-use super::exact::net::{Piece, Read, Workspace, CHUNK};
 use super::files::f32_bytes;
 use super::model::{Class, Model, Tolerant};
-use super::sampler::{Sampler, EXACT_SAMPLER};
-use super::stream::TextStream;
-use super::trace::{commit_root, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME};
-use crate::request::NO_PENALTY;
 
 /// Most stop strings of a request.
 pub const MAX_STOPS: usize = 4;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{json, Value as Json};
 
-use super::config::ModelConfig;
 use super::error::{Error, Result};
 use super::files::f32_bytes;
+use openledger_exact::config::ModelConfig;
 
 /// Most entries, tensors and dimensions of a file.
 const MAX_ENTRIES: u64 = 4_096;

@@ -9,9 +9,7 @@ use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
 use super::chat::CHAT_FILE;
-use super::config::ModelConfig;
 use super::error::{Error, Result};
-use super::exact::weights::ExactWeights;
 use super::files::{
     model_files, parse_weights, read_bounded, read_weights, weights_root, write_atomic, Weights, CONFIG_FILE,
     MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
@@ -20,6 +18,8 @@ use super::gguf;
 use super::model::{class_schemes, MAX_CONFIG, MAX_TOKENIZER};
 use super::template;
 use super::tokenizer::Tokenizer;
+use openledger_exact::config::ModelConfig;
+use openledger_exact::weights::ExactWeights;
 
 /// What a manifest says beyond the files themselves.
 pub(crate) struct About {
@@ -48,7 +48,7 @@ pub(crate) fn manifest(
     })?;
     let root = match about.class {
         NumericClass::Exact => ExactWeights::new(config, weights)?.root(),
-        _ => weights_root(weights)?,
+        _ => weights_root(weights),
     };
     let sha = |name: &str| {
         let bytes = files.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, bytes)| bytes);

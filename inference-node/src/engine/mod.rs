@@ -4,11 +4,10 @@
 //! [`Model::load`] checks it, [`Model::generate`] answers, [`Model::replay`] checks an answer by one pass
 //! over it. Class `exact`: `exact` with canonical numerics, the same bits everywhere; [`Batcher`] serves many
 //! requests at once. Class `tolerant-f32`: candle-transformers' Llama answers, `net` with `ops` replays (and
-//! trains). The files, in the order of the data: `files`, `config`, `tokenizer`, `model`; `sampler`,
-//! `stream`, `trace`; `generate`, `replay`.
+//! trains). Shape, sampler, stop strings and the exact network are `openledger_exact`, which pages replay with
+//! as well. The files, in the order of the data: `files`, `tokenizer`, `model`; `trace`; `generate`, `replay`.
 
 mod chat;
-mod config;
 mod error;
 pub(crate) mod exact;
 pub(crate) mod files;
@@ -19,14 +18,11 @@ mod model;
 pub(crate) mod net;
 pub(crate) mod ops;
 mod replay;
-mod sampler;
-mod stream;
 mod template;
 mod tokenizer;
 mod trace;
 
 pub use chat::{ChatFormat, CHAT_FILE};
-pub use config::ModelConfig;
 pub use error::{Error, Result};
 pub(crate) use exact::batch::GAP_BOUNDS;
 pub use exact::batch::{BatchSettings, Batcher, Counters};
@@ -35,8 +31,11 @@ pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
 pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
+pub use openledger_exact::config::ModelConfig;
+pub use openledger_exact::sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
+pub use openledger_exact::trace::{
+    commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
+};
 pub use replay::{ReplayReport, ReplayRequest, MAX_REL_L2};
-pub use sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
 pub(crate) use tokenizer::byte_alphabet;
 pub use tokenizer::Tokenizer;
-pub use trace::{commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES};

@@ -5,26 +5,28 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use candle_transformers::models::llama::{Cache, Llama};
+use candle_transformers::models::llama::{Cache, Config as LlamaShape, Llama};
 use openledger_numerics::Path as CpuPath;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
+use openledger_exact::cache;
+use openledger_exact::config::ModelConfig;
+use openledger_exact::net::{ExactNet, Workspace, CHUNK};
+use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
+use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
+use openledger_exact::weights::ExactWeights;
+
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
-use super::config::ModelConfig;
 use super::error::{Error, Result};
-use super::exact::cache;
-use super::exact::net::{ExactNet, Workspace, CHUNK};
-use super::exact::weights::ExactWeights;
 use super::files::{
     read_bounded, read_weights, weights_root, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
 use super::net::Net;
-use super::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
 use super::tokenizer::Tokenizer;
-use super::trace::{directions, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
+use super::trace::directions;
 use crate::request::Asked;
 
 pub(crate) const MAX_CONFIG: u64 = 64 << 10;
@@ -127,7 +129,7 @@ impl Model {
         };
         let root = match &exact {
             Some(exact) => exact.root(),
-            None => weights_root(&weights)?,
+            None => weights_root(&weights),
         };
         if manifest.weights_root.as_slice() != root {
             return Err(mismatch(format!("{WEIGHTS_FILE} has another root")));
@@ -423,32 +425,63 @@ fn chosen_path() -> Result<CpuPath> {
 }
 
 fn tolerant(config: &ModelConfig, weights: &Weights) -> Result<Tolerant> {
-    if !config.is_plain_llama() {
+    let plain =
+        config.model_type == "llama" && config.head_dim() * config.num_attention_heads == config.hidden_size;
+    if !plain {
         return Err(Error::new(
             "E-MODEL-002",
             format!("config.json refused: {} is served in the class exact only", config.model_type),
             "Import the model in the class exact.",
         ));
     }
-    let (llama, cache, directions) = serving_network(config, weights)?;
-    let net = Net::new(config, |name| weights.get(name).cloned())?;
+    let tensors: HashMap<String, Tensor> = weights
+        .iter()
+        .map(|(name, of)| {
+            Ok((name.clone(), Tensor::from_vec(of.values.clone(), of.shape.clone(), &Device::Cpu)?))
+        })
+        .collect::<Result<_>>()?;
+    let (llama, cache, directions) = serving_network(config, &tensors)?;
+    let net = Net::new(config, |name| tensors.get(name).cloned())?;
     Ok(Tolerant { llama, cache, net, directions })
 }
 
 /// candle-transformers' Llama whose output head has 32 rows more than the vocabulary: the trace's
 /// directions. The embedding table gets as many rows of zeros, which no token names.
-fn serving_network(config: &ModelConfig, weights: &Weights) -> Result<(Llama, Cache, Tensor)> {
+fn serving_network(
+    config: &ModelConfig,
+    weights: &HashMap<String, Tensor>,
+) -> Result<(Llama, Cache, Tensor)> {
     let missing = || Error::new("E-MODEL-004", "a tensor is missing", "Fetch the model again.");
     let directions = directions(config.hidden_size)?;
     let embed = weights.get("model.embed_tokens.weight").ok_or_else(missing)?;
     let head = if config.tie_word_embeddings { Some(embed) } else { weights.get("lm_head.weight") };
     let head = head.ok_or_else(missing)?;
-    let mut tensors: HashMap<String, Tensor> =
-        weights.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+    let mut tensors = weights.clone();
     tensors.insert("lm_head.weight".into(), Tensor::cat(&[head, &directions], 0)?);
     tensors.insert("model.embed_tokens.weight".into(), Tensor::cat(&[embed, &directions.zeros_like()?], 0)?);
-    let shape = config.for_serving(config.vocab_size + PROJECTIONS);
+    let shape = llama_shape(config, config.vocab_size + PROJECTIONS);
     let llama = Llama::load(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu), &shape)?;
     let cache = Cache::new(true, DType::F32, &shape, &Device::Cpu)?;
     Ok((llama, cache, directions))
+}
+
+/// The shape as candle-transformers takes it, with `rows` output rows and a head of its own (see the trace
+/// module for why).
+pub(super) fn llama_shape(config: &ModelConfig, rows: usize) -> LlamaShape {
+    LlamaShape {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        vocab_size: rows,
+        num_hidden_layers: config.num_hidden_layers,
+        num_attention_heads: config.num_attention_heads,
+        num_key_value_heads: config.kv_heads(),
+        use_flash_attn: false,
+        rms_norm_eps: config.rms_norm_eps,
+        rope_theta: config.rope_theta as f32,
+        bos_token_id: config.bos_token_id,
+        eos_token_id: None,
+        rope_scaling: None,
+        max_position_embeddings: config.max_position_embeddings,
+        tie_word_embeddings: false,
+    }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::config::ModelConfig;
 use super::error::{Error, Result};
 use super::ops::{CausalSoftmax, MergeHeads, RmsNorm, Rotary, SplitHeads, SwiGlu};
+use openledger_exact::config::ModelConfig;
 
 struct Layer {
     norm_1: Tensor,
@@ -182,7 +182,7 @@ mod tests {
             })
             .collect();
         let net = Net::new(&config, |name| tensors.get(name).cloned()).unwrap();
-        let shape = config.for_serving(config.vocab_size);
+        let shape = crate::engine::model::llama_shape(&config, config.vocab_size);
         let llama =
             Llama::load(VarBuilder::from_tensors(tensors.clone(), DType::F32, &Device::Cpu), &shape).unwrap();
         let tokens: Vec<u32> = (0..40).map(|i| i * 31 % 300).collect();

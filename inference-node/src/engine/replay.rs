@@ -8,6 +8,11 @@
 //! How the answer ended and its text are derived again as well.
 
 use candle_core::{Device, Tensor};
+use openledger_exact::sampler::Check;
+use openledger_exact::stream::{ends_as, render};
+use openledger_exact::trace::{
+    commit_root, differing_windows, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
+};
 use openledger_types::formats::{NumericClass, Outcome};
 use openledger_types::merkle::Hash;
 
@@ -15,11 +20,7 @@ use super::error::{Error, Result};
 use super::files::f32_values;
 use super::generate::{not_a_number, GenRequest};
 use super::model::{Class, Model};
-use super::sampler::Check;
-use super::stream::render;
-use super::trace::{
-    commit_root, rel_l2, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
-};
+use super::trace::rel_l2;
 
 /// Largest relative distance of a token's projections in the class `tolerant-f32`. Honest replays
 /// stay below 2e-6, int8 weights above 1.6e-3.
@@ -168,13 +169,7 @@ impl Model {
         let root = match &self.class {
             Class::Exact(_) => {
                 let digests = hidden_trace.finish();
-                let fits = digests.len() == replay.trace.len();
-                let pairs = digests.chunks(32).zip(replay.trace.chunks(32)).enumerate();
-                windows_differing
-                    .extend(pairs.filter(|(_, (a, b))| !fits || a != b).map(|(window, _)| window));
-                if !fits && windows_differing.is_empty() {
-                    windows_differing.push(0);
-                }
+                windows_differing = differing_windows(&digests, &replay.trace);
                 commit_root(EXACT_COMMIT_SCHEME, &replay.request.request_hash, tokens, &digests)
             }
             Class::Tolerant(own) => {
@@ -185,7 +180,8 @@ impl Model {
                 commit_root(COMMIT_SCHEME, &replay.request.request_hash, tokens, &replay.trace)
             }
         };
-        let (text, stopped) = render(self.tokenizer(), tokens, &replay.request.stop, replay.outcome);
+        let (text, stopped) =
+            render(&|token| self.tokenizer().bytes(token), tokens, &replay.request.stop, replay.outcome);
         Ok(ReplayReport {
             class: self.manifest().numeric_class,
             tokens: tokens.len(),
@@ -195,21 +191,15 @@ impl Model {
             rel_l2_max: distance.0,
             rel_l2_mean: distance.1,
             commit_root_equal: root == Some(replay.commit_root),
-            outcome_equal: self.ends_as(replay, stopped),
+            outcome_equal: ends_as(
+                tokens,
+                stopped,
+                self.config().eos_token_id,
+                replay.request.decoding.max_tokens,
+                replay.outcome,
+            ),
             text,
         })
-    }
-
-    /// Whether the tokens end where the request makes them end, as `outcome` says.
-    fn ends_as(&self, replay: &ReplayRequest, stopped: Option<usize>) -> bool {
-        let len = replay.tokens.len();
-        let end = replay.tokens.iter().position(|t| *t == self.config().eos_token_id).map(|i| i + 1);
-        let full = len == replay.request.decoding.max_tokens as usize;
-        match end.into_iter().chain(stopped).min() {
-            Some(at) => at == len && replay.outcome == Outcome::Stop,
-            None if full => replay.outcome == Outcome::Length,
-            None => replay.outcome == Outcome::Cancelled,
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use openledger_exact::bpe::byte_table;
 use tokenizers::Tokenizer as Inner;
 
 use super::error::{Error, Result};
@@ -26,21 +27,6 @@ fn refuse(what: impl Into<String>) -> Error {
         format!("tokenizer.json refused: {}", what.into()),
         "Use a byte-level BPE tokenizer whose ids lie below vocab_size.",
     )
-}
-
-/// The character that stands for `byte` in byte-level BPE (the table of GPT-2): printable bytes for
-/// themselves, the others from U+0100 on in rising order.
-fn byte_table() -> Vec<char> {
-    let mut next = 0x100u32;
-    (0..=255u8)
-        .map(|byte| match byte {
-            0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
-            _ => {
-                next += 1;
-                char::from_u32(next - 1).unwrap_or('\u{fffd}')
-            }
-        })
-        .collect()
 }
 
 /// The 256 characters of byte-level BPE.

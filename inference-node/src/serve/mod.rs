@@ -18,6 +18,7 @@ mod models;
 mod node;
 mod payment;
 mod replace;
+mod replay;
 mod sessions;
 mod settle;
 
@@ -73,6 +74,9 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/chat/completions", post(completions::chat))
         .route("/v1/sessions/{id}/acknowledge", post(sessions::acknowledge))
         .layer(DefaultBodyLimit::max(MAX_BODY + 1));
+    let replays = Router::new()
+        .route("/v1/replay", post(replay::replay))
+        .layer(DefaultBodyLimit::max(replay::MAX_BUNDLE));
     let origins = Origins::new(&node.settings.origins);
     Router::new()
         .route("/health", get(info::health))
@@ -86,6 +90,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/ledgers/{denom}", get(sessions::ledger))
         .route("/v1/blobs/{root}", get(blobs::get).put(blobs::put))
         .merge(answers)
+        .merge(replays)
         .fallback(unknown_path)
         .layer(axum::middleware::from_fn_with_state(origins, cors::cors))
         .with_state(node)

@@ -113,6 +113,8 @@ pub struct Node {
     pub admission: Arc<Semaphore>,
     /// Uploads at once.
     pub uploads: Semaphore,
+    /// Replays for others at once.
+    pub replays: Semaphore,
     /// Requests being answered; the channel closes when it is over.
     pub(super) running: Mutex<HashMap<(u64, u64), watch::Receiver<()>>>,
     /// Requests that no attempt can answer.
@@ -167,6 +169,7 @@ impl Node {
             workers: Arc::new(Semaphore::new(together)),
             admission: Arc::new(Semaphore::new(together.saturating_add(settings.queue).min(100_000))),
             uploads: Semaphore::new(16),
+            replays: Semaphore::new(1),
             running: Mutex::default(),
             hopeless: Mutex::default(),
             draining: AtomicBool::new(false),

@@ -84,16 +84,17 @@ pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
     let parsed = parse_weights(&weights, export.config)?;
     let config = json(export.config)?;
     let receipt = json(export.receipt)?;
+    let (curve_name, curve) = (format!("{CURVE_FILE}.csv"), curve_csv(export.curve));
     let files = [
         (WEIGHTS_FILE, weights.as_slice()),
         (CONFIG_FILE, config.as_slice()),
         (TOKENIZER_FILE, export.tokenizer),
         (RECEIPT_FILE, receipt.as_slice()),
+        (curve_name.as_str(), curve.as_bytes()),
     ];
     for (name, bytes) in files {
         write_atomic(&dir.join(name), bytes)?;
     }
-    write_atomic(&dir.join(format!("{CURVE_FILE}.csv")), curve_csv(export.curve).as_bytes())?;
     write_atomic(&dir.join(format!("{CURVE_FILE}.svg")), curve_svg(export.curve).as_bytes())?;
     let about = About {
         name: export.receipt.recipe.name.clone(),

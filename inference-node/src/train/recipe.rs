@@ -163,7 +163,7 @@ impl Recipe {
         if !(self.learning_rate > 0.0 && self.learning_rate < 1.0 && self.clip > 0.0) {
             return refuse("learning_rate or clip is out of range");
         }
-        self.config(0).validate()
+        Ok(self.config(0).validate()?)
     }
 
     /// The network's shape; `eos` is the token between documents.

@@ -140,6 +140,15 @@ pub struct SessionState {
     pub receipts: Vec<SignedReceipt>,
 }
 
+/// Answer to `POST /v1/replay`, whose body is an [`AnswerBundle`].
+#[cw_serde]
+pub struct ReplayResponse {
+    /// Whether everything that was computed again is as the receipt says.
+    pub holds: bool,
+    /// A line for each thing that is not.
+    pub failures: Vec<String>,
+}
+
 /// Answer to `POST /v1/sessions/{id}/settle`.
 #[cw_serde]
 pub struct SettleResponse {

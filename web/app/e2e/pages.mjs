@@ -4,12 +4,14 @@ import { accessible, claim, context, picture, settle } from "./kit.mjs";
 const WIDTHS = [390, 1280];
 const THEMES = ["light", "dark"];
 
-async function everyPage({ browser, url }) {
+async function everyPage({ browser, url, summary }) {
   const shown = {
     home: "/",
     ask: "/ask",
     verify: "/verify",
+    answer: `/verify/${summary.answers[0].receipt_id}`,
     earnings: "/earnings",
+    earned: `/earnings/${summary.payouts[0].contributor.address}`,
     data: "/data",
     datanet: "/data/1",
     contribute: "/data/1/contribute",
@@ -17,7 +19,9 @@ async function everyPage({ browser, url }) {
     contribution: "/contribution/1",
     models: "/models",
     model: "/models/1/1",
+    register: "/models/register",
     explore: "/explore",
+    audits: "/explore/audits",
     node: "/explore/node/1",
     missing: "/nothing",
   };

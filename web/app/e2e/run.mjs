@@ -30,6 +30,8 @@ const suites = [
   ["pages", () => import("./pages.mjs"), false],
   ["troubles", () => import("./troubles.mjs"), false],
   ["contribute", () => import("./contribute.mjs"), false],
+  ["models", () => import("./models.mjs"), false],
+  ["ibc", () => import("./ibc.mjs"), false],
 ];
 const server = await serve();
 const browser = await launch();
@@ -40,8 +42,8 @@ for (const [name, load, isCore] of suites) {
   for (const [title, test] of Object.entries(tests)) {
     const since = Date.now();
     try {
-      await test({ browser, url: server.url, key, summary, config, demo });
-      console.log(`ok    ${name}: ${title} (${((Date.now() - since) / 1000).toFixed(1)} s)`);
+      const skipped = await test({ browser, url: server.url, key, summary, config, demo });
+      console.log(`${skipped ? `skip  (${skipped}) ` : "ok    "}${name}: ${title} (${((Date.now() - since) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed += 1;
       console.log(`FAIL  ${name}: ${title}\n      ${error.stack ?? error}`);

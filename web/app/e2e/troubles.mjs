@@ -77,6 +77,43 @@ export const tests = {
     await made.close();
   },
 
+  async "a node that goes away in the middle of an answer costs nothing: it is fetched when the node is back"({ browser, url, key }) {
+    const { made, page } = await opened(browser, url, key);
+    await page.getByRole("button", { name: "Open the session" }).click();
+    await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 60_000 });
+    let down = false;
+    await page.route("**/v1/**", async (route) => {
+      if (down) return route.abort("connectionrefused");
+      if (!route.request().headers()["payment-signature"]) return route.continue();
+      down = true;
+      // The node has taken the request; its connection dies before an answer.
+      await route.fetch();
+      return route.abort("connectionreset");
+    });
+    await page.getByLabel("Your text").fill(PROMPT);
+    await page.getByRole("button", { name: "Send" }).click();
+    const fetchIt = page.getByRole("button", { name: "Fetch the answer" });
+    await fetchIt.waitFor({ timeout: 60_000 });
+    await fetchIt.click();
+    await page.getByText("The node does not answer").first().waitFor({ timeout: 60_000 });
+    await page.unroute("**/v1/**");
+    await fetchIt.click();
+    await page.getByText(/checks hold/).waitFor({ timeout: 60_000 });
+    claim((await page.getByRole("article").count()) === 1, "there is one answer");
+    await made.close();
+  },
+
+  async "a session whose life is over says so, takes no question and gives the rest back"({ browser, url, key }) {
+    const { made, page } = await opened(browser, url, key);
+    await page.getByLabel("Life in blocks").fill("12");
+    await page.getByRole("button", { name: "Open the session" }).click();
+    await page.getByText(/over since block/).waitFor({ timeout: 120_000 });
+    claim((await page.getByRole("button", { name: "Send" }).count()) === 0, "nothing can be asked");
+    await page.getByRole("button", { name: "Close and refund" }).click();
+    await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 120_000 });
+    await made.close();
+  },
+
   async "a page that is loaded again in the middle fetches the same answer"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByRole("button", { name: "Open the session" }).click();

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { Layout } from "./components/Layout";
 import { Loading } from "./components/ui";
+import { pageTexts } from "./i18n";
 import { useRoute } from "./lib/hooks";
 import { Home } from "./pages/Home";
 
@@ -12,15 +13,20 @@ export interface PageProps {
   args: string[];
 }
 
+/** A page that is loaded, with its texts, when it is first opened. */
+function page(load: () => Promise<{ default: ComponentType<PageProps> }>): LazyExoticComponent<ComponentType<PageProps>> {
+  return lazy(async () => (await Promise.all([load(), pageTexts()]))[0]);
+}
+
 const PAGES: Record<string, LazyExoticComponent<ComponentType<PageProps>>> = {
-  ask: lazy(() => import("./pages/Ask")),
-  verify: lazy(() => import("./pages/Verify")),
-  earnings: lazy(() => import("./pages/Earnings")),
-  data: lazy(() => import("./pages/Data")),
-  contribution: lazy(() => import("./pages/Contribution")),
-  models: lazy(() => import("./pages/Models")),
-  explore: lazy(() => import("./pages/Explore")),
-  tx: lazy(() => import("./pages/Tx")),
+  ask: page(() => import("./pages/Ask")),
+  verify: page(() => import("./pages/Verify")),
+  earnings: page(() => import("./pages/Earnings")),
+  data: page(() => import("./pages/Data")),
+  contribution: page(() => import("./pages/Contribution")),
+  models: page(() => import("./pages/Models")),
+  explore: page(() => import("./pages/Explore")),
+  tx: page(() => import("./pages/Tx")),
 };
 
 /** The menu's entry for pages that have none of their own. */

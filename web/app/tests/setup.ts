@@ -1,7 +1,8 @@
 import { cleanup } from "@testing-library/react";
 import { afterEach } from "vitest";
 
-import { startTexts } from "../src/i18n";
+import { pageTexts, startTexts } from "../src/i18n";
 
 await startTexts();
+await pageTexts();
 afterEach(cleanup);

@@ -4,13 +4,17 @@ import { expect, test, vi } from "vitest";
 import { PartsBar } from "../src/components/Plot";
 import { Amount, Failure, Table } from "../src/components/ui";
 import { VirtualList } from "../src/components/VirtualList";
-import { en } from "../src/i18n/en";
-import { fr } from "../src/i18n/fr";
+import { first as enFirst } from "../src/i18n/en/first";
+import { pages as enPages } from "../src/i18n/en/pages";
+import { first as frFirst } from "../src/i18n/fr/first";
+import { pages as frPages } from "../src/i18n/fr/pages";
 import { AppProvider } from "../src/lib/app";
 import { setConfig, type Config } from "../src/lib/config";
 import { csv, type HistoryLine } from "../src/lib/earnings";
 import { AppError } from "../src/lib/errors";
 
+const en: Record<string, Record<string, string>> = { ...enFirst, ...enPages };
+const fr: Record<string, Record<string, string>> = { ...frFirst, ...frPages };
 const currency = { coinDenom: "OPEN", coinMinimalDenom: "uopen", coinDecimals: 6 };
 setConfig({
   chain: { chainId: "t", currencies: [currency], stakeCurrency: currency, feeCurrencies: [], rest: "http://127.0.0.1:9" },
@@ -61,11 +65,23 @@ test("plots and tables say what they show", () => {
   expect(screen.getByRole("region", { name: "Sessions" }).tabIndex).toBe(0);
 });
 
+test("French and English have the same keys, none of them empty, and nearly all of them translated", () => {
+  const keys = (texts: typeof en) => Object.entries(texts).flatMap(([group, of]) => Object.keys(of).map((name) => `${group}.${name}`));
+  expect(keys(fr).sort()).toEqual(keys(en).sort());
+  const same = keys(en).filter((key) => {
+    const [group = "", name = ""] = key.split(".");
+    expect(fr[group]?.[name], key).not.toBe("");
+    return fr[group]?.[name] === en[group]?.[name];
+  });
+  // Words that both languages share: Contribution, Version, Date, Source, …
+  expect(same.length).toBeLessThan(keys(en).length / 10);
+});
+
 test("French has the words in which English has something to fill in", () => {
   const holes = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).sort();
   for (const [group, texts] of Object.entries(en)) {
     for (const [name, text] of Object.entries(texts)) {
-      const other = (fr as Record<string, Record<string, string>>)[group]?.[name] ?? "";
+      const other = fr[group]?.[name] ?? "";
       expect(holes(other), `${group}.${name}`).toEqual(holes(text));
     }
   }

@@ -6,7 +6,7 @@ import { concatBytes } from "@noble/hashes/utils.js";
 
 import { amount, bigEndian, hash32, Preimage, type Integer } from "./encode.js";
 import { leafHash, sumLeaf, type SumNode } from "./merkle.js";
-import type { Outcome, Receipt, VersionRef, Voucher } from "./generated/PayableEscrow.types.js";
+import type { Outcome, Receipt, SumRoot, VersionRef, Voucher } from "./generated/PayableEscrow.types.js";
 
 export type { Integer, SumNode };
 
@@ -29,6 +29,26 @@ export function seed(request: Uint8Array, session: Integer, node: Integer, seque
 /** `openledger/manifest/1`: the document's bytes. */
 export function manifestHash(document: Uint8Array): Uint8Array {
   return new Preimage("openledger/manifest/1").bytes(document).hash();
+}
+
+/** `openledger/close/1`: what the key of a session that was paid from another chain signs to start its end. */
+export function closeDigest(chainId: string, gateway: string, session: Integer): Uint8Array {
+  return new Preimage("openledger/close/1").text(chainId).text(gateway).u64(session).hash();
+}
+
+/** `openledger/training/1`: leaf of a training receipt, worth how often training saw the contribution. */
+export function trainingLeaf(contribution: Integer, timesSeen: Integer): SumNode {
+  const data = new Preimage("openledger/training/1").u64(contribution).u64(timesSeen).finish();
+  return sumLeaf(data, BigInt(timesSeen));
+}
+
+/** `openledger/training-root/1`: the training trees of a model, by datanet in the manifest's order. */
+export function trainingRoot(trees: readonly { datanet: Integer; root: SumRoot }[]): Uint8Array {
+  const preimage = new Preimage("openledger/training-root/1");
+  for (const { datanet, root } of trees) {
+    preimage.u64(datanet).bytes(hash32("hash", root.hash)).u128(amount(root.sum)).u64(root.count);
+  }
+  return preimage.hash();
 }
 
 /** `openledger/version/1`: a sealed version of a datanet. */

@@ -35,6 +35,17 @@ test("versions and manifests hash as in Rust", () => {
   assert.equal(bytesToHex(formats.manifestHash(utf8ToBytes(document))), hash);
 });
 
+test("the end of a session paid from another chain hashes as in Rust", () => {
+  assert.equal(bytesToHex(formats.closeDigest("openledger-1", "openledger1gateway", 7)), vectors.close_digest);
+});
+
+test("a training receipt hashes as in Rust", () => {
+  const { hash, sum } = formats.trainingLeaf(17, 4);
+  assert.deepEqual({ hash: bytesToHex(hash), sum: sum.toString() }, vectors.training_leaf);
+  const root = { hash: "07".repeat(32), sum: "44", count: 6 };
+  assert.equal(bytesToHex(formats.trainingRoot([{ datanet: 3, root }])), vectors.training_root);
+});
+
 test("every field of a voucher and of a receipt counts", () => {
   const voucher = vectors.voucher.input;
   const changes = [

@@ -13,12 +13,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::cache::{Cache, Prefixes};
-use super::net::{ExactNet, Piece, Read, Workspace, CHUNK};
+use openledger_exact::cache::Cache;
+use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
+use openledger_exact::sampler::Sampler;
+
+use super::prefix::Prefixes;
 use crate::engine::error::{Error, Result};
 use crate::engine::generate::{not_a_number, GenRequest, Generation, Writer};
 use crate::engine::model::{Class, Model};
-use crate::engine::sampler::Sampler;
 
 /// Numbers that an operator may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

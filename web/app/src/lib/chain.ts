@@ -1,20 +1,21 @@
 /** Reading the chain over its REST interface: small enough for the first page, no CosmJS. */
 import { DatanetQueryClient } from "@openledger/client/generated/Datanet.client.js";
+import { IbcGatewayQueryClient } from "@openledger/client/generated/IbcGateway.client.js";
 import { ModelRegistryQueryClient } from "@openledger/client/generated/ModelRegistry.client.js";
 import { NodeRegistryQueryClient } from "@openledger/client/generated/NodeRegistry.client.js";
 import { PayableEscrowQueryClient } from "@openledger/client/generated/PayableEscrow.client.js";
 import { RefereeQueryClient } from "@openledger/client/generated/Referee.client.js";
 
 import { jsonBytes, toBase64 } from "./bytes";
-import { config, type Config } from "./config";
+import { config, gatewayOf, type ChainInfo, type Config } from "./config";
 import { AppError } from "./errors";
 
 /** Longest wait for an answer, in milliseconds. */
 const PATIENCE = 15_000;
 
-/** Reads a JSON document of the REST interface. */
-export async function rest<T>(path: string): Promise<T> {
-  const { chain } = await config();
+/** Reads a JSON document of the REST interface, of this chain unless another one is named. */
+export async function rest<T>(path: string, of?: ChainInfo): Promise<T> {
+  const chain = of ?? (await config()).chain;
   let response: Response;
   try {
     response = await fetch(`${chain.rest.replace(/\/$/, "")}${path}`, { signal: AbortSignal.timeout(PATIENCE) });
@@ -60,6 +61,11 @@ export async function queries(): Promise<Clients> {
   return made;
 }
 
+/** Query client of the gateway; refused where the deployment has none. */
+export async function gateway(): Promise<IbcGatewayQueryClient> {
+  return new IbcGatewayQueryClient(reader as never, gatewayOf(await config()));
+}
+
 /** Height of the newest block. */
 export async function height(): Promise<number> {
   type Latest = { block: { header: { height: string } } };
@@ -67,11 +73,12 @@ export async function height(): Promise<number> {
   return Number(latest.block.header.height);
 }
 
-/** What an account holds of a denom, in base units. */
-export async function balance(address: string, denom: string): Promise<bigint> {
+/** What an account holds of a denom, in base units, on this chain unless another one is named. */
+export async function balance(address: string, denom: string, of?: ChainInfo): Promise<bigint> {
   const query = new URLSearchParams({ denom });
   const answer = await rest<{ balance: { amount: string } }>(
     `/cosmos/bank/v1beta1/balances/${address}/by_denom?${query.toString()}`,
+    of,
   );
   return BigInt(answer.balance.amount);
 }

@@ -30,7 +30,14 @@ export type CheckName =
   | "height"
   | "settled"
   | "division"
-  | "spans";
+  | "spans"
+  | "replay_model"
+  | "replay_prompt"
+  | "replay_decoding"
+  | "replay_tokens"
+  | "replay_hidden"
+  | "replay_commit"
+  | "replay_text";
 
 /** One check; `found` says what differs when it fails. */
 export interface Check {

@@ -31,12 +31,24 @@ export interface Contracts {
   node_registry: string;
   payable_escrow: string;
   referee: string;
+  /** Absent where earnings stay on this chain. */
+  ibc_gateway?: string;
+}
+
+/** Another chain, from which sessions are paid and to which earnings go. */
+export interface Remote {
+  chain: ChainInfo;
+  /** Channel of the transfer port on this chain. */
+  channel: string;
+  /** Its end on the other chain. */
+  remote_channel: string;
 }
 
 /** The document. */
 export interface Config {
   chain: ChainInfo;
   contracts: Contracts;
+  remotes?: Remote[];
 }
 
 let loading: Promise<Config> | undefined;
@@ -60,4 +72,10 @@ async function read(): Promise<Config> {
   const found = response?.ok ? ((await response.json().catch(() => null)) as Config | null) : null;
   if (!found?.chain?.chainId || !found.contracts?.payable_escrow) throw new AppError("E-WEB-001");
   return found;
+}
+
+/** The gateway's address. */
+export function gatewayOf({ contracts }: Config): string {
+  if (!contracts.ibc_gateway) throw new AppError("E-WEB-070");
+  return contracts.ibc_gateway;
 }

@@ -3,10 +3,11 @@ import { ledger, merkle, packed, type PayableEscrow } from "@openledger/client";
 
 import { units } from "./amount";
 import { bytesToHex } from "./bytes";
-import { height, pages, PAGE, queries } from "./chain";
-import { config } from "./config";
+import { gateway, height, pages, PAGE, queries } from "./chain";
+import { config, gatewayOf } from "./config";
 import { asAppError, type AppError } from "./errors";
 import { blobFromAny } from "./node";
+import { flushCall } from "./payout";
 import { receiptId } from "./check";
 import { epochBlobs, parseLedger, type LedgerEntry } from "./verify";
 import { execute, type Account, type Call, type Sent } from "./wallet";
@@ -160,16 +161,23 @@ export async function history(address: string, most = 50): Promise<HistoryLine[]
   return lines;
 }
 
-/** Claims everything that is due and pays it out; roots whose windows are over are made final first. */
+/**
+ * Claims everything that is due and pays it out, here or to the account of another chain that the owner named:
+ * then the gateway sends it in the same transaction.
+ */
 export async function claim(account: Account, found: Earnings): Promise<Sent> {
-  const { contracts } = await config();
-  const contract = contracts.payable_escrow;
+  const known = await config();
+  const contract = known.contracts.payable_escrow;
   const due = found.ledgers.filter((entry) => entry.claimable > 0n).slice(0, MAX_CLAIMS);
   const items = due.flatMap((entry) => (entry.item ? [entry.item] : []));
   const calls: Call[] = [];
   if (items.length > 0) calls.push({ contract, msg: { claim: { claims: packed.claims(items) } } });
   const denoms = [...new Set([...due.map((e) => e.denom), ...found.withdrawable.map((a) => a.denom)])].sort();
-  if (denoms.length > 0) calls.push({ contract, msg: { withdraw: { denoms } } });
+  const to = known.contracts.ibc_gateway
+    ? (await (await gateway()).account({ address: account.address })).preference
+    : null;
+  for (const denom of to ? denoms : []) calls.push(flushCall(gatewayOf(known), to!.route, denom, account.address));
+  if (!to && denoms.length > 0) calls.push({ contract, msg: { withdraw: { denoms } } });
   return execute(account, calls);
 }
 

@@ -44,6 +44,16 @@ const CODES = {
   "E-WEB-040": true,
   /** The source cannot be shown. */
   "E-WEB-041": false,
+  /** The deployment has no gateway to other chains, or it has no such account. */
+  "E-WEB-070": false,
+  /** A payment from another chain opened no session. */
+  "E-WEB-071": false,
+  /** A payment from another chain has not arrived. */
+  "E-WEB-072": true,
+  /** The folder is no model. */
+  "E-WEB-060": false,
+  /** The model cannot be replayed in the page. */
+  "E-WEB-061": false,
   /** Anything else. */
   "E-WEB-099": true,
 } as const;

@@ -44,6 +44,54 @@ export function useQuery<T>(key: string, run: () => Promise<T>, every?: number):
   return { data, error, loading: !data && !error, reload };
 }
 
+/** Pages read between two times that what was read is shown. */
+const SHOWN_EVERY = 8;
+
+/** A list that is shown while its further pages are still read. */
+export function usePages<T>(
+  key: string,
+  page: (after: number | undefined) => Promise<T[]>,
+  keyOf: (entry: T) => number,
+  full: number,
+): { rows: readonly T[]; complete: boolean; error: AppError | undefined; reload: () => void } {
+  const [state, setState] = useState<{ key: string; rows: readonly T[]; complete: boolean; error?: AppError }>({
+    key: "",
+    rows: [],
+    complete: false,
+  });
+  const [round, setRound] = useState(0);
+  const latest = useRef({ page, keyOf });
+  useEffect(() => {
+    latest.current = { page, keyOf };
+  });
+  useEffect(() => {
+    let current = true;
+    const read = async () => {
+      const rows: T[] = [];
+      for (let number = 1; current; number += 1) {
+        const last = rows.at(-1);
+        const next = await latest.current.page(last === undefined ? undefined : latest.current.keyOf(last));
+        rows.push(...next);
+        const complete = next.length < full;
+        // The first page at once; then in steps, since every one draws the list again.
+        if (current && (complete || number === 1 || number % SHOWN_EVERY === 0)) {
+          setState({ key, rows: [...rows], complete });
+        }
+        if (complete) return;
+      }
+    };
+    read().catch((error: unknown) => {
+      if (current) setState((old) => ({ ...(old.key === key ? old : { rows: [], complete: false }), key, error: asAppError(error) }));
+    });
+    return () => {
+      current = false;
+    };
+  }, [key, round, full]);
+  const reload = useCallback(() => setRound((value) => value + 1), []);
+  const fresh = state.key === key;
+  return { rows: fresh ? state.rows : [], complete: fresh && state.complete, error: fresh ? state.error : undefined, reload };
+}
+
 /** An action that a person starts: whether it runs, and how it failed. */
 export function useAction(): {
   busy: boolean;

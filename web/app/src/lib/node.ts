@@ -110,6 +110,20 @@ export async function acknowledge(node: string, voucher: PayableEscrow.SignedVou
   await accepted(await request(url, { method: "POST", headers, body: JSON.stringify(voucher) }));
 }
 
+/** What a node says that computed an answer again. */
+export interface NodeVerdict {
+  holds: boolean;
+  /** What is not as the receipt says, in the node's words. */
+  failures: string[];
+}
+
+/** Asks a node to compute an answer again. */
+export async function askReplay(node: string, bundle: AnswerBundle): Promise<NodeVerdict> {
+  const headers = { "content-type": "application/json" };
+  const response = await request(`${node}/v1/replay`, { method: "POST", headers, body: JSON.stringify(bundle) });
+  return (await (await accepted(response)).json()) as NodeVerdict;
+}
+
 /** Asks a node to settle a session. */
 export async function settle(node: string, sessionId: number): Promise<SettleResponse> {
   const response = await request(`${node}/v1/sessions/${sessionId}/settle`, { method: "POST" });

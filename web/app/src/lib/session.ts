@@ -8,14 +8,15 @@ import { formats, merkle, type PayableEscrow } from "@openledger/client";
 
 import { units } from "./amount";
 import { bytesToHex, fromBase64, hexToBytes, toBase64 } from "./bytes";
-import { height, pages, PAGE, queries, waitForHeight } from "./chain";
+import { gateway, height, pages, PAGE, queries, waitForHeight } from "./chain";
 import { checkBundle, receiptId, type Check, type Pins } from "./check";
-import { config } from "./config";
+import { config, gatewayOf } from "./config";
 import { AppError, asAppError, type Code } from "./errors";
 import { matchText } from "./ingest";
 import * as http from "./node";
+import { flushCall } from "./payout";
 import * as store from "./store";
-import { attribute, execute, type Account, type Sent } from "./wallet";
+import { attribute, execute, type Account, type Call, type Sent } from "./wallet";
 
 const ENDPOINT = "/v1/completions";
 
@@ -23,7 +24,7 @@ const ENDPOINT = "/v1/completions";
 const PATIENCE = 12;
 
 /** Failures after which a transaction is not on the chain. */
-const NEVER_SENT: ReadonlySet<Code> = new Set(["E-WEB-010", "E-WEB-011", "E-WEB-012", "E-WEB-013", "E-WEB-014"]);
+export const NEVER_SENT: ReadonlySet<Code> = new Set(["E-WEB-010", "E-WEB-011", "E-WEB-012", "E-WEB-013", "E-WEB-014"]);
 
 /** What a question asks for. */
 export interface Question {
@@ -79,11 +80,14 @@ export async function open(account: Account, opening: Opening): Promise<store.Se
   }
   const id = attribute(sent, contracts.payable_escrow, "wasm", "session_id");
   if (!id) throw new AppError("E-WEB-012", sent.hash);
-  return adopt(Number(id), { open: sent.hash });
+  return adopt(Number(id), account, { open: sent.hash });
 }
 
-/** Makes the local state of a session that is on chain and whose key this browser holds. */
-async function adopt(id: number, txs: Record<string, string>): Promise<store.Session> {
+/**
+ * Makes the local state of a session that is on chain and whose key this browser holds. `home` is the account
+ * under which it is listed; one that was paid from another chain belongs to the gateway's account of the payer.
+ */
+export async function adopt(id: number, home: Account, txs: Record<string, string>): Promise<store.Session> {
   const { chain, contracts } = await config();
   const { escrow } = await queries();
   const found = await escrow.session({ sessionId: id });
@@ -93,7 +97,7 @@ async function adopt(id: number, txs: Record<string, string>): Promise<store.Ses
     session_id: id,
     chain_id: chain.chainId,
     contract: contracts.payable_escrow,
-    owner: found.owner,
+    owner: home.address,
     node_id: node.node_id,
     node_url: await http.endpoint(node.node_id),
     denom: found.denom,
@@ -121,8 +125,8 @@ export async function mine(account: Account): Promise<store.Session[]> {
     async (startAfter) => (await escrow.sessions({ startAfter: startAfter!, limit: PAGE })).sessions,
     (session) => session.session_id,
   );
-  const lost = all.filter((s) => s.owner === account.address && keys.has(s.session_key));
-  const adopted = await Promise.all(lost.map((session) => adopt(session.session_id, {})));
+  const lost = all.filter((session) => keys.has(session.session_key));
+  const adopted = await Promise.all(lost.map((session) => adopt(session.session_id, account, {})));
   return [...adopted, ...known].sort((a, b) => b.session_id - a.session_id);
 }
 
@@ -342,7 +346,7 @@ async function closeAlone(
   }
   if (found.close_requested_at === null) {
     onStep("closing");
-    const sent = await execute(account, [{ contract, msg: { request_close: { session_id: id } } }]);
+    const sent = await execute(account, [await closing(account, session, found)]);
     session = await noted(session, "close", sent.hash);
     found = await escrow.session({ sessionId: id });
   }
@@ -353,12 +357,38 @@ async function closeAlone(
     onStep("refunding");
     const sent = await execute(account, [
       { contract, msg: { refund: { session_id: id } } },
-      { contract, msg: { withdraw: { denoms: [found.denom] } } },
+      await returning(account, found),
     ]);
     session = await noted(session, "refund", sent.hash);
   }
   onStep("done");
   return session;
+}
+
+/** The message that ends a session: the owner's, or for a payer of another chain the session key's (P1). */
+async function closing(account: Account, session: store.Session, found: PayableEscrow.SessionResponse): Promise<Call> {
+  const known = await config();
+  const id = session.session_id;
+  if (found.owner === account.address) {
+    return { contract: known.contracts.payable_escrow, msg: { request_close: { session_id: id } } };
+  }
+  const contract = gatewayOf(known);
+  const secret = await store.loadSecret(session.session_key);
+  if (!secret) throw new AppError("E-WEB-026");
+  const digest = formats.closeDigest(session.chain_id, contract, id);
+  const signature = bytesToHex(secp256k1.sign(digest, secret, { prehash: false, lowS: true }));
+  return { contract, msg: { close_session: { session_id: id, signature } } };
+}
+
+/** The message that pays the rest out: here, or over the channel that the payer's coins came by. */
+async function returning(account: Account, found: PayableEscrow.SessionResponse): Promise<Call> {
+  const known = await config();
+  if (found.owner === account.address) {
+    return { contract: known.contracts.payable_escrow, msg: { withdraw: { denoms: [found.denom] } } };
+  }
+  const { preference } = await (await gateway()).account({ address: found.owner });
+  if (!preference) throw new AppError("E-WEB-070", found.owner);
+  return flushCall(gatewayOf(known), preference.route, found.denom, found.owner);
 }
 
 async function noted(session: store.Session, what: string, hash: string): Promise<store.Session> {

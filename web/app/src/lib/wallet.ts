@@ -3,7 +3,7 @@
  * when the first transaction is signed.
  */
 import type { OfflineAminoSigner } from "@cosmjs/amino";
-import type { Datanet, PayableEscrow } from "@openledger/client";
+import type { Datanet, IbcGateway, ModelRegistry, PayableEscrow } from "@openledger/client";
 
 import { config, type ChainInfo } from "./config";
 import { AppError, asAppError } from "./errors";
@@ -31,7 +31,11 @@ export interface Account {
 }
 
 /** Messages of the contracts that the page writes to. */
-export type Message = Datanet.ExecuteMsg | PayableEscrow.ExecuteMsg;
+export type Message =
+  | Datanet.ExecuteMsg
+  | IbcGateway.ExecuteMsg
+  | ModelRegistry.ExecuteMsg
+  | PayableEscrow.ExecuteMsg;
 
 /** A message to a contract. */
 export interface Call {
@@ -65,9 +69,9 @@ function ofWallet(error: unknown): AppError {
   return asAppError(error);
 }
 
-/** Asks the wallet for an account on this chain. */
-export async function connect(): Promise<Account> {
-  const { chain } = await config();
+/** Asks the wallet for an account, on this chain unless another one is named. */
+export async function connect(of?: ChainInfo): Promise<Account> {
+  const chain = of ?? (await config()).chain;
   const keplr = await wallet();
   try {
     await keplr.experimentalSuggestChain(chain);
@@ -82,18 +86,41 @@ export async function connect(): Promise<Account> {
   }
 }
 
-/** Signs and sends messages in one transaction, after a simulation; waits until it is in a block. */
-export async function execute(account: Account, calls: readonly Call[]): Promise<Sent> {
-  const [{ chain }, keplr, { send }] = await Promise.all([config(), wallet(), import("./tx")]);
-  let signer: OfflineAminoSigner;
+/** The wallet's signer for an account of a chain. */
+async function signerOf(chain: ChainInfo, account: Account): Promise<OfflineAminoSigner> {
+  const keplr = await wallet();
   try {
-    signer = keplr.getOfflineSignerOnlyAmino(chain.chainId);
+    const signer = keplr.getOfflineSignerOnlyAmino(chain.chainId);
     const [first] = await signer.getAccounts();
     if (first?.address !== account.address) throw new AppError("E-WEB-014", first?.address ?? "");
+    return signer;
   } catch (error) {
     throw ofWallet(error);
   }
-  return send(chain, signer, account.address, calls);
+}
+
+/** Signs and sends messages in one transaction, after a simulation; waits until it is in a block. */
+export async function execute(account: Account, calls: readonly Call[]): Promise<Sent> {
+  const [{ chain }, { execute: messages, send }] = await Promise.all([config(), import("./tx")]);
+  return send(chain, await signerOf(chain, account), account.address, messages(account.address, calls));
+}
+
+/** An ICS-20 transfer. */
+export interface Transfer {
+  /** Channel of the transfer port on the chain that it leaves. */
+  channel: string;
+  denom: string;
+  amount: bigint;
+  receiver: string;
+  memo: string;
+  /** Seconds within which it has to arrive. */
+  timeout: number;
+}
+
+/** Signs and sends a transfer on a chain; waits until it is in a block there. */
+export async function transfer(chain: ChainInfo, account: Account, wanted: Transfer): Promise<Sent> {
+  const { transfer: message, send } = await import("./tx");
+  return send(chain, await signerOf(chain, account), account.address, [message(account.address, wanted)]);
 }
 
 /** The value of an attribute of a contract's event, whose type ends with `event`. */

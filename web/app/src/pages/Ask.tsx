@@ -5,157 +5,20 @@ import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
 import { CitedAnswer, SharesTable } from "../components/AnswerView";
+import { OpenSession } from "../components/OpenSession";
 import { Amount, Empty, Facts, Failure, Field, Loaded, Loading, NeedsWallet, Pill, Short, TxLink } from "../components/ui";
-import { coinOf, decimal, parseDecimal, units } from "../lib/amount";
+import { units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { queries } from "../lib/chain";
+import { save } from "../lib/download";
 import { go, useAction, useQuery } from "../lib/hooks";
-import { servedModels } from "../lib/node";
 import * as sessions from "../lib/session";
 import { answersOf, type Answer, type Session } from "../lib/store";
 import type { Account } from "../lib/wallet";
 
-/** A model version that a node offers. */
-interface Offered {
-  modelId: number;
-  version: number;
-  name: string;
-  context: number;
-  nodeId: number;
-  moniker: string;
-  denom: string;
-  priceIn: string;
-  priceOut: string;
-}
-
-/** What can be asked now: models that bonded inference nodes have ready, at the prices of the chain. */
-async function offered(): Promise<{ offers: Offered[]; params: PayableEscrow.Params }> {
-  const { nodes, models, escrow } = await queries();
-  const [{ nodes: all }, { params }] = await Promise.all([nodes.nodes({ limit: 30 }), escrow.config()]);
-  const serving = all.filter((node) => node.roles.includes("inference") && node.status === "bonded");
-  const offers = await Promise.all(
-    serving.map(async (node) => {
-      // A node that does not answer has nothing to offer.
-      const ready = await servedModels(node.endpoint.replace(/\/$/, "")).catch(() => []);
-      return Promise.all(
-        ready.map(async ({ model_id: modelId, version, name, context }): Promise<Offered> => {
-          const [{ offer }, registered] = await Promise.all([
-            nodes.offer({ nodeId: node.node_id, modelId, version }),
-            models.version({ modelId, version }),
-          ]);
-          return {
-            modelId,
-            version,
-            name,
-            context,
-            nodeId: node.node_id,
-            moniker: node.moniker,
-            denom: registered.denom,
-            priceIn: offer?.price_in ?? registered.price_in,
-            priceOut: offer?.price_out ?? registered.price_out,
-          };
-        }),
-      );
-    }),
-  );
-  return { offers: offers.flat(), params };
-}
-
-function Open({ account, wanted, onOpened }: { account: Account; wanted: string; onOpened: (id: number) => void }) {
-  const { t } = useTranslation();
-  const { config } = useApp();
-  const found = useQuery("offers", offered);
-  const { busy, error, run } = useAction();
-  const [choice, setChoice] = useState("");
-  const [deposit, setDeposit] = useState("1");
-  return (
-    <section className="card">
-      <h2>{t("ask.open")}</h2>
-      <Loaded query={found}>
-        {({ offers, params }) => {
-          const keyOf = (o: Offered) => `${o.modelId}:${o.version}@${o.nodeId}`;
-          const offer =
-            offers.find((o) => keyOf(o) === choice) ?? offers.find((o) => keyOf(o).startsWith(`${wanted}@`)) ?? offers[0];
-          const denom = params.denoms.find((d) => d.denom === offer?.denom);
-          if (!offer || !denom || !config) return <Empty>{t("ask.no_models")}</Empty>;
-          const coin = coinOf(config.chain, offer.denom);
-          const amount = parseDecimal(deposit, coin.decimals);
-          const enough = amount !== null && amount >= units(denom.min_deposit);
-          const show = (value: string) => `${decimal(units(value), coin.decimals)} ${coin.name}`;
-          return (
-            <form
-              onSubmit={(event) => {
-                event.preventDefault();
-                if (!enough) return;
-                void run(async () => {
-                  const opening = { ...offer, deposit: amount, openFee: units(denom.open_fee), blocks: null };
-                  onOpened((await sessions.open(account, opening)).session_id);
-                });
-              }}
-            >
-              <Field label={t("ask.model")}>
-                {(id) => (
-                  <select id={id} value={keyOf(offer)} onChange={(event) => setChoice(event.target.value)}>
-                    {offers.map((o) => (
-                      <option key={keyOf(o)} value={keyOf(o)}>
-                        {o.name} {o.modelId}:{o.version} · {t("ask.node")} {o.nodeId} {o.moniker}
-                      </option>
-                    ))}
-                  </select>
-                )}
-              </Field>
-              <Field
-                label={`${t("ask.deposit")} (${coin.name})`}
-                hint={t("ask.deposit_hint", { min: show(denom.min_deposit), fee: show(denom.open_fee) })}
-              >
-                {(id, hint) => (
-                  <input
-                    id={id}
-                    aria-describedby={hint}
-                    aria-invalid={!enough}
-                    inputMode="decimal"
-                    value={deposit}
-                    onChange={(event) => setDeposit(event.target.value)}
-                  />
-                )}
-              </Field>
-              <Facts
-                rows={[
-                  [
-                    t("models.prices"),
-                    <span key="p">
-                      <Amount value={units(offer.priceIn)} denom={offer.denom} /> ·{" "}
-                      <Amount value={units(offer.priceOut)} denom={offer.denom} />
-                    </span>,
-                  ],
-                ]}
-              />
-              <p className="soft">
-                {t("ask.life", { blocks: params.max_session_blocks })} {t("ask.key")}
-              </p>
-              {error && <Failure error={error} />}
-              <button type="submit" className="main" disabled={busy || !enough}>
-                {busy ? t("ask.opening") : t("ask.open")}
-              </button>
-            </form>
-          );
-        }}
-      </Loaded>
-    </section>
-  );
-}
-
 function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.Split; denom: string }) {
   const { t } = useTranslation();
   const { receipt } = answer.bundle.receipt;
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([JSON.stringify(answer.bundle)], { type: "application/json" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `${answer.receipt_id.slice(0, 16)}.json`;
-    link.click();
-    URL.revokeObjectURL(url);
-  };
   return (
     <article className="turn" aria-label={`${t("ask.answer")} ${answer.sequence}`}>
       <CitedAnswer bundle={answer.bundle} />
@@ -172,7 +35,7 @@ function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.S
           {t("ask.receipt")} <Short text={answer.receipt_id} head={8} tail={4} />
         </span>
         <a href={`#/verify/${answer.receipt_id}`}>{t("ask.verify")}</a>
-        <button type="button" className="quiet" onClick={save}>
+        <button type="button" className="quiet" onClick={() => save(`${answer.receipt_id.slice(0, 16)}.json`, "application/json", JSON.stringify(answer.bundle))}>
           {t("ask.download")}
         </button>
       </p>
@@ -390,7 +253,7 @@ function Mine({ account, args }: { account: Account } & PageProps) {
               </nav>
             )}
             {chosen === undefined ? (
-              <Open account={account} wanted={wanted} onOpened={(opened) => go(`/ask/${opened}`)} />
+              <OpenSession account={account} wanted={wanted} onOpened={(opened) => go(`/ask/${opened}`)} />
             ) : (
               <Chat key={chosen} account={account} id={chosen} />
             )}

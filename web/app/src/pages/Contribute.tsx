@@ -4,11 +4,11 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Amount, Failure, Field, Loaded, NeedsWallet, Pill, Table } from "../components/ui";
-import { units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { toBase64 } from "../lib/bytes";
-import { pages, PAGE, queries } from "../lib/chain";
+import { queries } from "../lib/chain";
 import { bond, finish, onChain, prepare, unfinished, type Batch, type BatchStep } from "../lib/contribute";
+import { usesOfAll } from "../lib/datanet";
 import { AppError } from "../lib/errors";
 import { useAction, useQuery } from "../lib/hooks";
 import { clean, type Ready, type Report } from "../lib/ingest";
@@ -16,21 +16,6 @@ import { dropBatch } from "../lib/store";
 
 /** Most documents of one commit from the page. */
 const MOST = 256;
-
-/** What answers have paid a datanet's contributions so far, by sessions of models that rest on it. */
-async function paidTo(datanetId: number): Promise<bigint> {
-  const { escrow, models } = await queries();
-  const sessions = await pages(
-    async (startAfter) => (await escrow.sessions({ startAfter: startAfter!, limit: PAGE })).sessions,
-    (session) => session.session_id,
-  );
-  let total = 0n;
-  for (const session of sessions) {
-    const version = await models.version({ modelId: session.model_id, version: session.model_version });
-    if (version.datanets.some((ref) => ref.datanet_id === datanetId)) total += units(session.data_part);
-  }
-  return total;
-}
 
 interface Cleaned {
   report: Report;
@@ -74,7 +59,7 @@ export function Contribute({ datanet, contributions }: { datanet: Datanet.Datane
   const [rights, setRights] = useState(false);
   const [step, setStep] = useState<BatchStep>();
   const [done, setDone] = useState<number[]>();
-  const estimate = useQuery(`paid ${datanet.datanet_id}`, () => paidTo(datanet.datanet_id));
+  const estimate = useQuery(`paid ${datanet.datanet_id}`, async () => (await usesOfAll()).get(datanet.datanet_id)?.paid ?? 0n);
   const left = useQuery(`unfinished ${account?.address ?? ""} ${done?.length ?? 0}`, async () =>
     account ? (await unfinished(account)).filter((batch) => batch.datanet_id === datanet.datanet_id) : [],
   );

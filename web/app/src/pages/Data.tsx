@@ -4,29 +4,35 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
-import { Address, Amount, Empty, Facts, Failure, Field, Loaded, NeedsWallet, Pill, Table, TxLink } from "../components/ui";
+import { Address, Amount, Empty, Facts, Failure, Field, Loaded, Loading, Pill, Table, TxLink } from "../components/ui";
+import { PartsBar } from "../components/Plot";
 import { VirtualList } from "../components/VirtualList";
 import { percent, units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { pages, PAGE, queries } from "../lib/chain";
-import { createDatanet } from "../lib/datanet";
-import { go, useAction, useQuery } from "../lib/hooks";
+import { useAction, usePages, useQuery } from "../lib/hooks";
+import { usesOfAll } from "../lib/datanet";
 import { execute } from "../lib/wallet";
 import { Contribute } from "./Contribute";
+import { CreateDatanet } from "./CreateDatanet";
 
 function List() {
   const { t } = useTranslation();
   const [search, setSearch] = useState("");
   const found = useQuery("datanets", async () => {
     const { datanet } = await queries();
-    return pages(
-      async (startAfter) => (await datanet.datanets({ startAfter: startAfter!, limit: PAGE })).datanets,
-      (entry) => entry.datanet_id,
-    );
+    const [all, uses] = await Promise.all([
+      pages(
+        async (startAfter) => (await datanet.datanets({ startAfter: startAfter!, limit: PAGE })).datanets,
+        (entry) => entry.datanet_id,
+      ),
+      usesOfAll(),
+    ]);
+    return { all, uses };
   });
   return (
     <Loaded query={found}>
-      {(all) => {
+      {({ all, uses }) => {
         const word = search.trim().toLowerCase();
         const matching = all.filter((d) => `${d.name} ${d.description} ${d.license} ${d.owner}`.toLowerCase().includes(word));
         return (
@@ -49,6 +55,8 @@ function List() {
                       [t("data.bytes"), `${(datanet.bytes / 1024).toFixed(0)} KiB`],
                       [t("data.version"), datanet.latest_version],
                       [t("data.license"), datanet.license],
+                      [t("data.models"), uses.get(datanet.datanet_id)?.models ?? 0],
+                      [t("data.earned"), <Amount key="e" value={uses.get(datanet.datanet_id)?.paid ?? 0n} />],
                     ]}
                   />
                 </article>
@@ -61,69 +69,13 @@ function List() {
   );
 }
 
-function Create() {
-  const { t } = useTranslation();
-  const { account } = useApp();
-  const { busy, error, run } = useAction();
-  const [name, setName] = useState("");
-  const [description, setDescription] = useState("");
-  const [license, setLicense] = useState("CC-BY-4.0");
-  const [least, setLeast] = useState(30);
-  if (!account) return <NeedsWallet />;
-  return (
-    <form
-      className="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void run(async () => {
-          const id = await createDatanet(account, { name, description, license, minDataBps: Math.round(least * 100) });
-          go(`/data/${id}`);
-        });
-      }}
-    >
-      <h2>{t("create.title")}</h2>
-      <Field label={t("create.name")}>
-        {(id) => <input id={id} required maxLength={64} value={name} onChange={(event) => setName(event.target.value)} />}
-      </Field>
-      <Field label={t("create.description")}>
-        {(id) => <textarea id={id} maxLength={1000} value={description} onChange={(event) => setDescription(event.target.value)} />}
-      </Field>
-      <Field label={t("create.license")}>
-        {(id) => <input id={id} required value={license} onChange={(event) => setLicense(event.target.value)} />}
-      </Field>
-      <Field label={t("create.least")} hint={t("create.public_hint")}>
-        {(id, hint) => (
-          <input
-            id={id}
-            aria-describedby={hint}
-            type="number"
-            min={0}
-            max={100}
-            value={least}
-            onChange={(event) => setLeast(Math.min(100, Math.max(0, Number(event.target.value) || 0)))}
-          />
-        )}
-      </Field>
-      {error && <Failure error={error} />}
-      <button type="submit" className="main" disabled={busy}>
-        {t("create.submit")}
-      </button>
-    </form>
-  );
-}
-
 async function one(datanetId: number) {
   const { datanet: client } = await queries();
-  const [datanet, contributions] = await Promise.all([
-    client.datanet({ datanetId }),
-    pages(
-      async (startAfter) => (await client.contributions({ datanetId, startAfter: startAfter!, limit: PAGE })).contributions,
-      (entry) => entry.facts.contribution_id,
-    ),
-  ]);
+  const datanet = await client.datanet({ datanetId });
+  const uses = (await usesOfAll()).get(datanetId);
   const numbers = Array.from({ length: datanet.latest_version }, (_, at) => datanet.latest_version - at).slice(0, 20);
   const versions = await Promise.all(numbers.map((version) => client.version({ datanetId, version })));
-  return { datanet, contributions, versions };
+  return { datanet, versions, used: uses };
 }
 
 const KINDS: Partial<Record<Datanet.ContributionStatus, "good" | "bad" | "wait">> = {
@@ -136,7 +88,13 @@ const KINDS: Partial<Record<Datanet.ContributionStatus, "good" | "bad" | "wait">
   duplicate: "bad",
 };
 
-function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one>>; reload: () => void }) {
+/** Most contributions that one message names. */
+const MOST = 64;
+
+function Contributions({ found, reload }: {
+  found: { datanet: Datanet.DatanetResponse; contributions: readonly Datanet.ContributionResponse[]; complete: boolean };
+  reload: () => void;
+}) {
   const { t } = useTranslation();
   const { account, config } = useApp();
   const { busy, error, run } = useAction();
@@ -148,6 +106,7 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
   const { datanet } = found;
   const policy = datanet.policy;
   const curator = account !== undefined && "curated" in policy && policy.curated.curators.includes(account.address);
+  const [slash, setSlash] = useState(false);
   const word = search.trim().toLowerCase();
   const rows = found.contributions.filter(
     ({ facts, title }) =>
@@ -165,6 +124,8 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
       reload();
     });
   const ids = [...selected].sort((a, b) => a - b);
+  const own = new Set(found.contributions.filter((c) => c.facts.contributor === account?.address).map((c) => c.facts.contribution_id));
+  const proposed = new Set(found.contributions.filter((c) => c.status === "proposed").map((c) => c.facts.contribution_id));
   return (
     <section className="card">
       <h2>{t("data.contributions")}</h2>
@@ -178,7 +139,10 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
           </label>
         </p>
       )}
-      {rows.length === 0 ? (
+      {!found.complete && (
+        <Loading label={t("data.reading", { count: found.contributions.length, all: datanet.contributions })} />
+      )}
+      {rows.length === 0 && !found.complete ? null : rows.length === 0 ? (
         <Empty>{search ? t("data.nothing_found", { text: search }) : t("explore.none")}</Empty>
       ) : (
         <VirtualList label={t("data.contributions")} rows={rows} rowHeight={44} height={528} rowKey={(row) => row.facts.contribution_id}>
@@ -206,6 +170,14 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
           )}
         </VirtualList>
       )}
+      {curator && proposed.size > 0 && (
+        <p className="notice">
+          {t("data.to_curate", { count: proposed.size, quorum: policy.curated.quorum })}{" "}
+          <button type="button" onClick={() => setSelected(new Set([...proposed].slice(0, MOST)))}>
+            {t("data.select_all")}
+          </button>
+        </p>
+      )}
       {error && <Failure error={error} />}
       {done !== "" && (
         <p className="notice good" role="status">
@@ -215,20 +187,25 @@ function Contributions({ found, reload }: { found: Awaited<ReturnType<typeof one
       {ids.length > 0 && (
         <div className="actions">
           <span>{t("data.selected", { count: ids.length })}</span>
-          <button type="button" disabled={busy} onClick={() => send({ withdraw: { contribution_ids: ids } })}>
-            {t("data.withdraw")}
-          </button>
-          {curator && (
+          {ids.every((id) => own.has(id)) && (
+            <button type="button" disabled={busy} onClick={() => send({ withdraw: { contribution_ids: ids } })}>
+              {t("data.withdraw")}
+            </button>
+          )}
+          {curator && ids.every((id) => proposed.has(id)) && (
             <>
               <label>
                 {t("data.reason")} <input value={reason} onChange={(event) => setReason(event.target.value)} />
+              </label>
+              <label>
+                <input type="checkbox" checked={slash} onChange={(event) => setSlash(event.target.checked)} /> {t("data.slash")}
               </label>
               {[true, false].map((approve) => (
                 <button
                   key={String(approve)}
                   type="button"
                   disabled={busy || (!approve && reason.trim() === "")}
-                  onClick={() => send({ curate: { contribution_ids: ids, approve, reason, slash: false } })}
+                  onClick={() => send({ curate: { contribution_ids: ids, approve, reason, slash: !approve && slash } })}
                 >
                   {approve ? t("data.curate_accept") : t("data.curate_reject")}
                 </button>
@@ -245,17 +222,29 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
   const { t } = useTranslation();
   const { account, config } = useApp();
   const found = useQuery(`datanet ${id}`, () => one(id));
+  const list = usePages(
+    `contributions ${id}`,
+    async (startAfter) => {
+      const { datanet } = await queries();
+      return (await datanet.contributions({ datanetId: id, startAfter: startAfter!, limit: PAGE })).contributions;
+    },
+    (entry) => entry.facts.contribution_id,
+    PAGE,
+  );
   const { busy, error, run } = useAction();
+  const { rows: contributions, complete } = list;
   return (
     <Loaded query={found}>
       {(data) => {
-        const { datanet, contributions, versions } = data;
+        const { datanet, versions, used } = data;
+        const states = new Map<Datanet.ContributionStatus, number>();
+        for (const { status } of contributions) states.set(status, (states.get(status) ?? 0) + 1);
         const people = new Map<string, number>();
         for (const { facts } of contributions) people.set(facts.contributor, (people.get(facts.contributor) ?? 0) + 1);
         const licenses = [...new Set(contributions.map(({ facts }) => facts.license))];
         const { uses } = datanet;
         const allowed = [uses.train && t("data.use_train"), uses.answer && t("data.use_answer"), uses.commercial && t("data.use_commercial")];
-        if (contribute) return <Contribute datanet={datanet} contributions={contributions.length} />;
+        if (contribute) return <Contribute datanet={datanet} contributions={datanet.contributions} />;
         return (
           <>
             <p>
@@ -287,7 +276,16 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                     [t("data.uses"), allowed.filter(Boolean).join(", ")],
                     [t("data.training_price"), <Amount key="t" value={units(datanet.training_price)} />],
                     [t("data.license"), datanet.license],
+                    [t("data.models"), used?.models ?? 0],
+                    [t("data.sessions"), used?.sessions ?? 0],
+                    [t("data.earned"), <Amount key="e" value={used?.paid ?? 0n} />],
                   ]}
+                />
+                <h3>{t("data.quality")}</h3>
+                <PartsBar
+                  label={t("data.quality")}
+                  parts={[...states].map(([status, count]) => ({ name: t(`status.${status}`), value: BigInt(count) }))}
+                  format={String}
                 />
               </section>
               <section className="card">
@@ -318,6 +316,7 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                           const msg = { seal: { datanet_id: id } };
                           await execute(account, [{ contract: config.contracts.datanet, msg }]);
                           found.reload();
+                          list.reload();
                         })
                       }
                     >
@@ -330,7 +329,14 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                 <p className="soft">{licenses.join(" · ")}</p>
               </section>
             </div>
-            <Contributions found={data} reload={found.reload} />
+            {list.error && <Failure error={list.error} retry={list.reload} />}
+            <Contributions
+              found={{ datanet, contributions, complete }}
+              reload={() => {
+                found.reload();
+                list.reload();
+              }}
+            />
             <section className="card">
               <h2>{t("data.contributors")}</h2>
               <Table caption={t("data.contributors")} head={[t("data.contributors"), t("data.contributions")]}>
@@ -369,7 +375,7 @@ export default function Data({ args }: PageProps) {
         )}
       </div>
       <p className="lead">{t("data.lead")}</p>
-      {args[0] === "create" ? <Create /> : <List />}
+      {args[0] === "create" ? <CreateDatanet /> : <List />}
     </>
   );
 }

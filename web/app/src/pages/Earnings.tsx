@@ -4,10 +4,12 @@ import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
 import { Address, Amount, Empty, Facts, Failure, Field, Loaded, NeedsWallet, Pill, TxLink } from "../components/ui";
+import { Payouts } from "../components/Payouts";
 import { VirtualList } from "../components/VirtualList";
 import { percent } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { canFinalize, claim, csv, earnings, finalize, history, type Earnings as Found } from "../lib/earnings";
+import { save } from "../lib/download";
 import { go, useAction, useQuery } from "../lib/hooks";
 
 function Look({ address }: { address: string }) {
@@ -139,14 +141,6 @@ function Pending({
 function History({ address }: { address: string }) {
   const { t } = useTranslation();
   const found = useQuery(`history ${address}`, () => history(address));
-  const save = (text: string) => {
-    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `openledger-earnings-${address}.csv`;
-    link.click();
-    URL.revokeObjectURL(url);
-  };
   return (
     <section className="card">
       <h2>{t("earnings.history")}</h2>
@@ -178,7 +172,7 @@ function History({ address }: { address: string }) {
                 )}
               </VirtualList>
               <p>
-                <button type="button" onClick={() => save(csv(lines))}>
+                <button type="button" onClick={() => save(`openledger-earnings-${address}.csv`, "text/csv", csv(lines))}>
                   {t("earnings.export")}
                 </button>
               </p>
@@ -218,6 +212,7 @@ export default function Earnings({ args }: PageProps) {
           ) : (
             <Loaded query={found}>{() => null}</Loaded>
           )}
+          <Payouts key={address} address={address} own={address === account?.address} />
           <History address={address} />
         </>
       )}

@@ -68,7 +68,7 @@ export function Home() {
               [
                 t("home.balance"),
                 now.data ? (
-                  <Pill kind={now.data.holds ? "good" : "bad"}>{now.data.holds ? t("explore.holds") : t("explore.broken")}</Pill>
+                  <Pill kind={now.data.holds ? "good" : "bad"}>{now.data.holds ? t("app.holds") : t("app.broken")}</Pill>
                 ) : (
                   "…"
                 ),

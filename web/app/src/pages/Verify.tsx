@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { PageProps } from "../App";
 import { CitedAnswer, SharesTable } from "../components/AnswerView";
 import { PartsBar } from "../components/Plot";
+import { Replay } from "../components/Replay";
 import { Empty, Facts, Failure, Field, Loaded, Pill, Short } from "../components/ui";
 import { coinOf, decimal, units } from "../lib/amount";
 import { useApp } from "../lib/app";
@@ -75,22 +76,21 @@ function Result({ found }: { found: Verified }) {
               </li>
             ))}
           </ul>
-          <p className="soft">{t("verify.replay", { id: id.slice(0, 12) })}</p>
         </section>
         <section className="card">
           <h2>{t("ask.receipt")}</h2>
           <Facts
             rows={[
-              ["Id", <Short key="i" text={id} />],
+              [t("verify.id"), <Short key="i" text={id} />],
               [t("ask.model"), `${receipt.model_id}:${receipt.model_version}`],
               [t("ask.session", { id: "" }), receipt.session_id],
               [t("ask.node"), receipt.node_id],
               [t("tx.height"), receipt.height],
-              ["Tokens", `${receipt.tokens_in} + ${receipt.tokens_out}`],
-              ["Answer root", <Short key="a" text={receipt.answer_root} />],
-              ["Evidence root", <Short key="e" text={receipt.evidence_root} />],
-              ["Commitment", <Short key="c" text={receipt.commit_root} />],
-              ["Seed", <Short key="s" text={receipt.seed} />],
+              [t("verify.tokens"), `${receipt.tokens_in} + ${receipt.tokens_out}`],
+              [t("verify.answer_root"), <Short key="a" text={receipt.answer_root} />],
+              [t("verify.evidence_root"), <Short key="e" text={receipt.evidence_root} />],
+              [t("verify.commitment"), <Short key="c" text={receipt.commit_root} />],
+              [t("verify.seed"), <Short key="s" text={receipt.seed} />],
             ]}
           />
           <h3>{t("verify.parts")}</h3>
@@ -100,12 +100,13 @@ function Result({ found }: { found: Verified }) {
               { name: t("explore.data"), value: fee - protocol - developer - node },
               { name: t("models.developer"), value: developer },
               { name: t("explore.node"), value: node },
-              { name: "Protocol", value: protocol },
+              { name: t("explore.protocol"), value: protocol },
             ]}
             format={(value) => `${decimal(value, coin.decimals)} ${coin.name}`}
           />
         </section>
       </div>
+      <Replay key={id} found={found} />
       <section className="card">
         <h2>{t("ask.paid_to")}</h2>
         <SharesTable bundle={bundle} split={split} denom={denom} />

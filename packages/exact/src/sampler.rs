@@ -20,8 +20,12 @@ use openledger_types::formats::Decoding;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::error::{Error, Result};
-use crate::request::{MAX_PENALTY, NO_PENALTY};
+use crate::error::{Error, Result};
+
+/// Repetition penalty, in thousandths, that changes nothing.
+pub const NO_PENALTY: u32 = 1_000;
+/// Largest repetition penalty, in thousandths.
+pub const MAX_PENALTY: u32 = 2_000;
 
 /// Name of the tolerant class's sampler, as it stands in manifests.
 pub const SAMPLER: &str = "gumbel-chacha8/1";

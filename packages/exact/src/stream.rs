@@ -3,10 +3,8 @@
 
 use openledger_types::formats::Outcome;
 
-use super::tokenizer::Tokenizer;
-
 /// Text under construction.
-pub(crate) struct TextStream<'a> {
+pub struct TextStream<'a> {
     stops: &'a [String],
     /// Bytes at the end that are not a whole character yet.
     bytes: Vec<u8>,
@@ -16,17 +14,18 @@ pub(crate) struct TextStream<'a> {
 }
 
 impl<'a> TextStream<'a> {
-    pub(crate) fn new(stops: &'a [String]) -> Self {
+    /// Text that ends before the first of `stops`.
+    pub fn new(stops: &'a [String]) -> Self {
         TextStream { stops, bytes: Vec::new(), held: String::new(), stopped: false }
     }
 
     /// Whether a stop string has been met.
-    pub(crate) fn stopped(&self) -> bool {
+    pub fn stopped(&self) -> bool {
         self.stopped
     }
 
     /// Takes the bytes of one token and returns what may be shown now.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> String {
+    pub fn push(&mut self, bytes: &[u8]) -> String {
         if self.stopped {
             return String::new();
         }
@@ -44,7 +43,7 @@ impl<'a> TextStream<'a> {
     }
 
     /// What was held back, at the end; an unfinished character is left out.
-    pub(crate) fn finish(&mut self) -> String {
+    pub fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 
@@ -84,8 +83,8 @@ fn overlap(text: &str, stop: &str) -> usize {
 
 /// The text of a finished answer, as it was sent: the same for the node and for who replays.
 /// Returns it with the number of tokens after which a stop string was complete, if one was.
-pub(crate) fn render(
-    tokenizer: &Tokenizer,
+pub fn render<'t>(
+    bytes: &dyn Fn(u32) -> &'t [u8],
     tokens: &[u32],
     stops: &[String],
     outcome: Outcome,
@@ -94,7 +93,7 @@ pub(crate) fn render(
     let mut text = String::new();
     let mut stopped = None;
     for (i, token) in tokens.iter().enumerate() {
-        text.push_str(&stream.push(tokenizer.bytes(*token)));
+        text.push_str(&stream.push(bytes(*token)));
         if stream.stopped() && stopped.is_none() {
             stopped = Some(i + 1);
         }
@@ -103,6 +102,17 @@ pub(crate) fn render(
         text.push_str(&stream.finish());
     }
     (text, stopped)
+}
+
+/// Whether the tokens end where the request makes them end, as `outcome` says: at the token `end`, at a stop
+/// string that was complete after `stopped` tokens, or at the most that was asked for.
+pub fn ends_as(tokens: &[u32], stopped: Option<usize>, end: u32, most: u32, outcome: Outcome) -> bool {
+    let end = tokens.iter().position(|t| *t == end).map(|i| i + 1);
+    match end.into_iter().chain(stopped).min() {
+        Some(at) => at == tokens.len() && outcome == Outcome::Stop,
+        None if tokens.len() == most as usize => outcome == Outcome::Length,
+        None => outcome == Outcome::Cancelled,
+    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use openledger_numerics::{
     add, attend, gemm, rms_norm, rope, rope_table, silu_mul, Activations, Path, QUERIES,
 };
 
-use super::cache::{Cache, Shape};
-use super::weights::ExactWeights;
-use crate::engine::config::ModelConfig;
+use crate::cache::{Cache, Shape};
+use crate::config::ModelConfig;
+use crate::weights::ExactWeights;
 
 /// Positions that are computed together at most when a text is read.
-pub(crate) const CHUNK: usize = 64;
+pub const CHUNK: usize = 64;
 
 /// A network ready to compute; shared between threads.
-pub(crate) struct ExactNet {
+pub struct ExactNet {
     config: ModelConfig,
     weights: ExactWeights,
     rope: Vec<f32>,
@@ -24,22 +24,28 @@ pub(crate) struct ExactNet {
 
 /// Of which rows of a piece the hidden vector and the logits are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Read {
+pub enum Read {
+    /// Of none.
     None,
+    /// Of the last one.
     Last,
+    /// Of all.
     All,
 }
 
 /// A part of a step: tokens that follow what `cache` holds.
-pub(crate) struct Piece<'a> {
+pub struct Piece<'a> {
+    /// What came before.
     pub cache: &'a mut Cache,
+    /// What follows.
     pub tokens: &'a [u32],
+    /// What is wanted of it.
     pub read: Read,
 }
 
 /// Room for one step's values; kept between steps by each thread.
 #[derive(Default)]
-pub(crate) struct Workspace {
+pub struct Workspace {
     x: Vec<f32>,
     h: Vec<f32>,
     q: Vec<f32>,
@@ -59,7 +65,7 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// Hidden vector, after the last norm, and logits of what was read in the last step, in order.
-    pub(crate) fn rows(&self, net: &ExactNet) -> impl Iterator<Item = (&[f32], &[f32])> {
+    pub fn rows(&self, net: &ExactNet) -> impl Iterator<Item = (&[f32], &[f32])> {
         let (d, v) = (net.config.hidden_size, net.config.vocab_size);
         self.hidden.chunks_exact(d).zip(self.logits.chunks_exact(v))
     }
@@ -70,34 +76,34 @@ type Visit<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
 
 impl ExactNet {
     /// A network over quantised weights of the shape `config`, computed on `path`.
-    pub(crate) fn new(config: &ModelConfig, weights: ExactWeights, path: Path) -> Self {
+    pub fn new(config: &ModelConfig, weights: ExactWeights, path: Path) -> Self {
         let rope = rope_table(config.max_position_embeddings, config.head_dim(), config.rope_theta);
         ExactNet { config: config.clone(), weights, rope, path }
     }
 
     /// The path that it computes on.
-    pub(crate) fn path(&self) -> Path {
+    pub fn path(&self) -> Path {
         self.path
     }
 
     /// The same network on another path.
-    pub(crate) fn set_path(&mut self, path: Path) {
+    pub fn set_path(&mut self, path: Path) {
         self.path = path;
     }
 
     /// The weights.
-    pub(crate) fn weights(&self) -> &ExactWeights {
+    pub fn weights(&self) -> &ExactWeights {
         &self.weights
     }
 
     /// Form of the cache's pages.
-    pub(crate) fn shape(&self) -> Shape {
+    pub fn shape(&self) -> Shape {
         Shape::new(&self.config)
     }
 
     /// Computes the pieces together. Tokens must lie in the vocabulary and sequences within the context,
     /// which the callers check; what was asked to be read stands in `room` afterwards.
-    pub(crate) fn step(&self, pieces: &mut [Piece], room: &mut Workspace) {
+    pub fn step(&self, pieces: &mut [Piece], room: &mut Workspace) {
         let (config, path) = (&self.config, self.path);
         let d = config.hidden_size;
         let rows: usize = pieces.iter().map(|p| p.tokens.len()).sum();
@@ -236,7 +242,7 @@ impl ExactNet {
 
     /// Reads `tokens` from the beginning, or after what `cache` holds, in pieces of `chunk`; `visit` gets
     /// each position's hidden vector and logits, from position `from` of the tokens on.
-    pub(crate) fn read_text(
+    pub fn read_text(
         &self,
         cache: &mut Cache,
         tokens: &[u32],

@@ -4,31 +4,44 @@ use openledger_numerics::Matrix;
 use openledger_types::formats::{quantized_row_leaf, weights_row_leaf};
 use openledger_types::merkle::{Hash, Tree};
 
-use crate::engine::config::ModelConfig;
-use crate::engine::error::{Error, Result};
-use crate::engine::files::{f32_bytes, Weights};
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::file::{f32_bytes, Weights};
 
 /// One block of the network.
-pub(crate) struct Layer {
+pub struct Layer {
+    /// Norm before attention.
     pub norm_1: Vec<f32>,
+    /// Queries.
     pub q: Matrix,
+    /// Keys.
     pub k: Matrix,
+    /// Values.
     pub v: Matrix,
-    /// Norms of queries and keys, where the architecture has them.
+    /// Norm of each head's queries, where the architecture has one.
     pub q_norm: Option<Vec<f32>>,
+    /// Norm of each head's keys, where the architecture has one.
     pub k_norm: Option<Vec<f32>>,
+    /// Output of attention.
     pub o: Matrix,
+    /// Norm before the feed-forward block.
     pub norm_2: Vec<f32>,
+    /// Gate of the feed-forward block.
     pub gate: Matrix,
+    /// Its other half.
     pub up: Matrix,
+    /// Back to the residual stream.
     pub down: Matrix,
 }
 
 /// A network's weights. Matrices are quantised row by row by `openledger_numerics::quantize_block`, norms
 /// stay f32.
-pub(crate) struct ExactWeights {
+pub struct ExactWeights {
+    /// Embedding table.
     pub embed: Matrix,
+    /// Blocks, the first first.
     pub layers: Vec<Layer>,
+    /// Last norm.
     pub norm: Vec<f32>,
     /// None where the output head is the embedding table.
     pub head: Option<Matrix>,
@@ -40,18 +53,20 @@ fn refuse(name: &str, what: impl std::fmt::Display) -> Error {
 
 fn matrix(weights: &Weights, name: &str) -> Result<Matrix> {
     let tensor = weights.get(name).ok_or_else(|| refuse(name, "is missing"))?;
-    let (rows, columns) = tensor.dims2()?;
-    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-    Matrix::quantize(rows, columns, &values).map_err(|e| refuse(name, e))
+    let [rows, columns] = tensor.shape[..] else { return Err(refuse(name, "is no matrix")) };
+    Matrix::quantize(rows, columns, &tensor.values).map_err(|e| refuse(name, e))
 }
 
 fn vector(weights: &Weights, name: &str) -> Result<Vec<f32>> {
-    Ok(weights.get(name).ok_or_else(|| refuse(name, "is missing"))?.flatten_all()?.to_vec1::<f32>()?)
+    Ok(weights.get(name).ok_or_else(|| refuse(name, "is missing"))?.values.clone())
 }
 
 impl ExactWeights {
     /// Quantises the tensors that `config` asks for.
-    pub(crate) fn new(config: &ModelConfig, weights: &Weights) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `E-MODEL-004` when one is missing, of another shape or not finite.
+    pub fn new(config: &ModelConfig, weights: &Weights) -> Result<Self> {
         let layers = (0..config.num_hidden_layers)
             .map(|i| {
                 let name = |part: &str| format!("model.layers.{i}.{part}.weight");
@@ -87,12 +102,12 @@ impl ExactWeights {
     }
 
     /// The output head.
-    pub(crate) fn head(&self) -> &Matrix {
+    pub fn head(&self) -> &Matrix {
         self.head.as_ref().unwrap_or(&self.embed)
     }
 
     /// Bytes of the matrices in memory.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let layers: usize = self
             .layers
             .iter()
@@ -104,7 +119,7 @@ impl ExactWeights {
 
     /// Root over the rows as they are computed with: int8 rows `openledger/row-q8/1`, norms
     /// `openledger/row/1`, tensors in the order of their names as bytes.
-    pub(crate) fn root(&self) -> Hash {
+    pub fn root(&self) -> Hash {
         enum Part<'a> {
             Rows(&'a Matrix),
             Norm(&'a [f32]),

@@ -1,114 +1,14 @@
-//! Keys and values of a sequence in pages of 16 positions, and pages kept for texts that begin alike.
+//! Pages of keys and values kept for texts that begin alike.
 //!
-//! A page holds all layers. Whole pages never change and are shared; the last, partial one belongs to its
-//! sequence alone. What a page holds follows from the tokens up to its end and from nothing else, hence a
-//! page found in the cache is bit for bit the one that would be computed.
+//! What a page holds follows from the tokens up to its end and from nothing else, hence a page found here is bit
+//! for bit the one that would be computed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use openledger_numerics::{write_key, write_value, TILE};
+use openledger_exact::cache::{Cache, Page, Shape};
+use openledger_numerics::TILE;
 use sha2::{Digest, Sha256};
-
-use crate::engine::config::ModelConfig;
-
-/// Where in a page which layer and head lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
-    layers: usize,
-    heads: usize,
-    width: usize,
-}
-
-impl Shape {
-    pub(crate) fn new(config: &ModelConfig) -> Self {
-        Shape { layers: config.num_hidden_layers, heads: config.kv_heads(), width: config.head_dim() }
-    }
-
-    /// Halves of the keys of one head, and of its values.
-    fn tile(self) -> usize {
-        TILE * self.width
-    }
-
-    /// Halves of a page.
-    fn page(self) -> usize {
-        self.layers * self.heads * 2 * self.tile()
-    }
-
-    /// Bytes of a page.
-    pub(crate) fn page_bytes(self) -> usize {
-        self.page() * 2
-    }
-}
-
-/// Keys and values of 16 positions in half precision: for each layer and head a tile of keys, then one of
-/// values.
-#[derive(Debug, Clone)]
-pub(crate) struct Page(Box<[u16]>);
-
-/// Keys and values of one sequence.
-#[derive(Debug, Clone)]
-pub(crate) struct Cache {
-    shape: Shape,
-    pages: Vec<Arc<Page>>,
-    len: usize,
-}
-
-impl Cache {
-    pub(crate) fn new(shape: Shape) -> Self {
-        Cache { shape, pages: Vec::new(), len: 0 }
-    }
-
-    /// A sequence that begins with whole pages of another.
-    pub(crate) fn from_pages(shape: Shape, pages: Vec<Arc<Page>>) -> Self {
-        Cache { shape, len: pages.len() * TILE, pages }
-    }
-
-    /// Positions that are held.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Makes room for `more` positions; [`Cache::advance`] makes them count.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        let pages = (self.len + more).div_ceil(TILE);
-        while self.pages.len() < pages {
-            self.pages.push(Arc::new(Page(vec![0; self.shape.page()].into())));
-        }
-    }
-
-    /// Writes key and value of one head at a position for which there is room.
-    pub(crate) fn write(&mut self, layer: usize, head: usize, position: usize, key: &[f32], value: &[f32]) {
-        let tile = self.shape.tile();
-        let start = (layer * self.shape.heads + head) * 2 * tile;
-        let Some(page) = self.pages.get_mut(position / TILE) else { return };
-        // Shared pages are whole, so a page that is written belongs to this sequence and is not copied.
-        let Some(place) = Arc::make_mut(page).0.get_mut(start..start + 2 * tile) else { return };
-        let (keys, values) = place.split_at_mut(tile);
-        write_key(keys, position % TILE, key);
-        write_value(values, position % TILE, value);
-    }
-
-    /// Tiles of keys and values of one head, over all pages.
-    pub(crate) fn tiles<'a>(&'a self, layer: usize, head: usize, tiles: &mut Vec<(&'a [u16], &'a [u16])>) {
-        let tile = self.shape.tile();
-        let start = (layer * self.shape.heads + head) * 2 * tile;
-        tiles.clear();
-        tiles.extend(
-            self.pages.iter().map(|page| page.0.get(start..start + 2 * tile).unwrap_or(&[]).split_at(tile)),
-        );
-    }
-
-    /// Counts `more` positions, which have been written.
-    pub(crate) fn advance(&mut self, more: usize) {
-        self.len += more;
-    }
-
-    /// The pages that are whole.
-    fn whole(&self) -> &[Arc<Page>] {
-        self.pages.get(..self.len / TILE).unwrap_or(&[])
-    }
-}
 
 /// Pages of earlier texts by what they hold, the least recently used leaving first.
 pub(crate) struct Prefixes {
@@ -182,7 +82,12 @@ mod tests {
     use super::*;
 
     fn shape() -> Shape {
-        Shape { layers: 1, heads: 1, width: 2 }
+        let config = serde_json::json!({
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2,
+            "intermediate_size": 2, "vocab_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1,
+            "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "eos_token_id": 0,
+        });
+        Shape::new(&openledger_exact::config::ModelConfig::parse(config.to_string().as_bytes()).unwrap())
     }
 
     fn filled(tokens: usize) -> Cache {
@@ -226,7 +131,7 @@ mod tests {
         first.tiles(0, 0, &mut a);
         second.tiles(0, 0, &mut b);
         assert_ne!(a[0].0, b[0].0);
-        assert_eq!(first.pages.len(), 2);
+        assert_eq!(first.whole().len() + 1, 2);
     }
 
     #[test]

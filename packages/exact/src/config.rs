@@ -1,10 +1,9 @@
 //! The network's shape: `config.json` in the layout of Hugging Face's `LlamaForCausalLM` (also SmolLM) and
 //! `Qwen3ForCausalLM`.
 
-use candle_transformers::models::llama;
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Most parameters this engine loads; 4 bytes each.
 const MAX_PARAMETERS: u64 = 2_000_000_000;
@@ -167,13 +166,8 @@ impl ModelConfig {
     }
 
     /// Whether queries and keys of each head have a norm (Qwen3).
-    pub(crate) fn has_head_norms(&self) -> bool {
+    pub fn has_head_norms(&self) -> bool {
         self.model_type == "qwen3"
-    }
-
-    /// Whether candle-transformers' Llama computes this shape.
-    pub(crate) fn is_plain_llama(&self) -> bool {
-        self.model_type == "llama" && self.head_dim() * self.num_attention_heads == self.hidden_size
     }
 
     /// Every tensor of the model with its shape, in the order of the names as bytes.
@@ -222,26 +216,5 @@ impl ModelConfig {
         let layer = 2 * d + norms + 2 * qo * d + 2 * kv * d + 3 * f * d;
         let heads = if self.tie_word_embeddings { 1 } else { 2 };
         heads * v * d + d + layer * self.num_hidden_layers as u64
-    }
-
-    /// The shape as candle-transformers takes it, with `rows` output rows and a head of its own
-    /// (see the trace module for why).
-    pub(crate) fn for_serving(&self, rows: usize) -> llama::Config {
-        llama::Config {
-            hidden_size: self.hidden_size,
-            intermediate_size: self.intermediate_size,
-            vocab_size: rows,
-            num_hidden_layers: self.num_hidden_layers,
-            num_attention_heads: self.num_attention_heads,
-            num_key_value_heads: self.kv_heads(),
-            use_flash_attn: false,
-            rms_norm_eps: self.rms_norm_eps,
-            rope_theta: self.rope_theta as f32,
-            bos_token_id: self.bos_token_id,
-            eos_token_id: None,
-            rope_scaling: None,
-            max_position_embeddings: self.max_position_embeddings,
-            tie_word_embeddings: false,
-        }
     }
 }
