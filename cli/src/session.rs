@@ -130,7 +130,9 @@ impl Lane {
     pub fn spent(&self) -> Result<u128> {
         let sum = self.acknowledged()?.sum.u128();
         let mut waiting = self.outstanding.iter().filter_map(|o| o.received.as_ref());
-        waiting.try_fold(sum, |sum, leaf| sum.checked_add(leaf.sum.u128())).ok_or_else(|| damaged(self.node_id))
+        waiting
+            .try_fold(sum, |sum, leaf| sum.checked_add(leaf.sum.u128()))
+            .ok_or_else(|| damaged(self.node_id))
     }
 
     /// What its exposure becomes with one more request of at most `max_fee`.
@@ -244,7 +246,13 @@ impl State {
     ///
     /// # Errors
     /// `E-CLI-042` when the promise would exceed the node's cap.
-    pub fn voucher(&self, lane: &Lane, key: &Key, request_hash: &[u8; 32], max_fee: u128) -> Result<SignedVoucher> {
+    pub fn voucher(
+        &self,
+        lane: &Lane,
+        key: &Key,
+        request_hash: &[u8; 32],
+        max_fee: u128,
+    ) -> Result<SignedVoucher> {
         let cumulative = lane.exposure_with(max_fee)?;
         if cumulative > lane.cap.u128() {
             return Err(CliError::new(
@@ -407,7 +415,8 @@ pub async fn top_up(
     let mut state = State::load(ctx, session_id)?;
     let (contract, denom) = (state.contract.clone(), state.denom.clone());
     let lane = state.nodes.iter_mut().find(|lane| node_id.is_none_or(|id| id == lane.node_id));
-    let lane = lane.ok_or_else(|| CliError::usage(format!("session {session_id} does not name that node")))?;
+    let lane =
+        lane.ok_or_else(|| CliError::usage(format!("session {session_id} does not name that node")))?;
     let cap = lane.cap.checked_add(Uint128::new(amount));
     let cap = cap.map_err(|_| CliError::usage("the amount is too large"))?;
     let msg = ExecuteMsg::TopUp { session_id, node_id: lane.node_id };
