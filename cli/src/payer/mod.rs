@@ -32,6 +32,8 @@ use crate::context::{make_private_dir, write_json, Context};
 use crate::error::{Class, CliError, Result};
 use crate::session::{Left, State};
 
+/// How long a connection to a node may take.
+const CONNECT: Duration = Duration::from_millis(1_500);
 /// How long a node that failed is asked after all others.
 const SHUNNED: Duration = Duration::from_secs(10);
 
@@ -179,8 +181,12 @@ impl Payer {
         let in_flight = reader.escrow_config().await?.params.in_flight;
         let answers = ctx.home.join("answers");
         make_private_dir(&answers)?;
+        // A node that is not there must not keep the next one waiting.
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|e| {
+            CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
+        })?;
         let payer = Payer::new(Parts {
-            http: ctx.http.clone(),
+            http,
             answers,
             path: State::path(ctx, session_id),
             key: state.key(ctx)?,
