@@ -9,8 +9,8 @@ use openledger_types::api::AnswerBundle;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::payer::{Body, Payer};
 pub use crate::payer::Answer;
+use crate::payer::{Body, Payer};
 use crate::session::under_way;
 
 /// What to ask.
@@ -53,7 +53,11 @@ pub async fn ask(ctx: &Context, args: AskArgs, on_text: &mut (dyn FnMut(&str) + 
 ///
 /// # Errors
 /// As [`ask`]; also when nothing is under way.
-pub async fn resume(ctx: &Context, session_id: u64, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Answer> {
+pub async fn resume(
+    ctx: &Context,
+    session_id: u64,
+    on_text: &mut (dyn FnMut(&str) + Send),
+) -> Result<Answer> {
     let reader = ctx.reader().await?;
     let payer = Payer::open(ctx, &reader, session_id, None).await?;
     Ok(payer.resume(&mut shown(on_text)).await?)

@@ -189,7 +189,8 @@ mod tests {
         assert_eq!(order(vec![far, node(2)]), [2, 1]);
         let full = Candidate { free: Some(0), ..node(1) };
         assert_eq!(order(vec![full, node(2)]), [2, 1]);
-        let missed = Candidate { work: RecordedWork { misses: 1, answers: 10, ..Default::default() }, ..node(1) };
+        let missed =
+            Candidate { work: RecordedWork { misses: 1, answers: 10, ..Default::default() }, ..node(1) };
         assert_eq!(order(vec![missed, node(2)]), [2, 1]);
         let new = Candidate { work: RecordedWork::default(), ..node(1) };
         assert_eq!(order(vec![new, node(2)]), [2, 1]);

@@ -72,7 +72,9 @@ fn parse(data: &[u8]) -> Result<Option<Event>, String> {
         serde_json::from_slice(data).map_err(|e| format!("unreadable event: {e}"))?;
     if event["object"] == "openledger.receipt" {
         let bundle = serde_json::from_value(event["bundle"].take());
-        return bundle.map(|b| Some(Event::Bundle(Box::new(b)))).map_err(|e| format!("unreadable receipt: {e}"));
+        return bundle
+            .map(|b| Some(Event::Bundle(Box::new(b))))
+            .map_err(|e| format!("unreadable receipt: {e}"));
     }
     if let Some(message) = event["error"]["message"].as_str() {
         let code = event["error"]["code"].as_str().unwrap_or_default();

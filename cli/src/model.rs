@@ -253,7 +253,12 @@ struct Registration {
 ///
 /// # Errors
 /// When it is no model, or no class is named for one from elsewhere.
-pub async fn folder(ctx: &Context, path: PathBuf, name: &str, class: Option<NumericClass>) -> Result<PathBuf> {
+pub async fn folder(
+    ctx: &Context,
+    path: PathBuf,
+    name: &str,
+    class: Option<NumericClass>,
+) -> Result<PathBuf> {
     if path.join(MANIFEST_FILE).is_file() {
         return Ok(path);
     }

@@ -178,7 +178,10 @@ pub async fn prepare(
             // Parts follow each other; the whole is checked when it is loaded.
             Some(number) if number > 1 => {
                 let mut whole = OpenOptions::new().append(true).open(&path);
-                let added = whole.as_mut().map_err(|e| std::io::Error::from(e.kind())).and_then(|f| f.write_all(&bytes));
+                let added = whole
+                    .as_mut()
+                    .map_err(|e| std::io::Error::from(e.kind()))
+                    .and_then(|f| f.write_all(&bytes));
                 added.map_err(|e| CliError::file(&path, e))?;
             }
             _ => write_private(&path, &bytes)?,

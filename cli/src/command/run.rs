@@ -606,8 +606,7 @@ async fn session(ctx: &Context, out: &Out, command: args::Session) -> Result<()>
     match command {
         args::Session::Open { model: (model_id, model_version), node_id, nodes, deposit, blocks } => {
             let choose = usize::from(nodes);
-            let args =
-                session::OpenArgs { model_id, model_version, nodes: node_id, choose, deposit, blocks };
+            let args = session::OpenArgs { model_id, model_version, nodes: node_id, choose, deposit, blocks };
             let opened = session::open(ctx, &ctx.signer(None).await?, args).await?;
             out.print(&opened, || {
                 let nodes: Vec<String> = opened.nodes.iter().map(u64::to_string).collect();
@@ -754,7 +753,10 @@ async fn gateway(ctx: &Context, out: &Out, args: args::Gateway) -> Result<()> {
     })
     .await?;
     out.print(&ended, || {
-        let mut text = format!("session {}: {} answers for {} {}\n", ended.session_id, ended.answers, ended.spent, ended.denom);
+        let mut text = format!(
+            "session {}: {} answers for {} {}\n",
+            ended.session_id, ended.answers, ended.spent, ended.denom
+        );
         match &ended.closed {
             Some(session) => text.push_str(&session_text(session)),
             None => text.push_str(&format!(

@@ -90,7 +90,11 @@ pub struct Ended {
 ///
 /// # Errors
 /// When the session cannot be used or opened, the port is taken, or the closing fails.
-pub async fn run(ctx: &Context, args: GatewayArgs, ready: impl FnOnce(&Ready) -> Result<()>) -> Result<Ended> {
+pub async fn run(
+    ctx: &Context,
+    args: GatewayArgs,
+    ready: impl FnOnce(&Ready) -> Result<()>,
+) -> Result<Ended> {
     // The port before the session: nothing is opened for a gateway that cannot listen.
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         CliError::new(
@@ -115,6 +119,8 @@ pub async fn run(ctx: &Context, args: GatewayArgs, ready: impl FnOnce(&Ready) ->
             "open another one: openledger gateway --model MODEL --limit AMOUNT",
         ));
     }
+    // Whoever asked an earlier run is gone: what it left under way is settled at the least cost.
+    payer.take_over()?;
     let api_key = api_key(ctx)?;
     let (closer, mut closing) = mpsc::channel(1);
     let app = Arc::new(App::new(payer, &api_key, closer));
@@ -140,6 +146,8 @@ pub async fn run(ctx: &Context, args: GatewayArgs, ready: impl FnOnce(&Ready) ->
     });
     let served = server.await;
     looking.abort();
+    // Its hold on the session ends with it.
+    let _ = looking.await;
     app.idle().await;
     served.map_err(|e| CliError::new(Class::Usage, "E-CLI-079", e.to_string(), "start it again").retry())?;
     let close = until.await.unwrap_or(false) || args.close;

@@ -24,7 +24,12 @@ impl Question {
     /// In words, when it is no object or names another model than `model`.
     pub fn parse(bytes: &[u8], model: &str) -> Result<Self, Refusal> {
         let body: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| {
-            Refusal::new(400, "invalid_request_error", "E-REQ-002", format!("the body is no JSON object: {e}"))
+            Refusal::new(
+                400,
+                "invalid_request_error",
+                "E-REQ-002",
+                format!("the body is no JSON object: {e}"),
+            )
         })?;
         let named = body.get("model").and_then(Value::as_str).unwrap_or_default();
         let short = model.split(':').next().unwrap_or(model);
@@ -225,9 +230,13 @@ mod tests {
         let question = Question::parse(body, "3:2").unwrap();
         assert!(question.stream && question.include_usage);
         assert!(!Question::parse(br#"{"model":"3"}"#, "3:2").unwrap().stream);
-        for (body, status) in
-            [(&b"[]"[..], 400), (b"{", 400), (b"{}", 404), (br#"{"model":"4:2"}"#, 404), (br#"{"model":3}"#, 404)]
-        {
+        for (body, status) in [
+            (&b"[]"[..], 400),
+            (b"{", 400),
+            (b"{}", 404),
+            (br#"{"model":"4:2"}"#, 404),
+            (br#"{"model":3}"#, 404),
+        ] {
             assert_eq!(Question::parse(body, "3:2").unwrap_err().status, status);
         }
     }

@@ -29,7 +29,13 @@ type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
 impl Payer {
     /// Asks one node.
-    pub(super) async fn attempt(&self, lane: usize, endpoint: Endpoint, body: &Body, on_text: OnText<'_>) -> Attempt {
+    pub(super) async fn attempt(
+        &self,
+        lane: usize,
+        endpoint: Endpoint,
+        body: &Body,
+        on_text: OnText<'_>,
+    ) -> Attempt {
         let refused = |failure: Failure, elsewhere| Attempt::Refused { failure, elsewhere };
         let bytes = match serde_json::to_vec(body) {
             Ok(bytes) => bytes,
@@ -50,7 +56,7 @@ impl Payer {
                 Ok(entry) => entry,
                 // A node whose cap is spent does not speak for the others.
                 Err(error) => {
-                    let elsewhere = error.code == "E-CLI-042";
+                    let elsewhere = ["E-CLI-042", "E-CLI-077"].contains(&error.code);
                     return refused(error.into(), elsewhere);
                 }
             };
@@ -92,7 +98,12 @@ impl Payer {
     }
 
     /// What the node asks for this question at most, held against what the session has pinned.
-    async fn price(&self, lane: usize, endpoint: Endpoint, body: &[u8]) -> std::result::Result<u128, Failure> {
+    async fn price(
+        &self,
+        lane: usize,
+        endpoint: Endpoint,
+        body: &[u8],
+    ) -> std::result::Result<u128, Failure> {
         let (node_id, url, session_id) = self.address(lane);
         let path = format!("{url}{}", endpoint.path());
         let request = self
@@ -154,10 +165,21 @@ impl Payer {
     }
 
     /// Signs a voucher and writes it down; waits while too many requests are under way with the node.
-    async fn promise(&self, lane: usize, endpoint: Endpoint, body: Vec<u8>, max_fee: u128) -> Result<Outstanding> {
+    async fn promise(
+        &self,
+        lane: usize,
+        endpoint: Endpoint,
+        body: Vec<u8>,
+        max_fee: u128,
+    ) -> Result<Outstanding> {
         loop {
             let over = self.over.notified();
-            if self.lane(lane)?.outstanding.len() < self.parts.in_flight {
+            let open = self.lane(lane)?.outstanding;
+            // Lost meanwhile: a further question would have the node finish what nobody waits for.
+            if open.iter().any(|o| o.left.is_some()) {
+                return Err(super::nobody());
+            }
+            if open.len() < self.parts.in_flight {
                 break;
             }
             over.await;
@@ -266,7 +288,9 @@ impl Payer {
             Ok(response) => response,
             Err(failure) => {
                 // A refusal before anything was taken leaves the sequence free; the node's log decides.
-                if failure.node.is_some() && matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence()) {
+                if failure.node.is_some()
+                    && matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence())
+                {
                     self.forget(lane, entry)?;
                 }
                 return Err(failure);
@@ -338,8 +362,8 @@ impl Payer {
         } else {
             let mut state = self.state();
             let lane = state.nodes.get_mut(lane);
-            let entry = lane
-                .and_then(|lane| lane.outstanding.iter_mut().find(|o| o.sequence() == entry.sequence()));
+            let entry =
+                lane.and_then(|lane| lane.outstanding.iter_mut().find(|o| o.sequence() == entry.sequence()));
             if let Some(entry) = entry {
                 entry.left = Some(left);
             }
@@ -365,8 +389,10 @@ impl Payer {
 
     /// See [`Payer::reconcile`].
     pub(super) async fn reconcile_lane(&self, lane: usize) -> std::result::Result<(), Failure> {
+        let turn = self.turns.get(lane).ok_or_else(super::nobody)?;
+        let _turn = turn.lock().await;
         loop {
-            let entry = self.lane(lane)?.outstanding.into_iter().find(|o| o.received.is_none());
+            let entry = self.lane(lane)?.outstanding.into_iter().find(|o| o.left.is_some());
             let Some(entry) = entry else { return Ok(()) };
             if self.taken(lane).await? < entry.sequence() {
                 self.forget(lane, &entry)?;
@@ -378,12 +404,16 @@ impl Payer {
     }
 
     /// Requests that the node has taken.
-    async fn taken(&self, lane: usize) -> Result<u64> {
+    async fn taken(&self, lane: usize) -> std::result::Result<u64, Failure> {
         let (_, url, session_id) = self.address(lane);
         let path = format!("{url}/v1/sessions/{session_id}");
-        let asked = node_http::get_json::<SessionState>(&self.parts.http, &path);
-        let answered = tokio::time::timeout(ACCEPT, asked).await;
-        Ok(answered.map_err(|_| slow(&path))??.taken)
+        let response = accept(&path, self.parts.http.get(&path)).await?;
+        // A node that was never asked knows nothing of the session.
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(0);
+        }
+        let body = tokio::time::timeout(ACCEPT, node_says(response).await?.json::<SessionState>()).await;
+        Ok(body.map_err(|_| slow(&path))?.map_err(|e| node_http::unreachable(&path, &e))?.taken)
     }
 
     fn lane(&self, lane: usize) -> Result<Lane> {

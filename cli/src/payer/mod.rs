@@ -32,6 +32,8 @@ use crate::context::{make_private_dir, write_json, Context};
 use crate::error::{Class, CliError, Result};
 use crate::session::{Left, State};
 
+/// How long a connection to a node may take.
+const CONNECT: Duration = Duration::from_millis(1_500);
 /// How long a node that failed is asked after all others.
 const SHUNNED: Duration = Duration::from_secs(10);
 
@@ -179,8 +181,12 @@ impl Payer {
         let in_flight = reader.escrow_config().await?.params.in_flight;
         let answers = ctx.home.join("answers");
         make_private_dir(&answers)?;
+        // A node that is not there must not keep the next one waiting.
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|e| {
+            CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
+        })?;
         let payer = Payer::new(Parts {
-            http: ctx.http.clone(),
+            http,
             answers,
             path: State::path(ctx, session_id),
             key: state.key(ctx)?,
@@ -273,7 +279,11 @@ impl Payer {
 
     /// Whether an earlier run left a question under way that no other node has gone on with.
     pub fn is_interrupted(&self) -> bool {
-        self.state().nodes.iter().flat_map(|lane| &lane.outstanding).any(|o| o.left.is_none() && o.received.is_none())
+        self.state()
+            .nodes
+            .iter()
+            .flat_map(|lane| &lane.outstanding)
+            .any(|o| o.left.is_none() && o.received.is_none())
     }
 
     /// Whether a node was lost and is owed for what came from it.
@@ -355,8 +365,22 @@ impl Payer {
             .map(|(i, _)| i)
     }
 
-    /// Fetches, checks and pays what was left behind: from nodes that were lost, up to what they had
-    /// delivered; from interrupted runs, what the node has made.
+    /// Takes what an earlier run left under way as left behind, for a caller that nobody waits for any more.
+    /// To be called before the first question.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take_over(&self) -> Result<()> {
+        let mut state = self.state();
+        let open = state.nodes.iter_mut().flat_map(|lane| &mut lane.outstanding);
+        for entry in open.filter(|o| o.left.is_none() && o.received.is_none()) {
+            entry.left = Some(Left::default());
+        }
+        self.save(&state)
+    }
+
+    /// Fetches, checks and pays what was left behind, up to what had been delivered of it (at least a token:
+    /// an answer has one).
     ///
     /// # Errors
     /// The first that occurs; the rest is tried all the same.
@@ -370,7 +394,7 @@ impl Payer {
         first
     }
 
-    /// Fetches the whole answer of a question that an earlier run left under way.
+    /// Fetches the whole answer of a question that an earlier run left under way or behind.
     ///
     /// # Errors
     /// As [`Payer::ask`]; also when nothing is under way.
@@ -381,7 +405,7 @@ impl Payer {
         let found = {
             let state = self.state();
             let mut open = state.nodes.iter().enumerate().filter_map(|(lane, l)| {
-                let entry = l.outstanding.iter().find(|o| o.left.is_none() && o.received.is_none())?;
+                let entry = l.outstanding.iter().find(|o| o.received.is_none())?;
                 Some((lane, entry.clone()))
             });
             open.next()

@@ -16,15 +16,28 @@ async fn a_chat_is_answered_paid_and_kept() {
     assert_eq!(answer["choices"][0]["message"]["content"], "abcde");
     assert_eq!(answer["choices"][0]["finish_reason"], "length");
     let prompt = "User: hi\n\nAssistant:".len() as u32;
-    assert_eq!(answer["usage"], json!({"prompt_tokens": prompt, "completion_tokens": 5, "total_tokens": prompt + 5}));
+    assert_eq!(
+        answer["usage"],
+        json!({"prompt_tokens": prompt, "completion_tokens": 5, "total_tokens": prompt + 5})
+    );
     assert_eq!(answer["openledger"]["fee"], fee(prompt, 5).to_string());
     let state = client.state();
     assert_eq!((state.nodes[0].count, state.nodes[0].outstanding.len()), (1, 0));
     assert_eq!(client.kept().len(), 1);
 
-    let costs: Value =
-        reqwest::Client::new().get(format!("{url}/gateway")).bearer_auth(KEY).send().await.unwrap().json().await.unwrap();
-    assert_eq!((&costs["spent"], &costs["limit"]), (&json!(fee(prompt, 5).to_string()), &json!(CAP.to_string())));
+    let costs: Value = reqwest::Client::new()
+        .get(format!("{url}/gateway"))
+        .bearer_auth(KEY)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&costs["spent"], &costs["limit"]),
+        (&json!(fee(prompt, 5).to_string()), &json!(CAP.to_string()))
+    );
     app.idle().await;
 }
 
@@ -39,14 +52,15 @@ async fn a_stream_has_openais_parts_and_ends_with_the_usage_when_asked() {
     let text = post(&format!("{url}/chat/completions"), body).await.text().await.unwrap();
     let parts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     assert_eq!(parts.last(), Some(&"[DONE]"));
-    let parts: Vec<Value> = parts[..parts.len() - 1].iter().map(|p| serde_json::from_str(p).unwrap()).collect();
+    let parts: Vec<Value> =
+        parts[..parts.len() - 1].iter().map(|p| serde_json::from_str(p).unwrap()).collect();
     assert_eq!(parts[0]["choices"][0]["delta"]["role"], "assistant");
-    let written: String =
-        parts.iter().filter_map(|p| p["choices"][0]["delta"]["content"].as_str()).collect();
+    let written: String = parts.iter().filter_map(|p| p["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!(written, "abc");
     let last = &parts[parts.len() - 1];
     assert_eq!((&last["choices"], &last["usage"]["completion_tokens"]), (&json!([]), &json!(3)));
-    let ends: Vec<&Value> = parts.iter().map(|p| &p["choices"][0]["finish_reason"]).filter(|f| f.is_string()).collect();
+    let ends: Vec<&Value> =
+        parts.iter().map(|p| &p["choices"][0]["finish_reason"]).filter(|f| f.is_string()).collect();
     assert_eq!(ends, [&json!("length")]);
 }
 
@@ -119,6 +133,7 @@ async fn after_a_kill_the_next_run_fetches_what_was_promised() {
     assert_eq!(client.state().nodes[0].outstanding.len(), 1);
     let payer = client.payer();
     assert!(payer.is_interrupted());
+    payer.take_over().unwrap();
     payer.reconcile().await.unwrap();
     let state = client.state();
     assert_eq!((state.nodes[0].count, state.nodes[0].outstanding.len()), (1, 0));

@@ -28,17 +28,18 @@ async fn an_answer_goes_on_at_another_node_and_each_is_paid_for_its_part() {
     let client = Client::open(&chain, &[(NODE, &first.url), (OTHER, &second.url)], CAP);
     let payer = client.payer();
     let mut first = Some(first);
-    let mut seen = 0;
+    let (mut seen, mut killer) = (0, None);
     let mut on_text = |_: &str| {
         seen += 1;
         if seen == 7 {
             // Killed in the middle of its answer.
             let process = first.take().unwrap();
-            std::thread::spawn(move || process.kill());
+            killer = Some(std::thread::spawn(move || process.kill()));
         }
         ControlFlow::Continue(())
     };
     let answer = payer.ask(Endpoint::Completions, question(60), &mut on_text).await.unwrap();
+    killer.unwrap().join().unwrap();
     // The whole is what one node would have written.
     let whole: String = (1..=60u32).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
     assert_eq!(answer.text(), whole);
@@ -141,14 +142,22 @@ async fn without_another_node_the_answer_stays_to_be_fetched() {
     let first = Process::start(one.path(), &chain, NODE, slow());
     let client = Client::open(&chain, &[(NODE, &first.url)], CAP);
     let payer = client.payer();
-    let mut first = Some(first);
+    let (mut first, mut killer) = (Some(first), None);
     let mut on_text = |_: &str| {
         if let Some(process) = first.take() {
-            std::thread::spawn(move || process.kill());
+            killer = Some(std::thread::spawn(move || process.kill()));
         }
         ControlFlow::Continue(())
     };
     let failure = payer.ask(Endpoint::Completions, question(40), &mut on_text).await.unwrap_err();
     assert!(failure.error.retryable, "{}", failure.error.message);
     assert_eq!(ask(&payer, 2).await.unwrap_err().error.code, "E-CLI-077");
+    drop(payer);
+    killer.unwrap().join().unwrap();
+    let back = Process::start(one.path(), &chain, NODE, Alphabet::default());
+    client.moved(NODE, &back.url);
+    let answer = client.payer().resume(&mut |_| ControlFlow::Continue(())).await.unwrap();
+    assert_eq!(answer.bundle.receipt.receipt.tokens_out, 40);
+    assert!(answer.text().starts_with("bcd"));
+    back.kill();
 }

@@ -17,9 +17,15 @@ async fn nothing_is_promised_above_the_limit() {
     };
     assert_eq!(ask(10).await.status(), 200);
     let refused = ask(6).await;
-    assert_eq!((refused.status().as_u16(), refused.headers()["x-should-retry"].to_str().unwrap()), (402, "false"));
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers()["x-should-retry"].to_str().unwrap()),
+        (402, "false")
+    );
     let body: Value = refused.json().await.unwrap();
-    assert_eq!((&body["error"]["code"], &body["error"]["type"]), (&json!("E-CLI-078"), &json!("insufficient_quota")));
+    assert_eq!(
+        (&body["error"]["code"], &body["error"]["type"]),
+        (&json!("E-CLI-078"), &json!("insufficient_quota"))
+    );
     assert_eq!(ask(5).await.status(), 200);
     let state = client.state();
     assert_eq!((state.nodes[0].count, state.nodes[0].promised.u128()), (2, client.limit.unwrap()));

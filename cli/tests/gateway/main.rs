@@ -34,7 +34,9 @@ use openledger_types::msg::escrow::SessionNodeResponse;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use support::{manifest, model_info, new_chain, settings, FakeChain, User, World, CAP, CHAIN, DENOM, ESCROW, NODE};
+use support::{
+    manifest, model_info, new_chain, settings, FakeChain, User, World, CAP, CHAIN, DENOM, ESCROW, NODE,
+};
 
 /// Number of the session of every test.
 const SESSION: u64 = 7;
@@ -122,7 +124,13 @@ async fn node(home: &Path, chain: &Arc<FakeChain>, node_id: u64, model: Alphabet
     node_with(home, chain, node_id, model, settings()).await
 }
 
-async fn node_with(home: &Path, chain: &Arc<FakeChain>, node_id: u64, model: Alphabet, settings: Settings) -> World {
+async fn node_with(
+    home: &Path,
+    chain: &Arc<FakeChain>,
+    node_id: u64,
+    model: Alphabet,
+    settings: Settings,
+) -> World {
     World::start_as(home, chain.clone(), node_id, exact_manifest(), Box::new(model), settings).await
 }
 

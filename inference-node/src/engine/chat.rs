@@ -116,7 +116,12 @@ impl ChatFormat {
     /// `E-GEN-003` when the model takes no message of the system.
     pub fn render(&self, chat: &Chat) -> Result<String> {
         let texts = self.parts(chat)?;
-        Ok(texts.iter().map(|part| match part { Part::Format(text) | Part::Content(text) => *text }).collect())
+        Ok(texts
+            .iter()
+            .map(|part| match part {
+                Part::Format(text) | Part::Content(text) => *text,
+            })
+            .collect())
     }
 
     /// Tokens of a chat. Neighbouring texts of the format are encoded together with control tokens among
@@ -146,10 +151,8 @@ mod tests {
     use crate::request::ChatMessage;
 
     fn chatml() -> ChatFormat {
-        let around = |name: &str| Around {
-            before: format!("<|im_start|>{name}\n"),
-            after: "<|im_end|>\n".into(),
-        };
+        let around =
+            |name: &str| Around { before: format!("<|im_start|>{name}\n"), after: "<|im_end|>\n".into() };
         ChatFormat {
             format: 1,
             begin: String::new(),
@@ -163,7 +166,8 @@ mod tests {
     }
 
     fn chat(messages: &[(Speaker, &str)], going_on: bool) -> Chat {
-        let message = |(speaker, text): &(Speaker, &str)| ChatMessage { speaker: *speaker, content: (*text).into() };
+        let message =
+            |(speaker, text): &(Speaker, &str)| ChatMessage { speaker: *speaker, content: (*text).into() };
         Chat { messages: messages.iter().map(message).collect(), going_on }
     }
 

@@ -184,7 +184,9 @@ mod tests {
         let whole = join_parts(parts.clone()).unwrap();
         assert_eq!((whole.len(), &whole[0].0[..], whole[0].1 == large), (2, "model.safetensors", true));
         let [a, b, c] = parts.try_into().unwrap();
-        for bad in [vec![b.clone()], vec![a.clone(), c.clone(), b.clone()], vec![a.clone(), a], vec![c.clone(), c]] {
+        for bad in
+            [vec![b.clone()], vec![a.clone(), c.clone(), b.clone()], vec![a.clone(), a], vec![c.clone(), c]]
+        {
             assert_eq!(join_parts(bad).unwrap_err().code, "E-MODEL-008");
         }
         for plain in ["a.part-1", "a.part-0000", "part-0001x", "model.safetensors"] {

@@ -21,8 +21,8 @@ use openledger_exact::weights::ExactWeights;
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};
 use super::files::{
-    read_bounded, read_weights, weights_root, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE,
-    WEIGHTS_FILE,
+    read_bounded, read_weights, weights_root, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE,
+    TOKENIZER_FILE, WEIGHTS_FILE,
 };
 use super::net::Net;
 use super::tokenizer::Tokenizer;
@@ -134,10 +134,16 @@ impl Model {
         if manifest.weights_root.as_slice() != root {
             return Err(mismatch(format!("{WEIGHTS_FILE} has another root")));
         }
-        let mut whole = [(CONFIG_FILE, &config_bytes, 0), (TOKENIZER_FILE, &tokenizer_bytes, 0), (WEIGHTS_FILE, &weights_bytes, 0)];
+        let mut whole = [
+            (CONFIG_FILE, &config_bytes, 0),
+            (TOKENIZER_FILE, &tokenizer_bytes, 0),
+            (WEIGHTS_FILE, &weights_bytes, 0),
+        ];
         for file in &manifest.files {
             let name = whole_name(&file.name).0;
-            let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else { continue };
+            let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else {
+                continue;
+            };
             let end = usize::try_from(file.blob.len).ok().and_then(|len| len.checked_add(*done));
             let part = end.and_then(|end| bytes.get(*done..end));
             if part.is_none_or(|part| BlobRef::of(part) != file.blob) {

@@ -197,7 +197,8 @@ fn probe(name: &str) -> String {
 /// Holds a format against its template.
 fn compare(jinja: &Jinja<'_>, format: &ChatFormat) -> Result<()> {
     use Speaker::{Assistant, System, User};
-    let turn = |n: usize| [(User, format!("Why {n}?")), (Assistant, format!("Because {n}: <b> {{x}} \u{e9}."))];
+    let turn =
+        |n: usize| [(User, format!("Why {n}?")), (Assistant, format!("Because {n}: <b> {{x}} \u{e9}."))];
     for turns in 0..4 {
         for system in [false, true] {
             if system && format.system.is_none() {
@@ -207,7 +208,8 @@ fn compare(jinja: &Jinja<'_>, format: &ChatFormat) -> Result<()> {
             messages.extend(system.then(|| (System, "Be short.\nBe kind.".to_string())));
             messages.extend((0..turns).flat_map(turn));
             messages.push((User, "And\nnow?".into()));
-            let borrowed: Vec<(Speaker, &str)> = messages.iter().map(|(s, text)| (*s, text.as_str())).collect();
+            let borrowed: Vec<(Speaker, &str)> =
+                messages.iter().map(|(s, text)| (*s, text.as_str())).collect();
             let theirs = jinja.render(&borrowed, true).map_err(refuse)?;
             let chat = Chat {
                 messages: messages

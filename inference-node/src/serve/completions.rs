@@ -123,6 +123,13 @@ async fn ask_for_payment(node: &Arc<Node>, asked: Asked, headers: &HeaderMap) ->
         Ok(session) => session,
         Err(fault) => return plain(fault),
     };
+    // Who could not be served now is told before it signs anything.
+    if node.draining() {
+        return plain(stopping());
+    }
+    if node.admission.available_permits() == 0 {
+        return plain(full());
+    }
     let version = asked.model.version;
     let loaded = match version {
         Some(version) => node.models.ready(asked.model.model_id, version),
@@ -228,6 +235,19 @@ fn leave_after(headers: &HeaderMap, stream: bool) -> Result<Option<u32>> {
     }
 }
 
+fn stopping() -> Fault {
+    Fault::unavailable(
+        "E-NODE-002",
+        "this node is about to stop",
+        "Ask another node of the session, or the same one in a minute.",
+    )
+}
+
+fn full() -> Fault {
+    Fault::new(Class::Busy, "E-NODE-003", "the queue is full", "Try again later, or ask another node.")
+        .retryable()
+}
+
 struct Paid {
     payment: PaymentSignature,
     session: Arc<SessionResponse>,
@@ -275,11 +295,7 @@ async fn take(
     };
     let refuse = |fault: Fault| (fault, session_prices(None));
     if node.draining() {
-        return Err(refuse(Fault::unavailable(
-            "E-NODE-002",
-            "this node is about to stop",
-            "Ask another node of the session, or the same one in a minute.",
-        )));
+        return Err(refuse(stopping()));
     }
     let height = node.height().await.map_err(refuse)?;
     payment::check_open(&session, height, node.settings.expiry_margin_blocks).map_err(refuse)?;
@@ -297,17 +313,7 @@ async fn take(
     let loaded = node.models.ready(session.model_id, session.model_version).map_err(refuse)?;
     let in_flight = node.escrow_config().await.map_err(refuse)?.params.in_flight;
     // Before anything is taken: a place in the queue (429 costs the client nothing).
-    let permit = node.admission.clone().try_acquire_owned().map_err(|_| {
-        refuse(
-            Fault::new(
-                Class::Busy,
-                "E-NODE-003",
-                "the queue is full",
-                "Try again later, or ask another node.",
-            )
-            .retryable(),
-        )
-    })?;
+    let permit = node.admission.clone().try_acquire_owned().map_err(|_| refuse(full()))?;
     let stream = asked.stream;
     let measured = measure(&loaded, asked).await.map_err(refuse)?;
     let max_fee = max_fee(&measured, entry.price_in, entry.price_out, session.min_fee).map_err(refuse)?;

@@ -48,6 +48,11 @@ pub async fn metrics(State(node): State<Arc<Node>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response()
 }
 
+/// `GET /openapi.json`: this interface as an OpenAPI document.
+pub async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}
+
 /// `GET /v1/node`.
 pub async fn node(State(node): State<Arc<Node>>) -> Json<NodeInfo> {
     Json(NodeInfo {

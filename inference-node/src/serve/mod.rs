@@ -82,6 +82,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/health", get(info::health))
         .route("/ready", get(info::ready))
         .route("/metrics", get(info::metrics))
+        .route("/openapi.json", get(info::openapi))
         .route("/v1/node", get(info::node))
         .route("/v1/models", get(info::models))
         .route("/v1/receipts/{id}", get(sessions::receipt))

@@ -446,3 +446,49 @@ fn texts_that_cannot_be_read_are_refused() {
         assert_eq!(model().teacher_forced(&tokens, 0, &mut |_| {}).unwrap_err().code, "E-MODEL-006");
     }
 }
+
+#[test]
+fn a_repetition_penalty_changes_the_answer_and_replays_to_the_bit() {
+    let plain = GenRequest { decoding: greedy(60), ..request("the node", 3, 60) };
+    let penalised = GenRequest { repetition_milli: 1_500, ..plain.clone() };
+    let (without, with) = (answer(model(), &plain), answer(model(), &penalised));
+    assert_ne!(without.tokens, with.tokens);
+    let distinct = |tokens: &[u32]| tokens.iter().collect::<std::collections::HashSet<_>>().len();
+    assert!(distinct(&with.tokens) > distinct(&without.tokens));
+    assert!(check(&penalised, &with).passes());
+    // A node that leaves it out, or adds it, is found.
+    assert!(!check(&penalised, &without).passes());
+    assert!(!check(&plain, &with).passes());
+    // Together with others it is the same.
+    let batcher =
+        Batcher::start(model().clone(), BatchSettings::default(), Arc::new(Counters::default())).unwrap();
+    let same = batcher.generate(&penalised, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(same, with);
+    let outside = GenRequest { repetition_milli: 2_001, ..plain };
+    assert_eq!(model().generate(&outside, &mut |_| ControlFlow::Continue(())).unwrap_err().code, "E-GEN-001");
+}
+
+fn greedy(max_tokens: u32) -> Decoding {
+    Decoding { temperature_milli: 0, top_k: 0, top_p_milli: 1000, max_tokens }
+}
+
+/// A manifest of an older release names a sampler without the penalty: such a model refuses it and draws as before.
+#[test]
+fn a_model_whose_sampler_knows_no_penalty_refuses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors", "manifest.json"] {
+        std::fs::copy(folder().join(name), dir.path().join(name)).unwrap();
+    }
+    let manifest = std::fs::read_to_string(dir.path().join("manifest.json")).unwrap();
+    assert!(manifest.contains("gumbel-chacha8/3"));
+    std::fs::write(
+        dir.path().join("manifest.json"),
+        manifest.replace("gumbel-chacha8/3", "gumbel-chacha8/2"),
+    )
+    .unwrap();
+    let older = Model::load(dir.path()).unwrap();
+    let asked = request("the node", 3, 20);
+    assert_eq!(answer(&older, &asked).tokens, answer(model(), &asked).tokens);
+    let penalised = GenRequest { repetition_milli: 1_500, ..asked };
+    assert_eq!(older.generate(&penalised, &mut |_| ControlFlow::Continue(())).unwrap_err().code, "E-GEN-001");
+}

@@ -220,3 +220,26 @@ async fn the_node_tells_who_it_is_and_how_it_fares() {
     );
     assert_eq!(world.session(7).await.taken, 1);
 }
+
+#[tokio::test]
+async fn the_openapi_document_names_every_path() {
+    let home = tempfile::tempdir().unwrap();
+    let world = World::start(home.path(), new_chain(), Rote::default()).await;
+    let document: Value = world.get("/openapi.json").await.json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let source = include_str!("../../src/serve/mod.rs");
+    let routes: Vec<String> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
+        .map(|path| path.replace("/v1/sessions/{id}", "/v1/sessions/{number}"))
+        .collect();
+    assert!(routes.len() > 10);
+    let named = document["paths"].as_object().unwrap();
+    assert_eq!(named.keys().filter(|path| !routes.contains(path)).count(), 0);
+    assert_eq!(routes.iter().filter(|path| !named.contains_key(*path)).count(), 0, "{routes:?}");
+    // Every path without parameters answers, and none of them with what it does not name.
+    for (path, of) in named.iter().filter(|(path, of)| !path.contains('{') && of.get("get").is_some()) {
+        let status = world.get(path).await.status().as_u16().to_string();
+        assert!(of["get"]["responses"].get(&status).is_some(), "{path} {status}");
+    }
+}

@@ -330,12 +330,10 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
             prefixes.keep(&job.tokens, &sequence.cache);
             counters.pages.store(prefixes.len() as u64, Relaxed);
         }
-        let drawn = rows
-            .next()
-            .and_then(|(hidden, logits)| {
-                let logits = job.sampler.penalised(logits, &[&job.tokens]);
-                Some((job.sampler.draw(&logits, position as u64)?, hidden))
-            });
+        let drawn = rows.next().and_then(|(hidden, logits)| {
+            let logits = job.sampler.penalised(logits, &[&job.tokens]);
+            Some((job.sampler.draw(&logits, position as u64)?, hidden))
+        });
         let event = match drawn {
             Some((token, hidden)) => {
                 job.tokens.push(token);
