@@ -5,8 +5,8 @@ mod query;
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{HexBinary, Uint128};
 
-use super::common::OwnershipAction;
 pub use self::query::*;
+use super::common::OwnershipAction;
 pub use super::documents::{Documents, RevealItem};
 use crate::formats::{SumRoot, Uses};
 use crate::packed::SumPath;

@@ -169,7 +169,8 @@ pub enum ExecuteMsg {
         work: RecordedWork,
     },
     /// Cuts a bond at once for a fault that was proved, jails the node and counts the fault in the
-    /// record of its work. Only by the referee and the escrow. A bond that is gone is cut by nothing: the message does not fail.
+    /// record of its work. Only by the referee and the escrow. A bond that is gone is cut by nothing: the
+    /// message does not fail.
     Slash {
         /// Node.
         node_id: u64,
