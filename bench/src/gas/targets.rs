@@ -87,8 +87,9 @@ impl Target {
             "claim_20_nodes" => {
                 "A leaf with its path of 10 steps is 400 bytes, in base64 540: 108,000 gas for 20 of them \
                  before anything is looked at, beside the 122,000 of any execute. The rest reads each node's \
-                 root and writes what its ledger has paid and what the account has had from it (L1), two \
-                 writes and four reads a node. `claim_20_nodes_16_leaves` has shorter paths."
+                 root and rewrites what its ledger has paid (L1), two reads and a write a node; what the \
+                 account has had from 32 neighbouring nodes is one value. `claim_20_nodes_16_leaves` has \
+                 shorter paths."
             }
             "contribute" => {
                 "The commit must stand in a block before anybody sees the bytes (D1), so these are two \
@@ -105,10 +106,10 @@ impl Target {
                 "Three contracts take part: the referee judges, the escrow voids the root, the node registry \
                  cuts the bond. Loading the second and the third costs 60,000 each, on top of the 122,000 of \
                  any execute: 242,000 before anything is judged. The proof carries a commitment, the \
-                 session's facts, a receipt and two chunks of 1 KiB: 7,500 bytes, 75,000. The rest reads and \
-                 writes the state of three contracts."
+                 session's facts, a receipt and two chunks of 1 KiB, some 4,200 bytes, in base64 5,600: 56,000. \
+                 So 298,000 is the least of any proof that three contracts settle in the transaction that files \
+                 it (F1). The rest reads and writes their state and burns a part of the cut (F5)."
             }
-            "wasm_kib_referee" => "It judges every kind of one-step proof beside demands, cases and seeds.",
             _ => "No reason is known yet.",
         }
     }

@@ -8,7 +8,8 @@ use openledger_types::msg::escrow::{ExecuteMsg, InstantiateMsg, MigrateMsg, Quer
 
 use crate::error::{ContractError, ContractResult};
 use crate::execute::{
-    abandoned, admin, cases, claim, commons, epoch, finality, gateway, root, session, unsettled, uses, withdraw,
+    abandoned, admin, cases, claim, commons, epoch, finality, gateway, root, session, unsettled, uses,
+    withdraw,
 };
 use crate::state::{Registries, LAST_SESSION, REGISTRIES};
 use crate::{migrations, query};

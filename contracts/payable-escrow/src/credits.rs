@@ -115,7 +115,10 @@ fn account_key(account: &Account) -> String {
 /// Amount and answers of an entry in [`CLAIMED`]; the first release has no answers.
 fn parse_claimed(entry: &str) -> Credit {
     let (amount, uses) = entry.split_once('/').unwrap_or((entry, ""));
-    Credit { amount: Uint128::new(amount.parse().unwrap_or_default()), uses: uses.parse().unwrap_or_default() }
+    Credit {
+        amount: Uint128::new(amount.parse().unwrap_or_default()),
+        uses: uses.parse().unwrap_or_default(),
+    }
 }
 
 /// Rising by node: node modulo 32 in one byte, amount and answers as varints.

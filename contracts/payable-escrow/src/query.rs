@@ -20,8 +20,8 @@ use crate::execute::session::load;
 use crate::money::liabilities;
 use crate::roots::{self, Epoch};
 use crate::state::{
-    Uses, BALANCES, CASES, CONNECTED, CONTRIBUTOR_USES, COUNTERS, FUNDS,
-    GATEWAY, LEDGERS, LOGS, OUTCOMES, PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
+    Uses, BALANCES, CASES, CONNECTED, CONTRIBUTOR_USES, COUNTERS, FUNDS, GATEWAY, LEDGERS, LOGS, OUTCOMES,
+    PARAMS, PENDING, PINS, PURSES, REGISTRIES, SESSIONS, USES,
 };
 
 /// Answers a query.

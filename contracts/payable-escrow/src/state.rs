@@ -8,10 +8,9 @@ use openledger_contract::lean::Lean;
 use openledger_contract::packs::Packs;
 use openledger_contract::stored;
 use openledger_types::formats::{BlobRef, EpochCommit, SumRoot};
-use openledger_types::parts;
 use openledger_types::money::Split;
 use openledger_types::msg::escrow::{Params, RootStatus};
-
+use openledger_types::parts;
 
 /// Whether a field has its default and need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

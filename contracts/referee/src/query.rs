@@ -20,11 +20,7 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
     Ok(match msg {
         QueryMsg::Config {} => to_json_binary(&config(deps)?),
         QueryMsg::Ownership {} => to_json_binary(&ownership::query(deps.storage)?),
-        QueryMsg::EligibleWeight {} => to_json_binary(&eligible(deps, &[])?),
-        QueryMsg::EligibleWeightFor { node_id } => {
-            let operator = CONTRACTS.load(deps.storage)?.node(&deps.querier, node_id)?.operator;
-            to_json_binary(&eligible(deps, &[&operator])?)
-        }
+        QueryMsg::EligibleWeightFor { node_id } => to_json_binary(&eligible(deps, node_id)?),
         QueryMsg::Attestation { node_id, denom, epoch } => {
             to_json_binary(&attestation(deps, node_id, &denom, epoch)?)
         }
@@ -63,9 +59,10 @@ fn config(deps: Deps) -> Result<ConfigResponse, ContractError> {
     })
 }
 
-fn eligible(deps: Deps, without: &[&str]) -> Result<EligibleWeightResponse, ContractError> {
+fn eligible(deps: Deps, node_id: u64) -> Result<EligibleWeightResponse, ContractError> {
     let contracts = CONTRACTS.load(deps.storage)?;
-    let weights = weight::snapshot(deps.storage, &deps.querier, &contracts, without)?;
+    let operator = contracts.node(&deps.querier, node_id)?.operator;
+    let weights = weight::snapshot(deps.storage, &deps.querier, &contracts, &[&operator])?;
     Ok(EligibleWeightResponse { weight: weight::total(&weights)? })
 }
 

@@ -23,7 +23,7 @@ fn rule_l6_three_roots_missed_in_a_row_cost_weight_and_bond() {
         assert_eq!(suite.standing(12), (epoch as u32, epoch == 3));
     }
     assert_eq!(suite.slashes(), [(12, 10, suite.alice.to_string())]);
-    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeight {}).unwrap();
+    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeightFor { node_id: NODE }).unwrap();
     assert_eq!(all.weight.u128(), 70);
     let misses = suite
         .nodes_told()
@@ -152,7 +152,7 @@ fn rule_l6_silent_auditors_cannot_keep_the_only_root_waiting_for_ever() {
         suite.report(1, &[11, 12, 13]).unwrap();
         assert_eq!(suite.standing(11), (window, window == 3));
     }
-    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeight {}).unwrap();
+    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeightFor { node_id: NODE }).unwrap();
     assert!(all.weight.is_zero(), "the escrow's long wait applies now");
     assert_eq!(suite.attestation(1).eligible.unwrap().u128(), 0);
     assert_eq!(suite.slashes().len(), 3);

@@ -256,8 +256,7 @@ fn attack_an_honest_root_cannot_be_convicted() {
     steal(&town.world)(&mut bent);
     let found = town.find(&bent);
     let attacker = town.world.account("attacker");
-    let (bond, proof) =
-        (town.bond(), RefereeMsg::ProveFault { proof: found.clone().into() });
+    let (bond, proof) = (town.bond(), RefereeMsg::ProveFault { proof: found.clone().into() });
     assert!(town.world.tell_referee(&attacker, &proof).is_err(), "the escrow never saw that commitment");
     let stated =
         openledger_types::faults::Stated { commit: Some(honest.commit.clone()), ..found.stated.clone() };
@@ -270,7 +269,10 @@ fn attack_an_honest_root_cannot_be_convicted() {
     let stated =
         openledger_types::faults::Stated { commit: Some(honest.commit.clone()), session: Some(facts) };
     let fault = openledger_types::faults::Fault::Arithmetic { receipt: signed };
-    assert!(town.world.tell_referee(&attacker, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() }).is_err());
+    assert!(town
+        .world
+        .tell_referee(&attacker, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() })
+        .is_err());
     assert_eq!((town.bond(), town.status(1)), (bond, RootStatus::Pending));
 }
 
@@ -288,7 +290,9 @@ fn rule_s2_two_receipts_for_one_request_cost_the_bond() {
     let stated = openledger_types::faults::Stated { commit: None, session: Some(facts) };
     let fault = openledger_types::faults::Fault::Equivocation { first, second };
     let (bond, user) = (town.bond(), town.user.clone());
-    town.world.tell_referee(&user, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() }).unwrap();
+    town.world
+        .tell_referee(&user, &RefereeMsg::ProveFault { proof: FiledFault { stated, fault }.into() })
+        .unwrap();
     assert!(town.bond() < bond);
     assert!(town.world.node(node_id).unwrap().jailed_until.is_some());
     town.world.assert_invariants();

@@ -9,7 +9,8 @@ use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, RecordedWork};
 use crate::contract::MAY_FAIL;
 use crate::error::{ContractError, ContractResult};
 use crate::state::{
-    NodeBook, Outcome, Pending, CONNECTED, FUNDS, LEDGERS, NODES, OUTCOMES, PENDING, REGISTRIES, SWEEPS, WEIGHTS,
+    NodeBook, Outcome, Pending, CONNECTED, FUNDS, LEDGERS, NODES, OUTCOMES, PENDING, REGISTRIES, SWEEPS,
+    WEIGHTS,
 };
 use crate::{money, registry, roots};
 
@@ -133,7 +134,12 @@ fn make_final(deps: &mut DepsMut, env: &Env, node_id: u64, pending: Pending) -> 
 
 /// The node's book, with when its root was finished: until then it could settle nothing (S4). The
 /// caller saves it.
-pub fn finished(storage: &dyn Storage, env: &Env, node_id: u64, pending: &Pending) -> ContractResult<NodeBook> {
+pub fn finished(
+    storage: &dyn Storage,
+    env: &Env,
+    node_id: u64,
+    pending: &Pending,
+) -> ContractResult<NodeBook> {
     let mut book = NODES.may_load(storage, node_id)?.unwrap_or_default();
     book.posted = pending.posted_at;
     book.freed = env.block.height;

@@ -385,6 +385,12 @@ pub struct ConfigResponse {
     pub paused: bool,
 }
 
+crate::parts! {
+    enum Role { 0 = Inference, 1 = Storage, 2 = Audit }
+    enum NodeStatus { 0 = Bonded, 1 = Unbonding, 2 = Left }
+    struct RecordedWork { answers, fees, epochs, audits, misses, proven_bytes, faults }
+}
+
 /// Where a node stands.
 #[cw_serde]
 #[derive(Copy, Eq)]
@@ -611,9 +617,3 @@ pub struct NodeKeyResponse {
 /// Carries the contract from one release to the next.
 #[cw_serde]
 pub struct MigrateMsg {}
-
-crate::parts! {
-    enum Role { 0 = Inference, 1 = Storage, 2 = Audit }
-    enum NodeStatus { 0 = Bonded, 1 = Unbonding, 2 = Left }
-    struct RecordedWork { answers, fees, epochs, audits, misses, proven_bytes, faults }
-}

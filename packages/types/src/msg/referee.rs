@@ -299,10 +299,8 @@ pub enum QueryMsg {
     /// The owner.
     #[returns(OwnershipResponse)]
     Ownership {},
-    /// All audit weight that counts now. The escrow asks: without any a root waits four windows (L6).
-    #[returns(EligibleWeightResponse)]
-    EligibleWeight {},
-    /// All audit weight that may attest a node's roots now: without that of the node's own operator.
+    /// All audit weight that may attest a node's roots now: without that of the node's own operator. The
+    /// escrow asks: without any a root waits four windows (L6).
     #[returns(EligibleWeightResponse)]
     EligibleWeightFor {
         /// The node.
@@ -384,7 +382,7 @@ pub struct ConfigResponse {
     pub params: Params,
 }
 
-/// Answer to `EligibleWeight {}`.
+/// Answer to `EligibleWeightFor {}`.
 #[cw_serde]
 pub struct EligibleWeightResponse {
     /// Base units.
