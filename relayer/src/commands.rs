@@ -395,7 +395,11 @@ async fn health_check(config: &Config, json: bool) -> Result<ExitCode> {
     let mut worst = Level::Ok;
     let mut out = std::io::stdout();
     for entry in &config.chains {
-        let report = health::check(entry).await;
+        let mut report = health::check(entry).await;
+        let served = config.paths.iter().filter(|path| path.a == entry.client.chain_id);
+        for gateway in served.filter_map(|path| path.gateway.as_deref()) {
+            report.findings.extend(health::lost_payouts(entry, gateway).await);
+        }
         worst = worst.max(report.level());
         if json {
             writeln!(out, "{}", to_json(&report)?)?;

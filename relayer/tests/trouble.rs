@@ -17,14 +17,14 @@ use openledger_client::proto::cosmos::gov::v1::{
 use openledger_client::{Any, Key};
 use openledger_relayer::chain::message::ChannelKind;
 use openledger_relayer::chain::ChainHandle;
-use openledger_relayer::core::plan::Alarm;
+use openledger_relayer::core::plan::{Action, Alarm};
 use openledger_relayer::core::state::Side;
 use openledger_relayer::link::link;
 use openledger_relayer::relay::Relay;
 use openledger_relayer::telemetry::Metrics;
 use prost::{Message, Name};
 use support::{
-    config, handles, hermes, key, pair, proxy, relayer, relayer_with, settle, World, HOUR, SECOND,
+    config, devnet, handles, hermes, key, pair, proxy, relayer, relayer_with, settle, World, HOUR, SECOND,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,6 +46,8 @@ async fn two_chains_in_trouble() {
     say("memos injected");
     false_acknowledgements_are_found_out(&world, &at("ack"), &a, &b).await;
     say("false acknowledgements found out");
+    a_false_header_is_found_out(&world, &at("header"), &a, &b).await;
+    say("false header found out");
     a_wrong_prefix_sends_nothing(&world, &at("prefix"), &a, &b).await;
     say("wrong prefix");
     a_key_without_coins_waits_for_some(&world, &at("poor")).await;
@@ -67,6 +69,11 @@ async fn two_chains_in_trouble() {
             say("hermes on the same channel");
         }
         None => eprintln!("skipped: OPENLEDGER_TEST_HERMES is not set; scripts/hermes compiles it"),
+    }
+    // The last: the channel stays closed.
+    if let Ok(home) = std::env::var("OPENLEDGER_TEST_PAIR_HOME") {
+        a_closed_channel_gives_packets_back(&world, &at("closed"), Path::new(&home)).await;
+        say("channel closed");
     }
 }
 
@@ -140,6 +147,29 @@ async fn false_acknowledgements_are_found_out(world: &World, folder: &Path, a: &
     serving.stop().await;
     assert_eq!(world.arrived(0, &user).await, before + 17);
     assert_eq!(world.escrowed(0).await, escrowed + 17);
+}
+
+/// An endpoint whose blocks have another root than the validators have signed.
+async fn a_false_header_is_found_out(world: &World, folder: &Path, a: &str, b: &str) {
+    let user = world.users[1].address().to_string();
+    let before = world.arrived(0, &user).await;
+    let liar = proxy(a, |question, answer| {
+        let mut answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let root = &mut answer["result"]["signed_header"]["header"]["app_hash"];
+        if question["method"] == "commit" && root.is_string() {
+            *root = "00".repeat(32).into();
+        }
+        answer.to_string()
+    })
+    .await;
+    let mut lied_to = config(&liar, b, "14d", "");
+    world.send(0, vec![world.transfer(0, &user, 19, HOUR, "")]).await;
+    let mut alone = relayer(&lied_to, "auditor", &world.linked, &folder.join("alone"));
+    assert_eq!(alone.round().await.map_or(0, |round| round.done), 0);
+    assert_eq!(world.arrived(0, &user).await, before);
+    lied_to.chains[0].backup_rpc_addrs = vec![a.into()];
+    settle(&mut relayer(&lied_to, "auditor", &world.linked, &folder.join("both"))).await;
+    assert_eq!(world.arrived(0, &user).await, before + 19);
 }
 
 async fn a_wrong_prefix_sends_nothing(world: &World, folder: &Path, a: &str, b: &str) {
@@ -271,28 +301,36 @@ async fn a_chain_that_stops_comes_back(world: &World, folder: &Path, home: &Path
     let before = world.arrived(0, &user).await;
     let serving = Serving::start(relayer(&world.config, "auditor", &world.linked, folder));
     serving.reads().await;
-    devnet("down", home);
+    devnet::down(home);
     world.send(0, (0..5).map(|_| world.transfer(0, &user, 6, HOUR, "")).collect()).await;
     // A packet that times out while the chain stands: without a newer block of it nobody can prove that.
     world.send(0, vec![world.transfer(0, &user, 1_000, 3 * SECOND, "")]).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(!serving.error().is_empty(), "a chain that does not answer is named");
-    devnet("up", home);
+    devnet::up(home);
     assert!(openledger_client::Chain::connect(world.config.chains[1].client.clone()).await.is_ok(), "{b}");
     world.wait_until_clear().await;
     serving.stop().await;
     assert_eq!(world.arrived(0, &user).await, before + 30);
 }
 
-fn devnet(action: &str, home: &Path) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/devnet");
-    let output = std::process::Command::new(script)
-        .arg(action)
-        .arg("--home")
-        .arg(home.join("second"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+/// The other end's channel is closed: what has not arrived can no longer arrive, and comes back before its
+/// time.
+async fn a_closed_channel_gives_packets_back(world: &World, folder: &Path, home: &Path) {
+    let user = world.users[1].address().to_string();
+    settle(&mut relayer(&world.config, "auditor", &world.linked, &folder.join("before"))).await;
+    let (arrived, escrowed) = (world.arrived(0, &user).await, world.escrowed(0).await);
+    world.send(0, (0..3).map(|_| world.transfer(0, &user, 8, HOUR, "")).collect()).await;
+    devnet::restart_with_closed_channel(home, &world.linked.b.channel);
+    for _ in 0..2 {
+        world.users[1].chain().wait_for_next_block().await.unwrap();
+    }
+    let mut relay = relayer(&world.config, "auditor", &world.linked, &folder.join("after"));
+    let plan = relay.plan().await.unwrap();
+    let closed = |action: &&Action| matches!(action, Action::TimeoutOnClose { on: Side::A, .. });
+    assert_eq!(plan.actions.iter().filter(closed).count(), 3, "{plan:?}");
+    settle(&mut relay).await;
+    assert_eq!((world.arrived(0, &user).await, world.escrowed(0).await), (arrived, escrowed));
 }
 
 /// Hermes does what ours does; ours finishes what Hermes has left; both at once pay nothing twice.

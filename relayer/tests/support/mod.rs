@@ -3,6 +3,7 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
+pub mod devnet;
 pub mod hermes;
 
 use std::path::Path;

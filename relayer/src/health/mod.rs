@@ -1,11 +1,14 @@
 //! Looks at a chain's endpoint and says whether a relayer can live on it.
 
+pub mod versions;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openledger_client::proto::cosmos::base::node::v1beta1::{ConfigRequest, ConfigResponse};
 use openledger_client::proto::cosmos::base::query::v1beta1::PageRequest;
 use openledger_client::proto::cosmos::staking::v1beta1::{QueryParamsRequest, QueryParamsResponse};
 use openledger_client::{keyfile, Chain, Status};
+use openledger_types::msg::gateway::{PayoutFilter, PayoutState, PayoutsResponse, QueryMsg};
 use serde::Serialize;
 
 use crate::config::ChainEntry;
@@ -76,6 +79,7 @@ pub async fn check(entry: &ChainEntry) -> Report {
         }
         Err(e) => findings.push(finding("E-RELAYER-100", Level::Fail, e.to_string(), e.advice())),
     }
+    findings.extend(versions::check(&chain).await);
     findings.push(ibc_module(&chain).await);
     findings.push(unbonding(&chain, entry).await);
     findings.push(gas_price(&chain, entry).await);
@@ -83,6 +87,38 @@ pub async fn check(entry: &ChainEntry) -> Report {
         findings.push(key(&chain, entry).await);
     }
     Report { chain_id, findings }
+}
+
+/// Looks for payouts of a gateway whose end it was not told: a callback that failed, or a packet that nobody
+/// relays. None when there are none.
+pub async fn lost_payouts(entry: &ChainEntry, gateway: &str) -> Option<Finding> {
+    let chain = Chain::connect(entry.client.clone()).await.ok()?;
+    let (mut unresolved, mut overdue) = (0, 0);
+    for (state, count) in [(PayoutState::Unresolved, &mut unresolved), (PayoutState::InFlight, &mut overdue)]
+    {
+        let query = QueryMsg::Payouts {
+            filter: Some(PayoutFilter::State(state)),
+            start_after: None,
+            limit: Some(30),
+        };
+        let page: PayoutsResponse = match chain.query_smart(gateway, &query).await {
+            Ok(page) => page,
+            Err(e) => {
+                let text = format!("the gateway {gateway} does not answer: {e}");
+                return Some(finding("E-RELAYER-110", Level::Fail, text, "correct gateway"));
+            }
+        };
+        let counts = |p: &&openledger_types::msg::gateway::PayoutResponse| {
+            state == PayoutState::Unresolved || p.overdue
+        };
+        *count = page.payouts.iter().filter(counts).count();
+    }
+    if unresolved + overdue == 0 {
+        return Some(finding("E-RELAYER-110", Level::Ok, "no payout waits for news", ""));
+    }
+    let text = format!("{unresolved} payout(s) are unresolved, {overdue} are past their time");
+    let advice = "`openledger-relayer payouts` shows what became of them and what the owner has to decide";
+    Some(finding("E-RELAYER-110", Level::Warn, text, advice))
 }
 
 /// Judges what a node says of itself, at `now` seconds since 1970.
