@@ -16,8 +16,8 @@ use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
-use openledger_node::storage::Keeper;
 use openledger_node::serve::{self, ClientChain, Node, Settings, SigningKeys, Watch};
+use openledger_node::storage::Keeper;
 use openledger_store::{DatanetKey, RedbStore};
 use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{ExecuteMsg, Role};
@@ -510,9 +510,8 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
         auditor: node
             .is(Role::Audit)
             .then(|| Auditor::new(node.clone(), view.clone(), config.audit.settings())),
-        keeper: (node.is(Role::Storage) && keeps).then(|| {
-            Keeper::new(config.node_id, node.store.clone(), view, config.storage.settings())
-        }),
+        keeper: (node.is(Role::Storage) && keeps)
+            .then(|| Keeper::new(config.node_id, node.store.clone(), view, config.storage.settings())),
     };
     if cli.json {
         println!("{}", json!({"node_id": config.node_id, "listen": config.listen}));

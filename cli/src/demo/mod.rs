@@ -262,7 +262,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let folder = args.work.join("model");
     let heldout: Vec<String> = held.iter().map(|d| String::from_utf8_lossy(&d.bytes).into_owned()).collect();
     let keeping = storing::start(&ctx, &owner, created.datanet_id, &node.url).await?;
-    let trained = model::train(        &ctx,
+    let trained = model::train(
+        &ctx,
         model::TrainArgs {
             versions: vec![(created.datanet_id, sealed.version)],
             out: folder.clone(),

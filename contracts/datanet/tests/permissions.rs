@@ -99,6 +99,8 @@ fn table(f: &Fixture, batch: &Batch) -> Vec<(ExecuteMsg, &'static str, u128)> {
             0,
         ),
         (ExecuteMsg::Connect { model_registry, referee }, "governance", 0),
+        (ExecuteMsg::ConnectStorage { storage: bob.clone() }, "governance", 0),
+        (ExecuteMsg::ForwardDeposit { datanet_id }, "*", 0),
         (ExecuteMsg::Commit { datanet_id, root: batch.root(), count: 1 }, "*", BOND),
         (ExecuteMsg::Reveal { commit_id: 3, items: batch.items().into() }, "committer", 0),
         (ExecuteMsg::ExpireCommit { commit_id: 3 }, "*", 0),

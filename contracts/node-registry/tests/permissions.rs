@@ -14,7 +14,7 @@ mod tables;
 const OWNER: &[&str] = &["governance"];
 const OPERATOR: &[&str] = &["operator"];
 const RUNNER: &[&str] = &["operator", "hot address"];
-const COURT: &[&str] = &["escrow", "referee"];
+const COURT: &[&str] = &["escrow", "referee", "storage"];
 const REFEREE: &[&str] = &["referee"];
 const ANYONE: &[&str] = &[];
 
@@ -48,7 +48,8 @@ fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static [&'static str], bool)> {
     let propose = OwnershipAction::Propose { new_owner: bob.clone() };
     let offer = ExecuteMsg::Offer { node_id, model_id: 1, version: 1, price_in: None, price_out: None };
     let spend = ExecuteMsg::SpendTreasury { to: bob.clone(), amount: Uint128::one() };
-    let connect = ExecuteMsg::Connect { model_registry: bob.clone(), escrow: bob.clone(), referee: bob };
+    let connect =
+        ExecuteMsg::Connect { model_registry: bob.clone(), escrow: bob.clone(), referee: bob.clone() };
     vec![
         (register_msg(&f.world, &f.bob, "other", &Key::named("other")), ANYONE, true),
         (ExecuteMsg::AddBond { node_id }, ANYONE, true),
@@ -69,6 +70,7 @@ fn table(f: &Fixture) -> Vec<(ExecuteMsg, &'static [&'static str], bool)> {
         (ExecuteMsg::WithdrawRewards {}, ANYONE, false),
         (spend, OWNER, false),
         (connect, OWNER, false),
+        (ExecuteMsg::ConnectStorage { storage: bob }, OWNER, false),
         (ExecuteMsg::Unbond { node_id }, OPERATOR, false),
         (ExecuteMsg::WithdrawBond { node_id }, OPERATOR, false),
         (ExecuteMsg::UpdateParams { params: f.params() }, OWNER, false),
@@ -90,6 +92,7 @@ fn roles(f: &mut Fixture, hot: Addr) -> Vec<(&'static str, Addr)> {
         ("datanet", f.world.datanet.clone()),
         ("escrow", f.world.escrow.clone()),
         ("referee", f.world.referee.clone()),
+        ("storage", f.world.storage.clone()),
         ("governance", f.world.owner.clone()),
     ]
 }

@@ -81,7 +81,9 @@ pub enum ContractError {
         object_id: u64,
     },
     /// The contribution is not to be kept.
-    #[error("contribution {contribution_id} is not among {count} neighbours, or not accepted by its datanet")]
+    #[error(
+        "contribution {contribution_id} is not among {count} neighbours, or not accepted by its datanet"
+    )]
     NotKept {
         /// Contribution.
         contribution_id: u64,
@@ -147,7 +149,9 @@ pub enum ContractError {
         number: u32,
     },
     /// The position cannot be given up, or not yet be swept.
-    #[error("position {position} of node {node_id} is kept: it becomes vacant when the node is out or has left")]
+    #[error(
+        "position {position} of node {node_id} is kept: it becomes vacant when the node is out or has left"
+    )]
     PositionKept {
         /// Node.
         node_id: u64,

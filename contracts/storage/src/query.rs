@@ -15,8 +15,8 @@ use openledger_types::msg::storage::{
 use crate::error::ContractResult;
 use crate::execute::fund;
 use crate::state::{
-    self, Contracts, Holding, Object, Storer, BALANCES, CONTRACTS, DEPOSITS, DRAW_COUNT, EARNED, FUNDERS, HOLDINGS,
-    OBJECTS, OBJECT_OF, OPERATOR_COUNT, PARAMS, STORERS, WITHDRAWABLE,
+    self, Contracts, Holding, Object, Storer, BALANCES, CONTRACTS, DEPOSITS, DRAW_COUNT, EARNED, FUNDERS,
+    HOLDINGS, OBJECTS, OBJECT_OF, OPERATOR_COUNT, PARAMS, STORERS, WITHDRAWABLE,
 };
 use crate::{accounts, samples, settle};
 

@@ -5,8 +5,8 @@ use openledger_types::formats::{hash32, storage_sample};
 use openledger_types::msg::storage::StorerState;
 
 use crate::error::{ContractError, ContractResult};
-use crate::state::{self, Draw, Holding, Storer, DRAWS};
 use crate::fenwick;
+use crate::state::{self, Draw, Holding, Storer, DRAWS};
 
 /// A sampled leaf.
 pub struct Sampled {

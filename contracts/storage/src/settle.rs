@@ -9,9 +9,7 @@ use cosmwasm_std::{Storage, Uint128};
 use openledger_types::formats::PRICE_UNIT;
 
 use crate::error::{ContractError, ContractResult};
-use crate::state::{
-    Account, Holding, Storer, BALANCES, DEPOSITS, EARNED, HOLDINGS, OBJECTS, WITHDRAWABLE,
-};
+use crate::state::{Account, Holding, Storer, BALANCES, DEPOSITS, EARNED, HOLDINGS, OBJECTS, WITHDRAWABLE};
 use crate::{accounts, state};
 
 /// Atoms that a block of a fragment costs.

@@ -49,8 +49,9 @@ impl Suite {
         // The kit's stand-in for a ciphertext.
         let pack = documents.iter().flat_map(|d| d.text.bytes().map(|byte| byte ^ 0xa5)).collect::<Vec<_>>();
         let ids = world.contribute(&alice, datanet_id, documents).unwrap();
-        let storers =
-            (0..operators).map(|n| world.register_storer(&format!("keeper {n}"), CAPACITY).unwrap()).collect();
+        let storers = (0..operators)
+            .map(|n| world.register_storer(&format!("keeper {n}"), CAPACITY).unwrap())
+            .collect();
         world.fund_storage(&alice, datanet_id, DEPOSIT).unwrap();
         let fragments = match Coding::for_operators(operators as u64) {
             Some(coding) => fragments(&pack, coding).unwrap(),

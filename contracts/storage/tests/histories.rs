@@ -46,7 +46,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// Carries a step out; what is refused is refused, and says nothing here.
 fn apply(suite: &mut Suite, object_id: u64, step: Step) {
     let (alice, bob, datanet_id) = (suite.alice.clone(), suite.bob.clone(), suite.datanet_id);
-    let pick = |index: prop::sample::Index| suite.storers[index.index(suite.storers.len())].0;
+    let nodes: Vec<u64> = suite.storers.iter().map(|(node_id, _)| *node_id).collect();
+    let pick = move |index: prop::sample::Index| nodes[index.index(nodes.len())];
     match step {
         Step::Fund(amount) => drop(suite.world.fund_storage(&bob, datanet_id, amount)),
         Step::Advance(blocks) => suite.world.advance(blocks),
@@ -84,9 +85,7 @@ fn apply(suite: &mut Suite, object_id: u64, step: Step) {
         }
         Step::AnnounceExit => drop(suite.tell(&bob, ExecuteMsg::AnnounceExit { datanet_id })),
         Step::Exit => drop(suite.tell(&bob, ExecuteMsg::Exit { datanet_id })),
-        Step::Retire => {
-            drop(suite.tell(&alice, ExecuteMsg::Retire { object_id, contribution_id: None }))
-        }
+        Step::Retire => drop(suite.tell(&alice, ExecuteMsg::Retire { object_id, contribution_id: None })),
         Step::Place => drop(suite.place()),
     }
 }
@@ -140,7 +139,7 @@ proptest! {
         }
         // Everyone leaves.
         let (alice, bob, datanet_id) = (suite.alice.clone(), suite.bob.clone(), suite.datanet_id);
-        for object_id in 1..=3 {
+        for object_id in 1..=60 {
             drop(suite.tell(&alice, ExecuteMsg::Retire { object_id, contribution_id: None }));
         }
         for (node_id, _) in suite.storers.clone() {

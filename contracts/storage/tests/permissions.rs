@@ -17,11 +17,7 @@ fn messages(suite: &Suite) -> Vec<(ExecuteMsg, Vec<&'static str>)> {
         ExecuteMsg::Enroll { node_id, capacity: 1 },
         ExecuteMsg::Leave { node_id },
         ExecuteMsg::Delist { node_id },
-        ExecuteMsg::Place {
-            datanet_id,
-            contributions: suite.ids.clone(),
-            roots: vec![vec![1; 32].into()],
-        },
+        ExecuteMsg::Place { datanet_id, contributions: suite.ids.clone(), roots: vec![vec![1; 32].into()] },
         ExecuteMsg::Nominate { object_id, nominees: vec![] },
         ExecuteMsg::Accept { node_id, slots: vec![(1, 0)] },
         ExecuteMsg::Draw {},

@@ -11,11 +11,8 @@ fn rule_i3_an_object_is_what_the_datanet_says_of_its_contributions() {
     let object = suite.world.object(object_id).unwrap();
     assert_eq!((object.len, object.coding.data, object.coding.total), (suite.pack.len() as u64, 4, 8));
     assert_eq!(object.slots.len(), 8);
-    let blobs: Vec<(u64, BlobRef)> = suite
-        .ids
-        .iter()
-        .map(|id| (*id, suite.world.contribution(*id).unwrap().facts.blob))
-        .collect();
+    let blobs: Vec<(u64, BlobRef)> =
+        suite.ids.iter().map(|id| (*id, suite.world.contribution(*id).unwrap().facts.blob)).collect();
     let named = pack_id(suite.datanet_id, blobs.iter().map(|(id, blob)| (*id, blob)));
     assert_eq!(object.pack.as_slice(), named);
     let again = suite.place().unwrap_err();
@@ -29,11 +26,16 @@ fn attack_junk_is_not_placed_at_a_datanets_expense() {
     let (ids, roots) = (suite.ids.clone(), suite.roots());
     let stranger = suite.world.place(&bob, datanet_id, ids.clone(), &roots).unwrap_err();
     assert!(stranger.0.contains("unauthorized"));
-    for wrong in [vec![], vec![0], vec![ids[1], ids[0]], vec![ids[0], ids[0]], vec![9_999], (1..=31).collect()] {
+    for wrong in
+        [vec![], vec![0], vec![ids[1], ids[0]], vec![ids[0], ids[0]], vec![9_999], (1..=31).collect()]
+    {
         assert!(suite.world.place(&alice, datanet_id, wrong.clone(), &roots).is_err(), "{wrong:?}");
     }
     let two = [roots[0], roots[0]];
-    assert!(suite.world.place(&alice, datanet_id, ids.clone(), &two).is_err(), "as many roots as the coding has");
+    assert!(
+        suite.world.place(&alice, datanet_id, ids.clone(), &two).is_err(),
+        "as many roots as the coding has"
+    );
     let short = ExecuteMsg::Place { datanet_id, contributions: ids.clone(), roots: vec![vec![1; 31].into()] };
     assert!(suite.tell(&alice, short).is_err());
     suite.world.withdraw_contributions(&alice, &[ids[3]]).unwrap();

@@ -33,9 +33,8 @@ fn room(storer: &StorerResponse) -> u64 {
 
 /// Slots that wait for a nominee: without a holder in service, and without a nominee that has time.
 pub fn vacant(object: &ObjectResponse, storers: &[StorerResponse], height: u64, params: &Params) -> Vec<u8> {
-    let serves = |node_id| {
-        storers.iter().any(|s| s.node_id == node_id && s.state == StorerState::Active)
-    };
+    let serves =
+        |node_id: u64| storers.iter().any(|s| s.node_id == node_id && s.state == StorerState::Active);
     let waits = |since: u64| {
         height <= since.saturating_add(params.assign_blocks).saturating_add(params.accept_blocks)
     };

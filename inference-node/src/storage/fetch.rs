@@ -170,7 +170,8 @@ impl Sources<'_> {
 
     /// Nodes that may have blobs, but for this one.
     fn serving(&self) -> impl Iterator<Item = &NodeResponse> {
-        self.nodes.iter().filter(|node| node.node_id != self.node_id && node.status == NodeStatus::Bonded)
+        let own = self.node_id;
+        self.nodes.iter().filter(move |node| node.node_id != own && node.status == NodeStatus::Bonded)
     }
 
     fn peer(&self, node_id: u64) -> Option<HttpBlobs> {
@@ -187,8 +188,7 @@ impl Sources<'_> {
 fn is_pack(pack: &[u8], blobs: &[BlobRef]) -> bool {
     let mut rest = pack;
     for blob in blobs {
-        let Some((bytes, after)) =
-            usize::try_from(blob.len).ok().and_then(|len| rest.split_at_checked(len))
+        let Some((bytes, after)) = usize::try_from(blob.len).ok().and_then(|len| rest.split_at_checked(len))
         else {
             return false;
         };

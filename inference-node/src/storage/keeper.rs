@@ -142,12 +142,7 @@ impl Keeper {
     }
 
     fn sources<'a>(&'a self, seen: &'a Seen) -> Sources<'a> {
-        Sources {
-            node_id: self.node_id,
-            store: &self.store,
-            view: self.view.as_ref(),
-            nodes: &seen.nodes,
-        }
+        Sources { node_id: self.node_id, store: &self.store, view: self.view.as_ref(), nodes: &seen.nodes }
     }
 
     /// Answers the draw that waits.
@@ -231,9 +226,8 @@ impl Keeper {
             return Ok(());
         }
         let may = own.status == NodeStatus::Bonded && own.jailed_until.is_none();
-        let as_set = known.is_some_and(|storer| {
-            storer.state == StorerState::Active && storer.capacity == capacity
-        });
+        let as_set =
+            known.is_some_and(|storer| storer.state == StorerState::Active && storer.capacity == capacity);
         if may && !as_set && seen.height >= self.offer_from.load(Ordering::Relaxed) {
             self.rest(seen);
             self.say(&ExecuteMsg::Enroll { node_id, capacity }).await?;

@@ -78,9 +78,7 @@ async fn a_damaged_fragment_is_fetched_again_before_it_is_asked_for() {
     let root = hash32("root", &network.object(object_id).roots[0]).unwrap();
     let victim = network.holders(object_id)[1];
     network.node(victim).store.delete(&root).unwrap();
-    network
-        .rounds_until("the fragment is back", 60, |n| n.node(victim).store.has(&root).unwrap())
-        .await;
+    network.rounds_until("the fragment is back", 60, |n| n.node(victim).store.has(&root).unwrap()).await;
     network.rounds_until("it is paid", 60, |n| n.earned(n.node(victim)) > 0).await;
     assert_eq!(network.bond(victim), network.least_bond(), "nothing was missed");
 }

@@ -553,7 +553,8 @@ impl Reader {
     pub fn storage(&self) -> Result<&str> {
         self.contracts.storage.as_deref().ok_or_else(|| Error::Input {
             what: "deployment file",
-            reason: "names no storage contract: blobs of this deployment stay where they were uploaded".into(),
+            reason: "names no storage contract: blobs of this deployment stay where they were uploaded"
+                .into(),
         })
     }
 

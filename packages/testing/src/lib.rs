@@ -50,7 +50,6 @@ mod datanets;
 mod escrow;
 mod forge;
 mod gateway;
-mod storage;
 mod ibc;
 mod indexed;
 mod keys;
@@ -59,6 +58,7 @@ mod node_model;
 mod nodes;
 mod referee;
 mod refused;
+mod storage;
 mod validators;
 mod world;
 

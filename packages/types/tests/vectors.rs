@@ -209,6 +209,7 @@ fn computed() -> Value {
         "close_digest": hex32(close_digest("openledger-1", "openledger1gateway", 7)),
         "payer_account": hex32(payer_account("openledger1gateway", "channel-0", "cosmos1payer")),
         "epoch": { "input": epoch(), "hash": hex32(epoch().hash()) },
+        "storage": storage(),
         "divide_answer": {
             "fee": "84001", "data_bps": 5000, "seed": hex32(h(9)),
             "amounts": division.amounts.iter().map(|(id, a)| json!([id, a.to_string()])).collect::<Vec<_>>(),
@@ -219,6 +220,22 @@ fn computed() -> Value {
         all.extend(rest);
     }
     all
+}
+
+/// Packs, placements, draws. The vectors were computed by another implementation (Python's hashlib).
+fn storage() -> Value {
+    let nanos = 1_700_000_000_123_456_789;
+    let (chain, contract) = ("openledger-1", "openledger1storage");
+    let pack = pack_id(3, [(17, &blob(4)), (18, &blob(5))].into_iter());
+    let seed = placement_seed(chain, contract, 9, &pack, 100, nanos);
+    let beacon = storage_beacon(chain, contract, &h(0), 1, 100, nanos);
+    json!({
+        "pack_id": hex32(pack),
+        "placement_seed": hex32(seed),
+        "score": hex32(storage_score(&seed, 2)),
+        "beacon": hex32(beacon),
+        "sample": storage_sample(&beacon, 2, 3, 1_000_003),
+    })
 }
 
 #[test]

@@ -92,11 +92,7 @@ pub fn fund_storage(
 }
 
 /// Sends a datanet's deposit in the denom of bonds on.
-pub fn forward_deposit(
-    deps: DepsMut,
-    info: MessageInfo,
-    datanet_id: u64,
-) -> Result<Response, ContractError> {
+pub fn forward_deposit(deps: DepsMut, info: MessageInfo, datanet_id: u64) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let denom = PARAMS.load(deps.storage)?.denom;
     let keeper = STORAGE.may_load(deps.storage)?.ok_or(ContractError::NothingToForward {})?;

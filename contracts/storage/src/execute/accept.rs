@@ -38,7 +38,8 @@ pub fn accept(
     }
     let mut response = Response::new().add_attribute("action", "accept");
     for (object_id, slot) in slots {
-        let position = accept_one(deps.storage, &params, &mut storer, env.block.height, (node_id, object_id, slot))?;
+        let position =
+            accept_one(deps.storage, &params, &mut storer, env.block.height, (node_id, object_id, slot))?;
         response = response.add_event(
             Event::new("fragment_accepted")
                 .add_attribute("object_id", object_id.to_string())

@@ -43,8 +43,7 @@ pub fn claim(
     BALANCES.remove(deps.storage, &storer.operator);
     WITHDRAWABLE.update(deps.storage, |sum| sum.checked_sub(amount).map_err(ContractError::from))?;
     let denom = PARAMS.load(deps.storage)?.denom;
-    let response =
-        payment::pay_out("claim", ("storage_paid", "operator"), storer.operator, amount, denom);
+    let response = payment::pay_out("claim", ("storage_paid", "operator"), storer.operator, amount, denom);
     match proven {
         0 => Ok(response),
         proven_bytes => {

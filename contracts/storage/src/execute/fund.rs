@@ -8,9 +8,9 @@ use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Uint128};
 use openledger_contract::{payment, CommonError};
 use openledger_types::msg::storage::MAX_PARTS;
 
+use crate::accounts;
 use crate::error::{ContractError, ContractResult};
 use crate::state::{Account, Funder, ACCOUNTS, CONTRACTS, DEPOSITS, FUNDERS, PARAMS};
-use crate::accounts;
 
 /// Adds to deposits.
 pub fn fund(
@@ -73,7 +73,12 @@ pub(crate) fn current(funder: Option<Funder>, account: &Account) -> Uint128 {
 }
 
 /// Starts the notice of an exit; a later `Fund` of the same funder ends it.
-pub fn announce_exit(deps: DepsMut, env: Env, info: MessageInfo, datanet_id: u64) -> ContractResult<Response> {
+pub fn announce_exit(
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    datanet_id: u64,
+) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     let account = accounts::load(deps.storage, datanet_id, env.block.height)?;
     let key = (datanet_id, &info.sender);

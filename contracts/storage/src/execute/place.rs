@@ -25,7 +25,8 @@ pub fn place(
     payment::nonpayable(&info)?;
     pause::assert_running(deps.storage)?;
     let params = PARAMS.load(deps.storage)?;
-    let coding = Coding::for_operators(OPERATOR_COUNT.load(deps.storage)?).ok_or(ContractError::NoStorers {})?;
+    let coding =
+        Coding::for_operators(OPERATOR_COUNT.load(deps.storage)?).ok_or(ContractError::NoStorers {})?;
     if roots.len() != coding.roots() {
         let rule = "one root for whole copies, else one for each of 8 fragments: see coding of the config";
         return Err(ContractError::BadList { list: "roots", rule });

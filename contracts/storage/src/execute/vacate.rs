@@ -43,7 +43,12 @@ pub fn vacate(
 }
 
 /// Takes positions that hold nothing out of the sums that draws choose from.
-pub fn sweep(deps: DepsMut, info: MessageInfo, node_id: u64, positions: Vec<u64>) -> ContractResult<Response> {
+pub fn sweep(
+    deps: DepsMut,
+    info: MessageInfo,
+    node_id: u64,
+    positions: Vec<u64>,
+) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
     check_list("positions", positions.len())?;
     let mut storer = state::storer(deps.storage, node_id)?;

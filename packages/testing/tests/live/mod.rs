@@ -91,9 +91,15 @@ fn shared() -> Option<&'static Shared> {
                 let chain = client::Chain::connect(config).await.expect("the chain answers");
                 let faucet = chain.signer(key).expect("the faucet signs");
                 let mut codes = BTreeMap::new();
-                for name in
-                    ["datanet", "ibc-gateway", "model-registry", "node-registry", "payable-escrow", "referee", "storage"]
-                {
+                for name in [
+                    "datanet",
+                    "ibc-gateway",
+                    "model-registry",
+                    "node-registry",
+                    "payable-escrow",
+                    "referee",
+                    "storage",
+                ] {
                     let path = format!("{}/{name}.wasm", named("OPENLEDGER_SUITE_WASM"));
                     let wasm = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
                     let code =

@@ -137,7 +137,10 @@ mod tests {
     fn rule_i3_the_coding_follows_from_the_number_of_operators() {
         let coding = |operators| Coding::for_operators(operators).map(|c| (c.data, c.total));
         assert_eq!(coding(0), None);
-        assert_eq!((coding(1), coding(2), coding(3), coding(7)), (Some((1, 1)), Some((1, 2)), Some((1, 3)), Some((1, 3))));
+        assert_eq!(
+            (coding(1), coding(2), coding(3), coding(7)),
+            (Some((1, 1)), Some((1, 2)), Some((1, 3)), Some((1, 3)))
+        );
         assert_eq!((coding(8), coding(1_000)), (Some((4, 8)), Some((4, 8))));
     }
 
@@ -146,7 +149,10 @@ mod tests {
         let coding = Coding { data: 4, total: 8 };
         for len in [1, 63, 64, 255, 256, 257, 4_096, 1 << 20, 64 << 20] {
             let part = coding.fragment_len(len);
-            assert!(part % FRAGMENT_STEP == 0 && part * 4 >= len && part * 4 < len + 4 * FRAGMENT_STEP, "{len}");
+            assert!(
+                part % FRAGMENT_STEP == 0 && part * 4 >= len && part * 4 < len + 4 * FRAGMENT_STEP,
+                "{len}"
+            );
         }
         assert_eq!(coding.fragment_leaves(4_096), 1);
         assert_eq!(coding.fragment_leaves(4_097), 2);
