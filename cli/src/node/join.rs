@@ -212,8 +212,7 @@ pub async fn join(ctx: &Context, args: &JoinArgs, quiet: bool) -> Result<Joined>
     steps.end("register", format!("node {node_id} with a bond of {} OPEN", table::open(bond)));
 
     if process::running_node(&home).is_none() {
-        let started = process::spawn(&binary, &home);
-        drop(started.map_err(refused("E-NODE-JOIN-4", "see the message"))?);
+        process::launch(&binary, &home).map_err(refused("E-NODE-JOIN-4", "see the message"))?;
     }
     let alive = || process::running_node(&home).is_some();
     process::wait_healthy(&ctx.http, &url, &home, START, alive)
