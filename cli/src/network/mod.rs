@@ -65,8 +65,7 @@ impl Member {
     /// When it does not answer within a minute and a half.
     pub async fn start(&self, binary: &Path, http: &reqwest::Client) -> Result<()> {
         if self.pid().is_none() {
-            // Not reaped before this process ends; the checks for a running process know that.
-            drop(process::spawn(binary, &self.home)?);
+            process::launch(binary, &self.home)?;
         }
         let alive = || self.pid().is_some();
         process::wait_healthy(http, &self.url, &self.home, Duration::from_secs(90), alive).await

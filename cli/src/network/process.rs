@@ -181,6 +181,14 @@ pub fn spawn(binary: &Path, home: &Path) -> Result<Child> {
     Ok(child)
 }
 
+/// Starts a node that goes on by itself: its process id stays in `node.pid`.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn launch(binary: &Path, home: &Path) -> Result<()> {
+    spawn(binary, home).map(drop)
+}
+
 /// Waits until a node answers, as long as its process lives.
 ///
 /// # Errors

@@ -36,7 +36,9 @@ pub struct View {
     pub models: u64,
     /// Bond in base units.
     pub bond: u128,
-    /// Base units on its own account, for gas.
+    /// The node's own account, which pays gas.
+    pub hot_addr: String,
+    /// Base units on it.
     pub gas: u128,
     /// Base units on the operator's account.
     pub balance: u128,
@@ -79,6 +81,7 @@ pub async fn look(ctx: &Context, reader: &Reader, home: &Path) -> Result<View> {
     };
     let key = keyfile::load(&Home(home.to_path_buf()).node_key(), None)?;
     let chain = reader.chain();
+    let hot_addr = key.address(&config.chain.prefix)?;
     let own = reader.withdrawable(&node.operator).await?.amounts;
     Ok(View {
         node_id: node.node_id,
@@ -91,7 +94,8 @@ pub async fn look(ctx: &Context, reader: &Reader, home: &Path) -> Result<View> {
         answers: process::healthy(&ctx.http, &url).await,
         models: counter("models"),
         bond: node.bond.u128(),
-        gas: chain.balance(&key.address(&config.chain.prefix)?, DENOM).await?,
+        gas: chain.balance(&hot_addr, DENOM).await?,
+        hot_addr,
         balance: chain.balance(&node.operator, DENOM).await?,
         withdrawable: own.iter().filter(|a| a.denom == DENOM).map(|a| a.amount.u128()).sum(),
         pending: reader.pending(node.node_id).await?.map_or(0, |epoch| epoch.fees.u128()),
@@ -132,7 +136,7 @@ impl View {
             ("", String::new()),
             ("earned", format!("{} to withdraw", open(self.withdrawable))),
             ("operator", open(self.balance)),
-            ("gas", format!("{} on the node's own account", open(self.gas))),
+            ("gas", format!("{} on the node's own account {}", open(self.gas), self.hot_addr)),
             ("bond", open(self.bond)),
         ];
         if let Some(height) = self.unbonds_at {

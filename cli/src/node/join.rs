@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
 use openledger_client::{keyfile, Coin, Signer};
 use openledger_node::config::{Config, Home};
@@ -212,8 +211,7 @@ pub async fn join(ctx: &Context, args: &JoinArgs, quiet: bool) -> Result<Joined>
     steps.end("register", format!("node {node_id} with a bond of {} OPEN", table::open(bond)));
 
     if process::running_node(&home).is_none() {
-        let started = process::spawn(&binary, &home);
-        drop(started.map_err(refused("E-NODE-JOIN-4", "see the message"))?);
+        process::launch(&binary, &home).map_err(refused("E-NODE-JOIN-4", "see the message"))?;
     }
     let alive = || process::running_node(&home).is_some();
     process::wait_healthy(&ctx.http, &url, &home, START, alive)
@@ -256,7 +254,7 @@ pub async fn join(ctx: &Context, args: &JoinArgs, quiet: bool) -> Result<Joined>
 /// The node with this key, if it is on record; a key of another operator is an error.
 async fn find(reader: &Reader, operator: &str, node_key: &[u8]) -> Result<Option<NodeResponse>> {
     let nodes = reader.nodes().await?;
-    let found = nodes.into_iter().find(|node| node.node_key == HexBinary::from(node_key));
+    let found = nodes.into_iter().find(|node| node.node_key.as_slice() == node_key);
     match found {
         Some(node) if node.operator != operator => Err(CliError::new(
             Class::Refused,

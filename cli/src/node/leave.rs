@@ -100,8 +100,7 @@ pub async fn leave(ctx: &Context, args: &LeaveArgs, quiet: bool) -> Result<Leavi
             stop(&home).await?;
         }
         if process::running_node(&home).is_none() {
-            let started = process::spawn(&binary, &home);
-            drop_child(started.map_err(refused("E-NODE-LEAVE-2", "see the message"))?);
+            process::launch(&binary, &home).map_err(refused("E-NODE-LEAVE-2", "see the message"))?;
         }
         let alive = || process::running_node(&home).is_some();
         process::wait_healthy(&ctx.http, &url, &home, DRAIN, alive)
@@ -150,11 +149,6 @@ pub async fn leave(ctx: &Context, args: &LeaveArgs, quiet: bool) -> Result<Leavi
     }
     (out.status, out.unbonds_at) = (node.status, node.unbonds_at);
     Ok(out)
-}
-
-/// Its process outlives this one.
-fn drop_child(child: std::process::Child) {
-    drop(child);
 }
 
 async fn stop(home: &std::path::Path) -> Result<()> {
