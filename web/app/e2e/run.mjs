@@ -27,6 +27,7 @@ const config = JSON.parse(readFileSync(fileURLToPath(new URL("../dist/config.jso
 
 const suites = [
   ["main", () => import("./main.mjs"), true],
+  ["replay", () => import("./replay.mjs"), true],
   ["pages", () => import("./pages.mjs"), false],
   ["troubles", () => import("./troubles.mjs"), false],
   ["contribute", () => import("./contribute.mjs"), false],
