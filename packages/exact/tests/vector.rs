@@ -79,9 +79,9 @@ fn made() -> Made {
             (name, dims, f32_bytes(&values))
         })
         .collect();
-    let views = raw
-        .iter()
-        .map(|(name, dims, bytes)| (name.as_str(), TensorView::new(Dtype::F32, dims.clone(), bytes).unwrap()));
+    let views = raw.iter().map(|(name, dims, bytes)| {
+        (name.as_str(), TensorView::new(Dtype::F32, dims.clone(), bytes).unwrap())
+    });
     let weights = safetensors::serialize(views, None::<HashMap<String, String>>).unwrap();
     let root = ExactWeights::new(&shape, &parse_weights(&weights, &shape).unwrap()).unwrap().root();
     let sha = |bytes: &[u8]| HexBinary::from(Sha256::digest(bytes).as_slice());
@@ -118,7 +118,8 @@ fn answered(made: &Made) -> (Answer, String) {
     let sampler = Sampler::new([7; 32], &decoding).unwrap();
     let mut text = vec![0];
     text.extend(tokenizer.encode(PROMPT));
-    let (mut cache, mut room, mut trace) = (Cache::new(net.shape()), Workspace::default(), HiddenTrace::default());
+    let (mut cache, mut room, mut trace) =
+        (Cache::new(net.shape()), Workspace::default(), HiddenTrace::default());
     let (mut tokens, mut unread) = (Vec::new(), text);
     while tokens.len() < TOKENS as usize {
         let mut last = None;
