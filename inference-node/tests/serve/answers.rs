@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
-use openledger_types::api::{AnswerBundle, NodeInfo};
+use openledger_types::api::{AnswerBundle, NodeInfo, ReplayResponse};
 use openledger_types::formats::{seed, Outcome, SignedReceipt};
 use serde_json::Value;
 
@@ -47,6 +47,32 @@ async fn rule_s2_the_receipt_says_everything_of_the_answer() {
     assert_eq!(state.log, user.acknowledged());
     assert_eq!(world.get("/v1/sessions/99").await.status(), 404);
     assert!(world.get("/v1/sessions/7?from=2").await.text().await.unwrap().contains("\"receipts\":[]"));
+}
+
+#[tokio::test]
+async fn anyone_may_have_an_answer_replayed_one_at_a_time() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    let mut user = User::open(&chain, 7);
+    let bundle = world.ask(&mut user, "one two three").await;
+    let url = format!("{}/v1/replay", world.url);
+    let replay = |bundle: &AnswerBundle| world.http.post(&url).json(bundle).send();
+    let said: ReplayResponse = replay(&bundle).await.unwrap().json().await.unwrap();
+    assert_eq!(said, ReplayResponse { holds: true, failures: Vec::new() });
+
+    let mut wrong = bundle.clone();
+    wrong.receipt.receipt.no_evidence += 1;
+    let said: ReplayResponse = replay(&wrong).await.unwrap().json().await.unwrap();
+    assert!(!said.holds && said.failures.len() == 1);
+
+    wrong.receipt.receipt.model_version = 99;
+    assert!(!replay(&wrong).await.unwrap().status().is_success());
+    let turn = world.node.replays.acquire().await.unwrap();
+    assert_eq!(code(replay(&bundle).await.unwrap()).await, (429, "E-NODE-026".into()));
+    drop(turn);
+    assert_eq!(replay(&bundle).await.unwrap().status(), 200);
+    assert_eq!(world.http.post(&url).body("{").send().await.unwrap().status().as_u16() / 100, 4);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ export const tests = {
       file("empty.txt", ""),
       file("second.txt", `${text} And a second sentence, ${randomBytes(8).toString("hex")}.`),
     ]);
-    await page.getByRole("heading", { name: "2 documents are ready" }).waitFor({ timeout: 30_000 });
+    await page.getByRole("heading", { name: "2 documents are ready" }).waitFor({ timeout: 60_000 });
     await accessible(page, "contribute");
     await picture(page, "contribute-report-1280-light");
     claim(await page.getByRole("button", { name: "Commit, reveal and upload" }).isDisabled(), "the right is asked for");
@@ -37,14 +37,14 @@ export const tests = {
     await link.waitFor({ timeout: 60_000 });
     await link.click();
     await page.getByRole("heading", { name: "first.txt" }).waitFor();
-    await page.getByText(text.trim()).waitFor({ timeout: 30_000 });
+    await page.getByText(text.trim()).waitFor({ timeout: 60_000 });
 
     await page.goBack();
     await page.getByRole("link", { name }).click();
     await settle(page);
     await page.getByRole("checkbox", { name: "first.txt" }).check();
     await page.getByRole("button", { name: "Withdraw" }).click();
-    await page.getByText("withdrawn", { exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByText("withdrawn", { exact: true }).waitFor({ timeout: 60_000 });
     await made.close();
     claim(problems.length === 0, problems.join("\n"));
   },
@@ -87,7 +87,7 @@ export const tests = {
     await page.getByRole("button", { name: "Reject" }).click();
     await page.locator(".virtual .pill", { hasText: "rejected" }).waitFor({ timeout: 60_000 });
     await page.getByRole("link", { name: "bad.txt" }).click();
-    await page.getByText("Off topic").waitFor({ timeout: 30_000 });
+    await page.getByText("Off topic").waitFor({ timeout: 60_000 });
     await made.close();
     claim(problems.length === 0, problems.join("\n"));
   },

@@ -70,7 +70,7 @@ export const tests = {
     await page.getByRole("button", { name: "Close and refund" }).click();
     await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 180_000 });
     await page.goto(`${url}#/explore`);
-    await page.getByRole("heading", { name: "Between chains" }).waitFor({ timeout: 30_000 });
+    await page.getByRole("heading", { name: "Between chains" }).waitFor({ timeout: 60_000 });
     await settle(page);
     await made.close();
     claim(problems.length === 0, problems.join("\n"));

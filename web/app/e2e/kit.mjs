@@ -39,6 +39,8 @@ export function launch() {
 /** A context whose pages collect what went wrong in them. */
 export async function context(browser, options = {}) {
   const made = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  // A machine that is busy is no failure.
+  made.setDefaultTimeout(90_000);
   const problems = [];
   made.on("page", (page) => {
     page.on("pageerror", (error) => problems.push(`page error: ${error.message}`));
@@ -51,7 +53,7 @@ export async function context(browser, options = {}) {
 
 /** Waits until a page shows what it knows. */
 export async function settle(page) {
-  await page.waitForFunction(() => !document.querySelector("main .loading"), null, { timeout: 30_000 });
+  await page.waitForFunction(() => !document.querySelector("main .loading"), null, { timeout: 60_000 });
 }
 
 /** Violations of WCAG 2.2 AA on a page, in words. */

@@ -21,7 +21,7 @@ export const tests = {
     const before = wallet.signed;
     await page.getByLabel(/^Deposit/).fill("0.5");
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 30_000 });
+    await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 60_000 });
     claim(wallet.signed === before + 1, "one signature opens a session");
     const id = /#\/ask\/(\d+)/.exec(page.url())?.[1];
 
@@ -40,7 +40,7 @@ export const tests = {
     const cited = first.locator(".cited");
     claim((await cited.count()) > 0, "passages are marked");
     await cited.first().click();
-    await first.getByText("The same bytes stand in the source.").first().waitFor({ timeout: 30_000 });
+    await first.getByText("The same bytes stand in the source.").first().waitFor({ timeout: 60_000 });
     await accessible(page, "chat");
     await picture(page, "ask-chat-1280-light");
 
@@ -71,7 +71,7 @@ async function earn({ browser, url, key }) {
     const page = await made.newPage();
     await page.goto(`${url}#/earnings`);
     await page.getByRole("main").getByRole("button", { name: "Connect Keplr" }).click();
-    await page.getByText("Answer", { exact: true }).first().waitFor({ timeout: 30_000 });
+    await page.getByText("Answer", { exact: true }).first().waitFor({ timeout: 60_000 });
     const waiting = page.getByText("Waiting for finality");
     const due = page.getByRole("button", { name: "Claim and pay out" });
     if ((await waiting.count()) === 0 && !(await due.isEnabled())) {
@@ -85,7 +85,7 @@ async function earn({ browser, url, key }) {
       if (tries % 5 === 4) await page.reload();
     }
     await due.click();
-    await page.getByText("Paid out.").waitFor({ timeout: 30_000 });
+    await page.getByText("Paid out.").waitFor({ timeout: 60_000 });
     claim(wallet.signed >= 1, "the claim was signed");
     await page.getByRole("heading", { name: "From which answers" }).waitFor();
     await settle(page);

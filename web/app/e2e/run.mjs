@@ -1,6 +1,6 @@
 // End-to-end tests of the built app against a live devnet that scripts/demo --keep left running.
 //
-//   node e2e/run.mjs [--core] [--only NAME]
+//   node e2e/run.mjs [--core] [--only NAME[,NAME]]
 //
 // Reads dist/config.json and the keys of the demo (OPENLEDGER_DEMO, else target/demo of the clone). With
 // --core only the main path runs.
@@ -11,7 +11,7 @@ import { browserPath, launch, serve } from "./kit.mjs";
 
 const demo = process.env["OPENLEDGER_DEMO"] ?? fileURLToPath(new URL("../../../target/demo/", import.meta.url));
 const core = process.argv.includes("--core");
-const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : null;
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1].split(",") : null;
 
 if (!browserPath()) {
   console.log("skipped: there is no Chromium (apt-get install chromium, or OPENLEDGER_CHROMIUM=PATH)");
@@ -27,6 +27,7 @@ const config = JSON.parse(readFileSync(fileURLToPath(new URL("../dist/config.jso
 
 const suites = [
   ["main", () => import("./main.mjs"), true],
+  ["replay", () => import("./replay.mjs"), true],
   ["pages", () => import("./pages.mjs"), false],
   ["troubles", () => import("./troubles.mjs"), false],
   ["contribute", () => import("./contribute.mjs"), false],
@@ -37,7 +38,7 @@ const server = await serve();
 const browser = await launch();
 let failed = 0;
 for (const [name, load, isCore] of suites) {
-  if ((core && !isCore) || (only && only !== name)) continue;
+  if ((core && !isCore) || (only && !only.includes(name))) continue;
   const { tests } = await load();
   for (const [title, test] of Object.entries(tests)) {
     const since = Date.now();

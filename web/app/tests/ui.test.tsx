@@ -1,7 +1,7 @@
 import { fireEvent, render, screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 
-import { PartsBar } from "../src/components/Plot";
+import { Columns, Curve, PartsBar } from "../src/components/Plot";
 import { Amount, Failure, Table } from "../src/components/ui";
 import { VirtualList } from "../src/components/VirtualList";
 import { first as enFirst } from "../src/i18n/en/first";
@@ -102,4 +102,19 @@ test("a history is exported in base units, and runs nothing in a spreadsheet", (
   };
   const [, row] = csv([line]).split("\r\n");
   expect(row).toBe(`1,"'=cmd|""x""",2,final,7,ab,17,6000,,1000000000000000000000000000000`);
+});
+
+test("a curve and columns say in words what they show", () => {
+  render(
+    <>
+      <Curve label="Loss" x="Steps" points={[[0, 4], [1, 3], [2, 1.5]]} />
+      <Columns
+        label="Fees"
+        columns={[{ name: "1/1", parts: [{ name: "data", value: 3n }, { name: "node", value: 1n }] }]}
+        format={String}
+      />
+    </>,
+  );
+  expect(screen.getByRole("img", { name: "Loss: 4.00 → 1.50, Steps 2" })).toBeTruthy();
+  expect(screen.getByRole("img", { name: "Fees: 1/1 4" })).toBeTruthy();
 });

@@ -167,7 +167,7 @@ function Waiting({ found, own, onDone }: { found: Found; own: boolean; onDone: (
       {denoms.length > 0 && (
         <Table
           caption={t("payouts.waiting")}
-          head={[t("payouts.in_escrow"), t("payouts.at_gateway"), t("payouts.least"), t("payouts.bounty"), ""]}
+          head={[t("payouts.in_escrow"), t("payouts.at_gateway"), t("payouts.least"), t("payouts.bounty"), t("payouts.steps")]}
         >
           {denoms.map((money) => {
             const waits = units(money.accrued) + units(money.in_escrow);

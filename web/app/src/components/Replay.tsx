@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { queries } from "../lib/chain";
 import type { Check } from "../lib/check";
 import { useAction, useQuery } from "../lib/hooks";
-import { askReplay, type NodeVerdict } from "../lib/node";
+import { askReplay, servedModels, type NodeVerdict } from "../lib/node";
 import { MOST_BYTES, plan, replay, type Replayed, type ReplayStep } from "../lib/replay";
 import type { Verified } from "../lib/verify";
 import { Failure, Field, Loaded, Pill } from "./ui";
@@ -39,11 +39,21 @@ function ByNode({ found }: { found: Verified }) {
   const { busy, error, run } = useAction();
   const [said, setSaid] = useState<{ node: number; verdict: NodeVerdict }>();
   const [chosen, setChosen] = useState("");
-  const answered = found.bundle.receipt.receipt.node_id;
-  const nodes = useQuery("replay nodes", async () => {
+  const { node_id: answered, model_id: modelId, model_version: version } = found.bundle.receipt.receipt;
+  const nodes = useQuery(`replay nodes ${modelId}:${version}`, async () => {
     const { nodes: all } = await (await queries()).nodes.nodes({ limit: 30 });
-    const able = all.filter((node) => node.endpoint !== "" && node.status === "bonded");
-    return able.sort((a, b) => Number(a.node_id === answered) - Number(b.node_id === answered));
+    const able = await Promise.all(
+      all
+        .filter((node) => node.endpoint !== "")
+        .map(async (node) => {
+          // A node that does not answer cannot replay.
+          const ready = await servedModels(node.endpoint.replace(/\/$/, "")).catch(() => []);
+          return ready.some((model) => model.model_id === modelId && model.version === version) ? node : null;
+        }),
+    );
+    return able
+      .filter((node) => node !== null)
+      .sort((a, b) => Number(a.node_id === answered) - Number(b.node_id === answered));
   });
   return (
     <Loaded query={nodes}>

@@ -221,10 +221,12 @@ function Contributions({ found, reload }: {
 function One({ id, contribute }: { id: number; contribute: boolean }) {
   const { t } = useTranslation();
   const { account, config } = useApp();
-  const found = useQuery(`datanet ${id}`, () => one(id));
+  // Who comes back from contributing sees what was added.
+  const found = useQuery(`datanet ${id} ${contribute}`, () => one(id));
   const list = usePages(
-    `contributions ${id}`,
+    `contributions ${id} ${contribute}`,
     async (startAfter) => {
+      if (contribute) return [];
       const { datanet } = await queries();
       return (await datanet.contributions({ datanetId: id, startAfter: startAfter!, limit: PAGE })).contributions;
     },

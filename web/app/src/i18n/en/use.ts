@@ -179,6 +179,7 @@ export const use = {
     bounty: "For the relayer",
     no_routes: "Governance has opened no route to another chain.",
     waiting: "Waiting",
+    steps: "What can be done",
     in_escrow: "In the escrow",
     at_gateway: "At the gateway",
     there: "Held there",

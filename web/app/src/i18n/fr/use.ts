@@ -183,6 +183,7 @@ export const use: Same<typeof english> = {
     bounty: "Pour le relais",
     no_routes: "La gouvernance n’a ouvert aucune route vers une autre chaîne.",
     waiting: "En attente",
+    steps: "Ce qu’on peut faire",
     in_escrow: "Au séquestre",
     at_gateway: "À la passerelle",
     there: "Détenu là-bas",
