@@ -4,8 +4,11 @@
 
 mod attacks;
 mod corpus;
+mod ground;
+mod infinigram;
 mod influence;
 mod planted;
+mod rivals;
 mod spans;
 mod stats;
 
@@ -20,6 +23,8 @@ use crate::report::Metric;
 pub struct Settings {
     /// Small sizes, for a first look.
     pub quick: bool,
+    /// A file of plays, the second corpus of influence.
+    pub plays: Option<PathBuf>,
     /// Folder in which finished trainings are kept, each under its recipe's hash.
     pub cache: PathBuf,
     /// Folder for what peers read; their scores are read from it as well.
