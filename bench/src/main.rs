@@ -29,6 +29,9 @@ enum Bench {
         /// Folder for what peers read and write.
         #[arg(long)]
         exchange: PathBuf,
+        /// One part alone.
+        #[arg(long, value_enum)]
+        part: Option<attribution::Part>,
         /// File of plays, as a second corpus for influence.
         #[arg(long)]
         plays: Option<PathBuf>,
@@ -100,8 +103,9 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
-        Bench::Attribution { cache, exchange, plays, quick, json } => {
-            let metrics = attribution::measure(&attribution::Settings { quick, plays, cache, exchange })?;
+        Bench::Attribution { cache, exchange, part, plays, quick, json } => {
+            let metrics =
+                attribution::measure(&attribution::Settings { quick, part, plays, cache, exchange })?;
             return show("attribution", before, 1, metrics, json);
         }
         Bench::Engine { gguf, python, script, quick, json } => {
