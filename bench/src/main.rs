@@ -31,6 +31,12 @@ enum Bench {
         /// Folder for what peers read and write.
         #[arg(long)]
         exchange: PathBuf,
+        /// One part alone.
+        #[arg(long, value_enum)]
+        part: Option<attribution::Part>,
+        /// File of plays, as a second corpus for influence.
+        #[arg(long)]
+        plays: Option<PathBuf>,
         /// Small sizes.
         #[arg(long)]
         quick: bool,
@@ -144,8 +150,9 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
-        Bench::Attribution { cache, exchange, quick, json } => {
-            let metrics = attribution::measure(&attribution::Settings { quick, cache, exchange })?;
+        Bench::Attribution { cache, exchange, part, plays, quick, json } => {
+            let metrics =
+                attribution::measure(&attribution::Settings { quick, part, plays, cache, exchange })?;
             return show("attribution", before, 1, metrics, json);
         }
         Bench::Simulate { docs, seed, quick, json, page } => {

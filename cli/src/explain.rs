@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use openledger_attribution::influence::Signature;
-use openledger_attribution::{combine, Credits, RunKind, Trace};
+use openledger_attribution::{Credits, RunKind, Trace};
 use openledger_node::attribution::{Asked, Attribution};
 use openledger_node::ledger::parse_ledger;
 use openledger_node::request::{self, Endpoint};
@@ -31,7 +31,7 @@ pub struct Part {
     pub bps: u16,
     /// Of it, for what the contributor's data did to the model.
     pub influence_bps: u16,
-    /// Of it, for the answer's own words.
+    /// Of it, for the answer's own words: its phrases and its vocabulary.
     pub wording_bps: u16,
     /// Words of the answer that stand in the contribution.
     pub quoted_words: usize,
@@ -57,8 +57,8 @@ pub struct Explained {
     pub prompt: String,
     /// Name of the attribution scheme.
     pub scheme: String,
-    /// Weights of influence and wording.
-    pub weights: (u32, u32),
+    /// Weights of influence, vocabulary and wording.
+    pub weights: (u32, u32, u32),
     /// Who earns, the largest share first.
     pub parts: Vec<Part>,
     /// Basis points without evidence.
@@ -96,7 +96,7 @@ pub fn explain(
         Asked { prompt: &asked.prompt, prompt_tokens: &[], answer: &bundle.answer, tokens: &bundle.tokens };
     let trace = attribution.evidence(&answered, &signature, &seed, barred);
     let weights = attribution.weights();
-    let span = combine(&Credits::default(), &trace.span_credits(), weights, 0, 1);
+    let by_words = attribution.by_words(&trace);
     let owner = |id: u64| attribution.index().document(id).map(|d| d.contributor.clone()).unwrap_or_default();
     let mut parts: Vec<Part> = trace
         .shares
@@ -107,7 +107,7 @@ pub fn explain(
             let (all, by_span) = match weights.influence {
                 // With one layer credits are in another unit, and wording is all there is.
                 0 => (1, 1),
-                _ => (credit(&trace.total).max(1), credit(&span)),
+                _ => (credit(&trace.total).max(1), credit(&by_words)),
             };
             let wording_bps = (u128::from(share.bps) * by_span.min(all) / all) as u16;
             Part {
@@ -135,7 +135,7 @@ pub fn explain(
     Ok(Explained {
         prompt: asked.prompt.clone(),
         scheme: attribution.scheme().into(),
-        weights: (weights.influence, weights.span),
+        weights: (weights.influence, weights.lexical, weights.span),
         parts,
         no_evidence_bps: trace.no_evidence_bps,
         stretches,

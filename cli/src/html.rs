@@ -81,10 +81,10 @@ pub fn report(
 }
 
 fn shares(page: &mut String, explained: &Explained, amounts: &BTreeMap<u64, u128>, denom: &str) {
-    let (influence, wording) = explained.weights;
+    let (influence, vocabulary, wording) = explained.weights;
     let _ = write!(
         page,
-        "<h2>Who is paid</h2>\n<p><small>Scheme {}: influence weighs {influence}, wording {wording}.</small></p>\n\
+        "<h2>Who is paid</h2>\n<p><small>Scheme {}: influence weighs {influence}, vocabulary {vocabulary}, wording {wording}.</small></p>\n\
          <table><thead><tr><th>contribution</th><th>contributor</th><th>share</th><th>of it influence</th>\
          <th>of it wording</th><th>words</th><th>amount</th></tr></thead><tbody>\n",
         escape(&explained.scheme)
@@ -196,7 +196,7 @@ mod tests {
         let explained = Explained {
             prompt: "<b>".into(),
             scheme: "span/1".into(),
-            weights: (0, 1),
+            weights: (0, 0, 1),
             parts: vec![Part {
                 contribution_id: 7,
                 contributor: "a".into(),

@@ -49,6 +49,8 @@ pub struct TrainArgs {
     pub heldout: Vec<String>,
     /// Most bytes of them that are taken.
     pub heldout_bytes: usize,
+    /// What the layers of attribution weigh, for models of public datanets.
+    pub weights: Weights,
     /// Base URL of the node that keeps the blobs.
     pub node: String,
 }
@@ -124,7 +126,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         true => Box::new(train::bar()),
         false => Box::new(|_| {}),
     };
-    let versions = datanets.clone();
+    let (versions, weights) = (datanets.clone(), args.weights);
     // The influence index tells which tokens a document holds: it is made of public documents only.
     let mut public = true;
     for version in &datanets {
@@ -155,7 +157,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 bar.set_length(all);
                 bar.set_position(done);
             };
-            report.manifest_hash = Model::add_influence(&out, &sources, Weights::default(), &shown)?;
+            report.manifest_hash = Model::add_influence(&out, &sources, weights, &shown)?;
         }
         bar.finish_and_clear();
         let measured = match heldout.is_empty() {

@@ -62,6 +62,7 @@ pub fn highlight_evidence(answer: &str, evidence: &[EvidencePiece], colour: bool
             kind: RunKind::Phrase,
             first_token: 0,
             tokens: 0,
+            matched: 0,
             start: *start,
             len: *len,
             weight: 0,

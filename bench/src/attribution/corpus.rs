@@ -65,3 +65,41 @@ fn sentence(numbers: &mut Numbers, own: &[String], common: &[String]) -> String 
     }
     text
 }
+
+/// Least bytes of a document of [`plays`]: more than a context of tokens.
+const SPEECH: usize = 420;
+
+/// Documents of the speakers who say most in a file of plays: blocks of `NAME:` and what is said, blank
+/// lines between them (the form of the corpus known as Tiny Shakespeare). A document is consecutive
+/// speeches of one speaker.
+///
+/// # Errors
+/// When the file has too few speakers who say enough.
+pub fn plays(text: &str, contributors: usize, each: usize) -> anyhow::Result<Vec<Doc>> {
+    let mut said: std::collections::BTreeMap<&str, Vec<String>> = Default::default();
+    for block in text.split("\n\n") {
+        let Some((name, speech)) = block.split_once(":\n") else { continue };
+        let documents = said.entry(name).or_default();
+        match documents.last_mut().filter(|last| last.len() < SPEECH) {
+            Some(last) => {
+                last.push('\n');
+                last.push_str(speech);
+            }
+            None => documents.push(speech.to_string()),
+        }
+    }
+    let mut speakers: Vec<(&str, Vec<String>)> = said.into_iter().collect();
+    for (_, documents) in &mut speakers {
+        documents.retain(|document| document.len() >= SPEECH);
+    }
+    speakers.sort_by_key(|(name, documents)| (std::cmp::Reverse(documents.len()), *name));
+    speakers.truncate(contributors);
+    anyhow::ensure!(
+        speakers.len() == contributors && speakers.iter().all(|(_, d)| d.len() >= each),
+        "the plays have no {contributors} speakers of {each} documents of {SPEECH} bytes each"
+    );
+    let documents = speakers.into_iter().enumerate().flat_map(|(contributor, (_, documents))| {
+        documents.into_iter().take(each).map(move |text| Doc { contributor, text })
+    });
+    Ok(documents.collect())
+}

@@ -1,177 +1,81 @@
 //! E1, influence: a model is trained again without some of the documents, and what that does to the loss on
-//! a question is compared with what each method says (LDS; Park et al., arXiv 2303.14186). Every training is
-//! kept under the hash of its recipe, so an interrupted run goes on where it was.
+//! a question is compared with what each method says (LDS; Park et al., arXiv 2303.14186).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
-use openledger_attribution::{Answer, Document, Index, Layers, Method, Weights};
-use openledger_node::train::{Experiment, Recipe, Retrained};
+use openledger_attribution::{Answer, Credits, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
+use openledger_node::train::{Experiment, Retrained};
 use serde_json::json;
 
-use super::corpus::{generated, Doc, Numbers};
+use super::corpus::{Doc, Numbers};
+use super::ground::{lds, worlds, Scores, World};
+use super::rivals::gradients;
 use super::stats::{interval, mean, spearman};
 use super::{peer_scores, Settings};
 use crate::report::Metric;
 
 const SEED: [u8; 32] = [5; 32];
-/// Dimensions of projected gradients.
-const PROJECTED: usize = 192;
-
-/// Sizes of a run.
-struct Size {
-    contributors: usize,
-    each: usize,
-    queries: usize,
-    subsets: usize,
-    recipe: Recipe,
-}
-
-impl Size {
-    fn of(settings: &Settings) -> Self {
-        let recipe = Recipe {
-            name: "attribution".into(),
-            vocab: 512,
-            dim: 64,
-            layers: 2,
-            heads: 2,
-            ffn: 128,
-            context: 64,
-            batch: 16,
-            shards: 1,
-            seconds: None,
-            learning_rate: 3e-3,
-            warmup: 20,
-            ..Recipe::default()
-        };
-        match settings.quick {
-            true => Size {
-                contributors: 12,
-                each: 10,
-                queries: 24,
-                subsets: 12,
-                recipe: Recipe { vocab: 384, dim: 32, ffn: 64, steps: Some(120), ..recipe },
-            },
-            false => Size {
-                contributors: 24,
-                each: 16,
-                queries: 60,
-                subsets: 100,
-                recipe: Recipe { steps: Some(600), ..recipe },
-            },
-        }
-    }
-}
-
-/// Scores of a method: one row a query, one column a document.
-type Scores = Vec<Vec<f64>>;
-
-/// A training that leaves documents out, and the loss on every query after it.
-struct Ground {
-    keep: Vec<bool>,
-    losses: Vec<f64>,
-}
 
 pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
-    let size = Size::of(settings);
-    let all = generated(size.contributors, size.each + 2, 6, 41);
-    // The last two of each contributor are held out as questions.
-    let held = |i: usize| i % (size.each + 2) >= size.each;
-    let docs: Vec<Doc> = all.iter().enumerate().filter(|(i, _)| !held(*i)).map(|(_, d)| d.clone()).collect();
-    let asked: Vec<Doc> = all.iter().enumerate().filter(|(i, _)| held(*i)).map(|(_, d)| d.clone()).collect();
-    let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
-    let experiment = Experiment::new(&size.recipe, &texts)?;
-    let queries: Vec<Vec<u32>> =
-        asked.iter().take(size.queries).map(|d| Ok(experiment.passage(&d.text)?)).collect::<Result<_>>()?;
-    let model = experiment.train(&vec![true; docs.len()])?;
+    let mut metrics = Vec::new();
+    for world in worlds(settings)? {
+        metrics.extend(compare(settings, &world)?);
+    }
+    Ok(metrics)
+}
 
-    let mut numbers = Numbers(2);
-    let mut drawn = |part: u64| -> Result<Vec<Ground>> {
-        (0..size.subsets)
-            .map(|_| {
-                let keep = docs.iter().map(|_| numbers.below(10) >= part).collect();
-                ground(settings, &experiment, &queries, keep)
-            })
-            .collect()
-    };
-    let (half, tenth) = (drawn(5)?, drawn(1)?);
-    let without: Vec<Ground> = (0..size.contributors)
-        .map(|c| ground(settings, &experiment, &queries, docs.iter().map(|d| d.contributor != c).collect()))
-        .collect::<Result<_>>()?;
-    let whole = ground(settings, &experiment, &queries, vec![true; docs.len()])?;
-
+fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
+    let World { name: corpus, docs, experiment, model, queries, .. } = world;
     let exchange = json!({
         "documents": experiment.passages().iter().map(|p| experiment.decode(p)).collect::<Vec<_>>(),
         "queries": queries.iter().map(|p| experiment.decode(p)).collect::<Vec<_>>(),
     });
-    std::fs::write(settings.exchange.join("influence.in.json"), serde_json::to_vec(&exchange)?)?;
-
-    let index = layers(&experiment, &model, &docs)?;
+    let file = settings.exchange.join(format!("influence_{corpus}.in.json"));
+    std::fs::write(file, serde_json::to_vec(&exchange)?)?;
+    let index = layers(experiment, model, docs)?;
     let mut methods: BTreeMap<&str, Scores> = BTreeMap::new();
-    let (influence, span) = layer_scores(&experiment, &model, &index, &queries)?;
-    methods.insert("mix", mixed(&influence, &span));
-    methods.insert("rkf16_int8", influence);
-    methods.insert("span", span);
-    methods.extend(gradients(&experiment, &model, &queries)?);
-    if let Some(scores) = peer_scores(&settings.exchange, "influence.bm25") {
+    let layers = layer_scores(world, &index)?;
+    let (fitted, weights) = fit(world, &layers);
+    methods.insert("mix", mixed(&layers, Weights::default()));
+    methods.insert("fitted", fitted);
+    for (name, scores) in ["rkf16_int8", "vocabulary", "phrases"].into_iter().zip(layers) {
+        methods.insert(name, scores);
+    }
+    methods.extend(gradients(experiment, model, queries)?);
+    if let Some(scores) = peer_scores(&settings.exchange, &format!("influence_{corpus}.bm25")) {
         methods.insert("bm25", scores);
     }
-    let mut metrics = Vec::new();
-    for (part, grounds) in [(50, &half), (10, &tenth)] {
-        let ours = lds(&methods["mix"], grounds);
+    let parts = [("influence", weights.influence), ("lexical", weights.lexical), ("span", weights.span)];
+    let mut metrics: Vec<Metric> = parts
+        .iter()
+        .map(|(name, weight)| {
+            Metric::of(&format!("weight_{corpus}_{name}"), "of 10", vec![f64::from(*weight)])
+        })
+        .collect();
+    for (part, grounds) in [(50, &world.half), (10, &world.tenth)] {
+        // Judged are the questions that no weight was fitted by.
+        let judged = |scores: &Scores| lds(scores, grounds).split_off(world.calibration);
+        let ours = judged(&methods["mix"]);
         for (name, scores) in &methods {
-            let found = lds(scores, grounds);
+            let found = judged(scores);
             let [low, high] = interval(&found);
-            let mut metric = Metric::of(&format!("lds{part}_{name}"), "LDS", vec![mean(&found)]);
+            let mut metric = Metric::of(&format!("lds{part}_{corpus}_{name}"), "LDS", vec![mean(&found)]);
             metric.spread = [low, high];
             metrics.push(metric);
             if *name != "mix" {
                 let differences: Vec<f64> = ours.iter().zip(&found).map(|(a, b)| a - b).collect();
-                let mut metric =
-                    Metric::of(&format!("lds{part}_mix_less_{name}"), "LDS", vec![mean(&differences)]);
+                let name = format!("lds{part}_{corpus}_mix_less_{name}");
+                let mut metric = Metric::of(&name, "LDS", vec![mean(&differences)]);
                 metric.spread = interval(&differences);
                 metrics.push(metric);
             }
         }
     }
-    metrics.extend(contributors(&experiment, &index, &model, &queries, &docs, &whole, &without)?);
+    metrics.extend(contributors(world, &index)?);
+    metrics.push(off_domain(world, &index)?);
     Ok(metrics)
-}
-
-/// The losses on all queries after training on what is kept, from the cache where they lie in it.
-fn ground(
-    settings: &Settings,
-    experiment: &Experiment,
-    queries: &[Vec<u32>],
-    keep: Vec<bool>,
-) -> Result<Ground> {
-    let path = settings.cache.join(format!("{}-{}.json", experiment.fingerprint(&keep), queries.len()));
-    if let Some(losses) = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        return Ok(Ground { keep, losses });
-    }
-    let model = experiment.train(&keep)?;
-    let losses: Vec<f64> = queries.iter().map(|q| Ok(f64::from(model.loss(q)?))).collect::<Result<_>>()?;
-    let part = path.with_extension("part");
-    std::fs::write(&part, serde_json::to_vec(&losses)?)?;
-    std::fs::rename(&part, &path).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(Ground { keep, losses })
-}
-
-/// By query: rank correlation over the subsets of what is predicted and what happened.
-fn lds(scores: &Scores, grounds: &[Ground]) -> Vec<f64> {
-    scores
-        .iter()
-        .enumerate()
-        .map(|(query, row)| {
-            let predicted: Vec<f64> = grounds
-                .iter()
-                .map(|g| row.iter().zip(&g.keep).filter(|(_, kept)| **kept).map(|(s, _)| s).sum())
-                .collect();
-            let happened: Vec<f64> = grounds.iter().map(|g| -g.losses[query]).collect();
-            spearman(&predicted, &happened)
-        })
-        .collect()
 }
 
 fn labels(passage: &[u32]) -> Vec<Option<u32>> {
@@ -229,117 +133,94 @@ pub(super) fn signature(index: &Layers, model: &Retrained, query: &[u32]) -> Res
     Ok(builder.signature(&Passage { hidden: &found.hidden, logits: &found.logits, labels: &labels }))
 }
 
-/// Scores of each layer by document.
-fn layer_scores(
-    experiment: &Experiment,
-    model: &Retrained,
-    index: &Layers,
-    queries: &[Vec<u32>],
-) -> Result<(Scores, Scores)> {
-    let (mut influence, mut span) = (Scores::new(), Scores::new());
+/// Scores of the layers, influence, vocabulary and wording, by document: in the two layers that share by
+/// contributor each document is one of its own.
+fn layer_scores(world: &World, index: &Layers) -> Result<[Scores; 3]> {
+    let World { experiment, model, queries, .. } = world;
+    let documents = index
+        .index()
+        .documents()
+        .iter()
+        .map(|document| Document { contributor: document.contribution_id.to_string(), ..document.clone() });
+    let texts = Index::build(documents.collect())?;
+    let all = 1..=experiment.passages().len() as u64;
+    let by_document = |credits: &Credits| -> Vec<f64> {
+        all.clone().map(|id| credits.contributions.get(&id).map_or(0.0, |c| *c as f64)).collect()
+    };
+    let [mut influence, mut vocabulary, mut wording]: [Scores; 3] = Default::default();
     for query in queries {
         let signature = signature(index, model, query)?;
         let found = index.influence().context("the method has an influence index")?.influence(&signature);
         let by_id: BTreeMap<u64, i64> = found.documents.into_iter().collect();
-        let all = 1..=experiment.passages().len() as u64;
-        influence.push(all.map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
-        let trace = index.index().trace("", &experiment.decode(query), &SEED);
-        let credit = |id: u64| trace.credits.get(&id).map_or(0.0, |c| *c as f64);
-        span.push((1..=experiment.passages().len() as u64).map(credit).collect());
+        influence.push(all.clone().map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
+        let trace = texts.trace("", &experiment.decode(query), &SEED);
+        vocabulary.push(by_document(&texts.vocabulary(&trace)));
+        wording.push(by_document(&trace.phrase_credits(GROUNDED_WORDS)));
     }
-    Ok((influence, span))
+    Ok([influence, vocabulary, wording])
 }
 
-/// 0.7 and 0.3 of the layers, each as a part of what is above 0.
-fn mixed(influence: &Scores, span: &Scores) -> Scores {
-    let whole = |row: &[f64]| row.iter().map(|s| s.max(0.0)).sum::<f64>().max(f64::MIN_POSITIVE);
-    influence
-        .iter()
-        .zip(span)
-        .map(|(b, a)| {
-            let (all_b, all_a) = (whole(b), whole(a));
-            b.iter().zip(a).map(|(b, a)| 0.7 * b / all_b + 0.3 * a / all_a).collect()
-        })
-        .collect()
+/// The layers in these weights, each as a part of the sum of its magnitudes.
+fn mixed(layers: &[Scores; 3], weights: Weights) -> Scores {
+    let weights = [weights.influence, weights.lexical, weights.span].map(f64::from);
+    let mut sums: Scores = layers[0].iter().map(|row| vec![0.0; row.len()]).collect();
+    for (scores, weight) in layers.iter().zip(weights) {
+        for (sum, row) in sums.iter_mut().zip(scores) {
+            let whole = row.iter().map(|s| s.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
+            sum.iter_mut().zip(row).for_each(|(sum, s)| *sum += weight * s / whole);
+        }
+    }
+    sums
 }
 
-/// Products of whole gradients, plain (TracIn with one checkpoint) and projected with the inverse of the
-/// Gauss-Newton matrix (TRAK with one model).
-fn gradients(
-    experiment: &Experiment,
-    model: &Retrained,
-    queries: &[Vec<u32>],
-) -> Result<Vec<(&'static str, Scores)>> {
-    let of = |passages: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
-        passages.iter().map(|p| Ok(model.gradient(p)?)).collect()
-    };
-    let (documents, asked) = (of(experiment.passages())?, of(queries)?);
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-    let plain = asked.iter().map(|q| documents.iter().map(|d| dot(q, d)).collect()).collect();
-    let project = |gradient: &Vec<f32>| -> Vec<f64> {
-        let mut signs = Numbers(99);
-        let mut sums = vec![0.0; PROJECTED];
-        for value in gradient {
-            for chunk in sums.chunks_mut(64) {
-                let bits = signs.below(u64::MAX);
-                for (k, sum) in chunk.iter_mut().enumerate() {
-                    *sum += if bits >> k & 1 == 0 { f64::from(*value) } else { -f64::from(*value) };
-                }
+/// The weights, in tenths, whose mix agrees best with training again on the questions for calibration, a
+/// half and a tenth left out taken together.
+fn fit(world: &World, layers: &[Scores; 3]) -> (Scores, Weights) {
+    let mut best = (f64::MIN, Scores::new(), Weights::default());
+    for influence in 0..=10u32 {
+        for lexical in 0..=10 - influence {
+            let weights = Weights { influence, lexical, span: 10 - influence - lexical };
+            let scores = mixed(layers, weights);
+            let calibration: Scores = scores[..world.calibration].to_vec();
+            let found = mean(&lds(&calibration, &world.half)) + mean(&lds(&calibration, &world.tenth));
+            if found > best.0 {
+                best = (found, scores, weights);
             }
         }
-        sums
-    };
-    let features: Vec<Vec<f64>> = documents.iter().map(project).collect();
-    let questions: Vec<Vec<f64>> = asked.iter().map(project).collect();
-    let mut matrix = vec![vec![0.0; PROJECTED]; PROJECTED];
-    for row in &features {
-        for (line, x) in matrix.iter_mut().zip(row) {
-            line.iter_mut().zip(row).for_each(|(sum, y)| *sum += x * y);
-        }
     }
-    let trace: f64 = matrix.iter().enumerate().map(|(i, line)| line[i]).sum();
-    for (i, line) in matrix.iter_mut().enumerate() {
-        line[i] += 0.1 * trace / PROJECTED as f64;
-    }
-    let solved: Vec<Vec<f64>> = questions.iter().map(|q| solve(matrix.clone(), q.clone())).collect();
-    let trak = solved
-        .iter()
-        .map(|q| features.iter().map(|d| q.iter().zip(d).map(|(x, y)| x * y).sum()).collect())
-        .collect();
-    Ok(vec![("grad_dot", plain), ("trak1_own", trak)])
+    (best.1, best.2)
 }
 
-/// Solves a symmetric positive system by elimination.
-fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
-    let n = right.len();
-    for i in 0..n {
-        let pivot = matrix[i].clone();
-        for row in i + 1..n {
-            let factor = matrix[row][i] / pivot[i];
-            matrix[row].iter_mut().zip(&pivot).skip(i).for_each(|(x, p)| *x -= factor * p);
-            right[row] -= factor * right[i];
-        }
+/// What contributors are paid for texts of which the data knows nothing: words in random order, of nobody
+/// and of everybody.
+fn off_domain(world: &World, index: &Layers) -> Result<Metric> {
+    let mut numbers = Numbers(31);
+    let words: Vec<&str> = world.docs.iter().flat_map(|d| d.text.split_whitespace()).collect();
+    let mut paid = Vec::new();
+    for number in 0..20 {
+        let word = |numbers: &mut Numbers| match number % 2 {
+            0 => format!("xo{}", numbers.below(100_000)),
+            _ => words[numbers.below(words.len() as u64) as usize].to_string(),
+        };
+        let text = (0..80).map(|_| word(&mut numbers)).collect::<Vec<_>>().join(" ");
+        let passage = world.experiment.passage(&text)?;
+        let signature = signature(index, &world.model, &passage)?;
+        let text = world.experiment.decode(&passage);
+        let answer =
+            Answer { prompt: "", text: &text, signature: &signature, seed: &SEED, barred: &BTreeSet::new() };
+        paid.push(f64::from(10_000 - index.evidence(&answer).no_evidence_bps) / 100.0);
     }
-    for i in (0..n).rev() {
-        let known: f64 = (i + 1..n).map(|k| matrix[i][k] * right[k]).sum();
-        right[i] = (right[i] - known) / matrix[i][i];
-    }
-    right
+    let worst = paid.iter().copied().fold(0.0, f64::max);
+    let name = format!("off_domain_paid_{}", world.name);
+    Ok(Metric { spread: [0.0, worst], ..Metric::of(&name, "%", vec![mean(&paid)]) })
 }
 
 /// Shares as they are paid against leaving each contributor out: whether the first is the right one, rank
 /// correlation, and half the sum of the differences.
-fn contributors(
-    experiment: &Experiment,
-    index: &Layers,
-    model: &Retrained,
-    queries: &[Vec<u32>],
-    docs: &[Doc],
-    whole: &Ground,
-    without: &[Ground],
-) -> Result<Vec<Metric>> {
+fn contributors(world: &World, index: &Layers) -> Result<Vec<Metric>> {
+    let World { experiment, model, queries, docs, whole, without, .. } = world;
     let (mut top, mut rho, mut tv) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, query) in queries.iter().enumerate() {
+    for (number, query) in queries.iter().enumerate().skip(world.calibration) {
         let signature = signature(index, model, query)?;
         let text = experiment.decode(query);
         let found = index.evidence(&Answer {
@@ -367,7 +248,7 @@ fn contributors(
     }
     let figure = |name: &str, values: Vec<f64>| {
         let spread = interval(&values);
-        Metric { spread, ..Metric::of(name, "", vec![mean(&values)]) }
+        Metric { spread, ..Metric::of(&format!("{name}_{}", world.name), "", vec![mean(&values)]) }
     };
     Ok(vec![figure("top1", top), figure("rho", rho), figure("tv", tv)])
 }

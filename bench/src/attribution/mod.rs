@@ -4,8 +4,11 @@
 
 mod attacks;
 mod corpus;
+mod ground;
+mod infinigram;
 mod influence;
 mod planted;
+mod rivals;
 mod spans;
 mod stats;
 
@@ -15,11 +18,28 @@ use anyhow::Result;
 
 use crate::report::Metric;
 
+/// A part of the measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// The span trace against brute force and infini-gram, and what it costs.
+    Spans,
+    /// Provenance of planted facts.
+    Planted,
+    /// Influence against training again.
+    Influence,
+    /// What attacks gain.
+    Attacks,
+}
+
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// One part alone.
+    pub part: Option<Part>,
     /// Small sizes, for a first look.
     pub quick: bool,
+    /// A file of plays, the second corpus of influence.
+    pub plays: Option<PathBuf>,
     /// Folder in which finished trainings are kept, each under its recipe's hash.
     pub cache: PathBuf,
     /// Folder for what peers read; their scores are read from it as well.
@@ -33,10 +53,19 @@ pub struct Settings {
 pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     std::fs::create_dir_all(&settings.cache)?;
     std::fs::create_dir_all(&settings.exchange)?;
-    let mut metrics = spans::measure(settings)?;
-    metrics.extend(planted::measure(settings)?);
-    metrics.extend(influence::measure(settings)?);
-    metrics.extend(attacks::measure(settings)?);
+    let mut metrics = Vec::new();
+    type Measure = fn(&Settings) -> Result<Vec<Metric>>;
+    let parts: [(Part, Measure); 4] = [
+        (Part::Spans, spans::measure),
+        (Part::Planted, planted::measure),
+        (Part::Influence, influence::measure),
+        (Part::Attacks, attacks::measure),
+    ];
+    for (part, measure) in parts {
+        if settings.part.is_none_or(|only| only == part) {
+            metrics.extend(measure(settings)?);
+        }
+    }
     Ok(metrics)
 }
 

@@ -2,7 +2,7 @@
 //! with its sentences in another order. Measured is the rank of the contributor who planted it.
 
 use anyhow::Result;
-use openledger_attribution::{Document, Index};
+use openledger_attribution::{combine, Document, Index, Layer};
 use serde_json::json;
 
 use super::corpus::{generated, Doc, Numbers};
@@ -52,10 +52,16 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-/// Credit of the span layer by document.
+/// Credit by document of what the answer's words show: phrases and vocabulary, each as a part of its sum.
 fn spans(index: &Index, answer: &str, documents: usize) -> Vec<f64> {
     let trace = index.trace("", answer, &[1; 32]);
-    (1..=documents as u64).map(|id| trace.credits.get(&id).map_or(0.0, |credit| *credit as f64)).collect()
+    let whole = 1 << 32;
+    let total = combine(&[
+        Layer { credits: &trace.span_credits(), weight: 1, whole },
+        Layer { credits: &index.vocabulary(&trace), weight: 1, whole },
+    ]);
+    let credit = |id: u64| total.contributions.get(&id).map_or(0.0, |credit| *credit as f64);
+    (1..=documents as u64).map(credit).collect()
 }
 
 /// Mean of 1 / rank of the contributor who planted the fact, contributors ranked by the sum of their scores.

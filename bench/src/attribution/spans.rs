@@ -11,7 +11,7 @@ use openledger_attribution::{Answer, Document, Index, Layers, Method, RunKind, W
 use openledger_ingest::match_words;
 
 use super::corpus::{generated, Numbers};
-use super::Settings;
+use super::{infinigram, Settings};
 use crate::report::Metric;
 
 const SEED: [u8; 32] = [3; 32];
@@ -55,17 +55,27 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     }
     let Some(index) = index else { return Ok(metrics) };
     let tokens = index.tokens() as f64;
-    metrics.push(Metric::of("index_tokens", "words", vec![tokens]));
-    metrics.push(Metric::of("index_build_s", "s", builds));
-    metrics.push(Metric::of("index_bytes_per_token", "B", vec![index.bytes() as f64 / tokens]));
     let answers: Vec<String> = (0..200).map(|seed| answer(&documents, 128, seed)).collect();
+    let peer = infinigram::exchange(settings, &index, &answers)?;
+    let beside = |metric: Metric, figure: Option<f64>| match figure {
+        Some(figure) => metric.against("infini-gram", figure),
+        None => metric,
+    };
+    metrics.push(Metric::of("index_tokens", "words", vec![tokens]));
+    metrics.push(beside(Metric::of("index_build_s", "s", builds), peer.as_ref().map(|p| p.build_s)));
+    let bytes = Metric::of("index_bytes_per_token", "B", vec![index.bytes() as f64 / tokens]);
+    metrics.push(beside(bytes, peer.as_ref().map(|p| p.bytes_per_token)));
+    if let Some(peer) = &peer {
+        let agreement = infinigram::agreement(&index, &answers, peer);
+        metrics.push(Metric::of("agreement_infinigram", "%", vec![agreement]));
+    }
     let mut times = Vec::new();
     for answer in &answers {
         let since = Instant::now();
         black_box(index.trace("", answer, &SEED));
         times.push(since.elapsed().as_secs_f64() * 1e6);
     }
-    metrics.push(Metric::of("span_trace_us", "us", times));
+    metrics.push(beside(Metric::of("span_trace_us", "us", times), peer.map(|p| p.trace_us)));
     metrics.extend(layer_b(index, &answers)?);
     Ok(metrics)
 }

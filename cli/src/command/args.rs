@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use openledger_types::formats::Uses;
+use openledger_attribution::Weights;
+use openledger_types::formats::{InfluenceParams, Uses};
 use openledger_types::msg::model_registry::{Parent, ParentKind};
 
 /// Data, models and answers that pay their contributors, on a chain.
@@ -454,6 +455,9 @@ pub struct Train {
     /// Field of the text in held-out .jsonl lines
     #[arg(long, default_value = "text")]
     pub text_field: String,
+    /// What influence, vocabulary and phrases weigh when answers are attributed; it goes into the manifest
+    #[arg(long, default_value = "8,1,1", value_parser = weights, value_name = "I,V,P")]
+    pub weights: Weights,
 }
 
 #[derive(Debug, Args)]
@@ -749,10 +753,34 @@ fn version_ref(text: &str) -> Result<(u64, u32), String> {
     }
 }
 
+fn weights(text: &str) -> Result<Weights, String> {
+    let parts: Vec<u32> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    let weights = match (parts.as_slice(), text.split(',').count()) {
+        ([influence, lexical, span], 3) => Weights { influence: *influence, lexical: *lexical, span: *span },
+        _ => return Err(format!("{text:?} is not INFLUENCE,VOCABULARY,PHRASES, for example 8,1,1")),
+    };
+    let params = InfluenceParams {
+        index_root: Default::default(),
+        influence_weight: weights.influence,
+        lexical_weight: weights.lexical,
+        span_weight: weights.span,
+    };
+    Weights::of(&params).map_err(|e| e.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn weights_are_three_numbers_and_the_default_is_the_library_s() {
+        assert_eq!(weights("8,1,1"), Ok(Weights::default()));
+        assert_eq!(weights("7, 0, 3").map(|w| w.scheme()), Ok("rkf16-span/1"));
+        for wrong in ["", "8,1", "8,1,1,1", "8,x,1", "0,0,0", "10001,1,1", "-1,1,1"] {
+            assert!(weights(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn commands_and_flags_do_not_collide() {

@@ -491,6 +491,7 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
             recipe,
             heldout,
             heldout_bytes: model::HELDOUT_BYTES,
+            weights: args.weights,
             node: ctx.node_url()?,
         },
     )

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context as _, Result};
+use openledger_attribution::Weights;
 use openledger_client::contracts::Reader;
 use openledger_client::{Chain, ChainConfig, Signer};
 use openledger_types::formats::Uses;
@@ -270,6 +271,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             recipe: recipe(&args),
             heldout,
             heldout_bytes: EVAL_BYTES,
+            weights: Weights::default(),
             node: node.url.clone(),
         },
     )

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmwasm_std::HexBinary;
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Statistics};
-use openledger_attribution::{Weights, TWO_LAYERS};
+use openledger_attribution::Weights;
+use openledger_store::MAX_BLOB_BYTES;
 use openledger_types::formats::{manifest_hash, BlobRef, InfluenceParams, Manifest, ModelFile};
 use openledger_types::merkle::Hash;
 use rayon::prelude::*;
 
 use super::Readout;
 use crate::engine::files::write_atomic;
+use crate::engine::import::manifest_bytes;
 use crate::engine::{Error, Model, Result, MANIFEST_FILE};
 
 /// Name of the influence index in a model's folder.
@@ -164,23 +166,25 @@ impl Model {
         let model = Model::load(dir)?;
         let index = build(&model, documents, progress)?;
         let bytes = index.to_bytes();
+        if bytes.len() > MAX_BLOB_BYTES {
+            return Err(Error::new(
+                "E-TRAIN-011",
+                format!("the influence index has {} bytes, a blob at most {MAX_BLOB_BYTES}", bytes.len()),
+                "Train on fewer documents, or publish the model without the influence layer.",
+            ));
+        }
         write_atomic(&dir.join(INFLUENCE_FILE), &bytes)?;
         let mut manifest: Manifest = model.manifest().clone();
-        manifest.attribution = TWO_LAYERS.into();
+        manifest.attribution = weights.scheme().into();
         manifest.influence = Some(InfluenceParams {
             index_root: HexBinary::from(&index.root()),
             influence_weight: weights.influence,
+            lexical_weight: weights.lexical,
             span_weight: weights.span,
         });
         manifest.files.retain(|file| file.name != INFLUENCE_FILE);
         manifest.files.push(ModelFile { name: INFLUENCE_FILE.into(), blob: BlobRef::of(&bytes) });
-        let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| {
-            Error::new(
-                "E-TRAIN-006",
-                format!("a document cannot be written: {e}"),
-                "Report this with the recipe.",
-            )
-        })?;
+        let bytes = manifest_bytes(&manifest)?;
         write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
         Ok(manifest_hash(&bytes))
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Signature, READOUT};
-use openledger_attribution::{echoes, Answer, Index, Layers, Method, Trace, Weights, SPAN_ONLY, TWO_LAYERS};
+use openledger_attribution::{
+    echoes, Answer, Credits, Index, Layers, Method, Trace, Weights, SPAN_ONLY, THREE_LAYERS, TWO_LAYERS,
+};
 use openledger_types::formats::Manifest;
 use openledger_types::merkle::{Hash, ZERO_HASH};
 
@@ -38,17 +40,20 @@ impl Attribution {
         };
         match (manifest.attribution.as_str(), &manifest.influence, influence) {
             (SPAN_ONLY, None, _) => Ok(Self::spans(index)),
-            (TWO_LAYERS, Some(params), Some(bytes)) => {
+            (scheme @ (TWO_LAYERS | THREE_LAYERS), Some(params), Some(bytes)) => {
                 let found = InfluenceIndex::parse(bytes).map_err(|e| refuse(e.to_string()))?;
                 if params.index_root.as_slice() != found.root() || found.scheme() != READOUT {
                     return Err(refuse("the influence index has another root or scheme".into()));
                 }
                 let weights = Weights::of(params).map_err(|e| refuse(e.to_string()))?;
+                if weights.scheme() != scheme {
+                    return Err(refuse(format!("its weights are those of the scheme {}", weights.scheme())));
+                }
                 let signer = Builder::of(&found);
                 let layers = Layers::new(index, found, weights).map_err(|e| refuse(e.to_string()))?;
                 Ok(Attribution { method: Box::new(layers), signer: Some(signer) })
             }
-            (TWO_LAYERS, _, _) => Err(refuse("the influence index is missing".into())),
+            (TWO_LAYERS | THREE_LAYERS, _, _) => Err(refuse("the influence index is missing".into())),
             (other, ..) => Err(refuse(format!("the scheme {other:?} is not known here"))),
         }
     }
@@ -71,6 +76,11 @@ impl Attribution {
     /// Weights of the layers.
     pub fn weights(&self) -> Weights {
         self.method.weights()
+    }
+
+    /// The part of an answer's credit that rests on its own words, in the unit of the whole.
+    pub fn by_words(&self, trace: &Trace) -> Credits {
+        self.method.by_words(trace)
     }
 
     /// Scheme of signatures, as receipts state it.

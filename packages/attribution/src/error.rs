@@ -30,8 +30,8 @@ pub enum Error {
     #[error("E-ATTR-007 the influence index holds contribution {0}, which is not indexed; a retry does not help: do not serve this model")]
     ForeignDocument(u64),
     /// Weights of layers that mean nothing.
-    #[error("E-ATTR-008 layers cannot be weighted {0} and {1}; a retry does not help: use weights of 0 to 10,000, not both 0")]
-    Weights(u32, u32),
+    #[error("E-ATTR-008 layers cannot be weighted {0:?}; a retry does not help: use weights of 0 to 10,000, not all 0")]
+    Weights([u32; 3]),
 }
 
 impl Error {
@@ -45,7 +45,7 @@ impl Error {
             Error::SuffixArray(_) => "E-ATTR-005",
             Error::Damaged(_) => "E-ATTR-006",
             Error::ForeignDocument(_) => "E-ATTR-007",
-            Error::Weights(..) => "E-ATTR-008",
+            Error::Weights(_) => "E-ATTR-008",
         }
     }
 }

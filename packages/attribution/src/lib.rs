@@ -18,10 +18,11 @@ mod highlight;
 mod index;
 pub mod influence;
 mod layers;
+mod lexical;
 mod near;
 mod owners;
+mod packed;
 mod proof;
-mod rmq;
 mod shares;
 mod spans;
 mod suffix;
@@ -33,10 +34,15 @@ pub use error::Error;
 pub use evidence::Evidence;
 pub use highlight::echoes;
 pub use index::{Document, Duplicate, Index, COPY_WORDS};
-pub use layers::{combine, Answer, Credits, Layers, Method, Weights, SPAN_ONLY, TWO_LAYERS};
-pub use near::{MinHash, LEAST_WORDS};
+pub use layers::{
+    combine, grounded, heard, Answer, Credits, Layer, Layers, Method, Weights, SPAN_ONLY, THREE_LAYERS,
+    TWO_LAYERS,
+};
+pub use near::{borrowed_run, MinHash, LEAST_WORDS};
 pub use owners::MAX_OWNERS;
 pub use proof::{verify_piece, Opened, TextProof};
 pub use shares::{shares, Shares};
 pub use spans::ECHO_WORDS;
-pub use trace::{Payee, Run, RunKind, Token, Trace, CREDIT_FRACTION, MAX_ANSWER_WORDS};
+pub use trace::{
+    Grounding, Payee, Run, RunKind, Token, Trace, CREDIT_FRACTION, GROUNDED_WORDS, MAX_ANSWER_WORDS,
+};

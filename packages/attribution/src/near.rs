@@ -17,6 +17,27 @@ pub const HASHES: usize = 128;
 const ROWS: usize = 8;
 /// Documents of fewer words are not compared: two sentences of the same form are no copy.
 pub const LEAST_WORDS: usize = 16;
+/// Words before a document from which on a run that counts as borrowed is longer, and the factor to the next.
+const WORDS: (u32, u32) = (1 << 22, 8);
+
+/// Words of a run that counts as borrowed when an earlier document of another contributor has it, for a
+/// document that `before` words of others precede: 5, and one more from 4 M, 32 M, 256 M words on, because
+/// in more text more runs meet by chance.
+///
+/// It depends on what was committed before the document, so that no later document changes the verdict.
+pub fn borrowed_run(before: u32) -> usize {
+    let mut width = SHINGLE;
+    let mut words = WORDS.0;
+    while before >= words {
+        width += 1;
+        words = words.saturating_mul(WORDS.1);
+        if words == u32::MAX {
+            break;
+        }
+    }
+    width
+}
+
 /// Earliest documents of one band that a later one is compared with, so that a flood of equal documents
 /// costs no more than this each.
 const COMPARED: usize = 64;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::index::COPY_WORDS;
+use crate::packed::Mostly;
 use crate::suffix::{partition, Suffixes};
 
 /// Words of one match; a longer one is cut into matches that overlap by 15 words. Every window of 16
@@ -90,14 +91,19 @@ fn next_free(free: &mut [usize], from: usize) -> usize {
 ///
 /// The windows are the answer's own, so a document that comes later can only add windows and later
 /// places: it never takes a copied word from an earlier document.
-pub(crate) fn copied(suffixes: &Suffixes, first16: &[u32], spans: &[Span], words: usize) -> Vec<Option<u32>> {
+pub(crate) fn copied(
+    suffixes: &Suffixes,
+    first16: &Mostly,
+    spans: &[Span],
+    words: usize,
+) -> Vec<Option<u32>> {
     let mut places: Vec<Option<u32>> = vec![None; words];
     let mut done = 0;
     for span in spans.iter().filter(|span| span.len >= COPY_WORDS) {
         let place = suffixes.sorted[span.lo] as usize;
         let stop = span.end() - COPY_WORDS + 1;
         for window in span.start.max(done)..stop {
-            let first = first16[place + (window - span.start)];
+            let first = first16.get((place + (window - span.start)) as u32);
             for (k, slot) in places[window..window + COPY_WORDS].iter_mut().enumerate() {
                 let here = first + k as u32;
                 *slot = Some(slot.map_or(here, |earlier| earlier.min(here)));

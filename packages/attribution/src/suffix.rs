@@ -64,6 +64,12 @@ impl Suffixes {
         })
     }
 
+    /// The suffixes that start with `word`, one of the index.
+    pub(crate) fn range(&self, word: u32) -> (usize, usize) {
+        let bound = |v: usize| self.bucket.get(v).copied().unwrap_or(0) as usize;
+        (bound(word as usize), bound(word as usize + 1))
+    }
+
     /// How often word `v` occurs.
     pub(crate) fn count(&self, v: usize) -> u32 {
         self.bucket[v + 1] - self.bucket[v]
@@ -99,10 +105,8 @@ impl Suffixes {
         Some(Match { len, lo, hi })
     }
 
-    /// For every position, the first position of all that start the same `width` words; the position
-    /// itself where fewer words are left of the document.
-    pub(crate) fn first_of_gram(&self, width: usize) -> Vec<u32> {
-        let mut first: Vec<u32> = (0..self.tokens.len() as u32).collect();
+    /// Calls `visit` with the positions of every `width` words that occur more than once, in no order.
+    pub(crate) fn repeated(&self, width: usize, mut visit: impl FnMut(&[u32])) {
         let gram = |i: usize| {
             let position = self.sorted[i] as usize;
             self.tokens.get(position..position + width)
@@ -115,14 +119,22 @@ impl Suffixes {
                 end += 1;
             }
             if end - start > 1 {
-                let group = &self.sorted[start..end];
-                let least = group.iter().copied().min().unwrap_or(0);
-                for &position in group {
-                    first[position as usize] = least;
-                }
+                visit(&self.sorted[start..end]);
             }
             start = end;
         }
+    }
+
+    /// For every position, the first position of all that start the same `width` words; the position
+    /// itself where fewer words are left of the document.
+    pub(crate) fn first_of_gram(&self, width: usize) -> Vec<u32> {
+        let mut first: Vec<u32> = (0..self.tokens.len() as u32).collect();
+        self.repeated(width, |group| {
+            let least = group.iter().copied().min().unwrap_or(0);
+            for &position in group {
+                first[position as usize] = least;
+            }
+        });
         first
     }
 

@@ -20,6 +20,21 @@ pub const CREDIT_FRACTION: u32 = 32;
 /// Words of an answer that are traced; further ones count as unknown.
 pub const MAX_ANSWER_WORDS: usize = 1 << 16;
 
+/// Words of a match from which on it shows that the data speaks of what the answer says: two words meet by
+/// chance.
+pub const GROUNDED_WORDS: usize = 3;
+
+/// How much of an answer the data knows, in weights of its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grounding {
+    /// All words.
+    pub words: u128,
+    /// Words that repeat the prompt.
+    pub echo: u128,
+    /// Words in copies, and in matches of [`GROUNDED_WORDS`] or more, payees or not.
+    pub grounded: u128,
+}
+
 /// What a run of words is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +71,9 @@ pub struct Run {
     pub first_token: usize,
     /// Words.
     pub tokens: usize,
+    /// Words of the match that it lies in, of which another run may have a part: for a phrase its whole
+    /// span, for a copy the run; 0 without a match.
+    pub matched: usize,
     /// First byte in the answer's match text.
     pub start: usize,
     /// Bytes of match text.
@@ -182,10 +200,10 @@ impl Index {
             while end < fates.len() && fates[end - 1].goes_on(fates[end], self) {
                 end += 1;
             }
-            let (kind, positions) = match fates[first] {
-                Fate::Echo => (RunKind::Echo, Vec::new()),
-                Fate::Unknown => (RunKind::Unknown, Vec::new()),
-                Fate::Copy(origin) => (RunKind::Copy, vec![origin]),
+            let (kind, matched, positions) = match fates[first] {
+                Fate::Echo => (RunKind::Echo, 0, Vec::new()),
+                Fate::Unknown => (RunKind::Unknown, 0, Vec::new()),
+                Fate::Copy(origin) => (RunKind::Copy, end - first, vec![origin]),
                 Fate::Phrase(span) => {
                     let span = spans[span];
                     let places = known.entry((span.lo, span.hi)).or_insert_with(|| {
@@ -194,8 +212,10 @@ impl Index {
                     });
                     let into = (first - span.start) as u32;
                     match places {
-                        Some(places) => (RunKind::Phrase, places.iter().map(|place| place + into).collect()),
-                        None => (RunKind::Common, Vec::new()),
+                        Some(places) => {
+                            (RunKind::Phrase, span.len, places.iter().map(|place| place + into).collect())
+                        }
+                        None => (RunKind::Common, span.len, Vec::new()),
                     }
                 }
             };
@@ -216,20 +236,20 @@ impl Index {
             }
             let start = tokens[first].start;
             let len = tokens[end - 1].end - start;
-            runs.push(Run { kind, first_token: first, tokens: end - first, start, len, weight, payees });
+            runs.push(Run {
+                kind,
+                first_token: first,
+                tokens: end - first,
+                matched,
+                start,
+                len,
+                weight,
+                payees,
+            });
             first = end;
         }
 
-        let mut credits: BTreeMap<u64, u128> = BTreeMap::new();
-        let mut no_evidence = 0u128;
-        for run in &runs {
-            let count = run.payees.len() as u128;
-            let part = run.weight.checked_div(count).unwrap_or(0);
-            for payee in &run.payees {
-                *credits.entry(payee.contribution_id).or_default() += part;
-            }
-            no_evidence += run.weight - part * count;
-        }
+        let Credits { contributions: credits, no_evidence } = credited(&runs, |_| true);
         Trace {
             match_text: text,
             tokens,
@@ -244,10 +264,45 @@ impl Index {
     }
 }
 
+/// Credits of the runs that `counts`; the weight of the others has no evidence.
+fn credited(runs: &[Run], counts: impl Fn(&Run) -> bool) -> Credits {
+    let mut credits = Credits::default();
+    for run in runs {
+        let payees: &[Payee] = if counts(run) { &run.payees } else { &[] };
+        let count = payees.len() as u128;
+        let part = run.weight.checked_div(count).unwrap_or(0);
+        for payee in payees {
+            *credits.contributions.entry(payee.contribution_id).or_default() += part;
+        }
+        credits.no_evidence += run.weight - part * count;
+    }
+    credits
+}
+
 impl Trace {
     /// Credits of the span layer.
     pub fn span_credits(&self) -> Credits {
         Credits { contributions: self.credits.clone(), no_evidence: self.no_evidence }
+    }
+
+    /// Credits of the copies, and of phrases that are part of a match of at least `words` words.
+    pub fn phrase_credits(&self, words: usize) -> Credits {
+        credited(&self.runs, |run| run.kind == RunKind::Copy || run.matched >= words)
+    }
+
+    /// Weights of the answer's words.
+    pub fn grounding(&self) -> Grounding {
+        let mut found = Grounding::default();
+        for run in &self.runs {
+            found.words += run.weight;
+            match run.kind {
+                RunKind::Echo => found.echo += run.weight,
+                RunKind::Copy => found.grounded += run.weight,
+                _ if run.matched >= GROUNDED_WORDS => found.grounded += run.weight,
+                _ => (),
+            }
+        }
+        found
     }
 
     /// Takes the shares and picks the evidence for them.

@@ -25,6 +25,7 @@ mod whiten;
 pub use index::{InfluenceIndex, Parameters, MAX_EXPONENT};
 pub use openledger_types::formats::{Row, RANK};
 pub use readout::{Builder, Passage, Raw, Statistics, SEGMENT};
+pub(crate) use score::noise_floor;
 pub use score::{Influence, OwnerInfluence};
 pub use signature::{Agreement, Distance, Signature};
 pub use whiten::{top_eigenvectors, Symmetric};

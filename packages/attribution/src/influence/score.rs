@@ -78,7 +78,7 @@ impl Influence {
 }
 
 /// The median of the distances from the median; of an even number the lower one.
-fn noise_floor(mut values: Vec<i64>) -> u64 {
+pub(crate) fn noise_floor(mut values: Vec<i64>) -> u64 {
     let median = |values: &mut Vec<i64>| -> i64 {
         values.sort_unstable();
         values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0)

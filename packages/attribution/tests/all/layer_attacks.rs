@@ -291,3 +291,42 @@ fn attr_attack_17_no_id_is_worth_more_than_another() {
     }
     assert!(gained <= rounds, "more than one basis point a receipt: {gained} in {rounds}");
 }
+
+#[test]
+fn attr_attack_07_random_words_pay_nobody_and_earn_by_number_only() {
+    let texts = texts(12);
+    let method = method(honest(&texts));
+    // Everybody's words in random order, and words of nobody: nothing that the data says.
+    let all: Vec<&str> = texts.iter().flat_map(|text| text.split(' ')).collect();
+    for seed in 0..rounds(6) {
+        let mut numbers = Numbers(seed);
+        let random: Vec<&str> = (0..120).map(|_| all[numbers.below(all.len() as u64) as usize]).collect();
+        assert!(
+            paid(&method, &random.join(" "), "owner") <= 300,
+            "two words meet by chance, three hardly do"
+        );
+        let unknown: Vec<String> = (0..120).map(|i| format!("unknown{i}")).collect();
+        assert_eq!(paid(&method, &unknown.join(" "), "owner"), 0);
+    }
+}
+
+#[test]
+fn attr_attack_10_the_vocabulary_is_indifferent_to_splitting() {
+    // A text is cut in sixteen: the credit of the vocabulary layer is the same to the last unit.
+    let texts = texts(16);
+    let ours = prose(77, 320);
+    let whole: Vec<Document> = honest(&texts).into_iter().chain([document(90, "us", &ours)]).collect();
+    let split = (0..16usize).map(|i| document(90 + i as u64, "us", &cut(&ours, 20 * i, 20 * i + 20)));
+    let split: Vec<Document> = honest(&texts).into_iter().chain(split).collect();
+    let credit = |documents: Vec<Document>, answer: &str| {
+        let index = index(documents);
+        let credits = index.vocabulary(&index.trace("", answer, &SEED));
+        let own = credits.contributions.iter().filter(|(id, _)| **id >= 90).map(|(_, credit)| credit);
+        (own.sum::<u128>(), credits.contributions.values().sum::<u128>() + credits.no_evidence)
+    };
+    for seed in 0..rounds(6) {
+        let all: Vec<String> = texts.iter().cloned().chain([ours.clone()]).collect();
+        let answer = phrases(&all, seed);
+        assert_eq!(credit(whole.clone(), &answer), credit(split.clone(), &answer));
+    }
+}

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use openledger_attribution::influence::{
     Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, Statistics, RANK, READOUT,
 };
-use openledger_attribution::{combine, shares, Answer, Credits, Layers, Method, Weights};
+use openledger_attribution::{
+    combine, grounded, heard, shares, Answer, Credits, Grounding, Layer, Layers, Method, Weights,
+};
 use openledger_types::formats::validate_shares;
 use proptest::prelude::*;
 use serde_json::{json, Value};
@@ -57,7 +59,14 @@ fn computed() -> Value {
     let credits = influence.credits(|id| owners.get(id as usize).copied());
     let span = Credits { contributions: BTreeMap::from([(1, 700u128), (2, 200)]), no_evidence: 100 };
     let weights = Weights::default();
-    let total = combine(&credits, &span, weights, 250, 1_000);
+    let lexical = Credits { contributions: BTreeMap::from([(2, 500u128), (3, 90)]), no_evidence: 10 };
+    let words = Grounding { words: 1_000, echo: 250, grounded: 150 };
+    let (echo, known) = (heard(&words), grounded(&words));
+    let total = combine(&[
+        Layer { credits: &credits, weight: weights.influence, whole: known },
+        Layer { credits: &lexical, weight: weights.lexical, whole: known },
+        Layer { credits: &span, weight: weights.span, whole: 1 << 32 },
+    ]);
     let found = shares(&total.contributions, total.no_evidence, &SEED);
     let map = |credits: &Credits| {
         json!({
@@ -74,8 +83,10 @@ fn computed() -> Value {
         "influence": influence.documents.iter().map(|(id, i)| json!([id, i.to_string()])).collect::<Vec<_>>(),
         "influence_credits": map(&credits),
         "span_credits": map(&span),
-        "weights": [weights.influence, weights.span],
-        "masked": "250", "words": "1000",
+        "lexical_credits": map(&lexical),
+        "weights": [weights.influence, weights.lexical, weights.span],
+        "words": "1000", "echo": "250", "grounded": "150",
+        "heard": echo.to_string(), "known": known.to_string(),
         "total": map(&total),
         "seed": hex(&SEED),
         "shares": found.shares.iter().map(|s| json!([s.contribution_id, s.bps])).collect::<Vec<_>>(),
@@ -179,8 +190,8 @@ fn an_empty_layer_and_the_echo_have_no_evidence() {
         seed: &SEED,
         barred: &BTreeSet::new(),
     });
-    // Wording alone has weight 3 of 10.
-    assert_eq!(found.shares.iter().map(|s| s.bps).collect::<Vec<_>>(), [3_000]);
+    // Influence has weight 8 of 10; vocabulary and wording are all of the only contributor.
+    assert_eq!(found.shares.iter().map(|s| s.bps).collect::<Vec<_>>(), [2_000]);
     // An echo pays nobody, whatever the signature says.
     let signed = Signature::quantise(&raw(&[(1, [10, 0, 0])]));
     let echo =
@@ -219,13 +230,18 @@ fn credits() -> impl Strategy<Value = Credits> {
 proptest! {
     #[test]
     fn rule_s2_shares_of_both_layers_are_ten_thousand(
-        influence in credits(), span in credits(), weights in (0u32..100, 1u32..100),
-        masked in 0u128..1_000, more in 0u128..1_000, seed in any::<[u8; 32]>(),
+        layers in prop::collection::vec((credits(), 0u32..100, any::<u64>()), 1..4),
+        (words, echo, known) in (any::<u64>(), any::<u64>(), any::<u64>()), seed in any::<[u8; 32]>(),
     ) {
-        let weights = Weights { influence: weights.0, span: weights.1 };
-        let total = combine(&influence, &span, weights, masked, masked + more);
+        let words = Grounding { words: words.into(), echo: (echo % words.max(1)).into(), grounded: known.into() };
+        prop_assert!(grounded(&words) <= heard(&words) && heard(&words) <= 1 << 32);
+        let layers: Vec<Layer> = layers
+            .iter()
+            .map(|(credits, weight, whole)| Layer { credits, weight: *weight, whole: u128::from(*whole) })
+            .collect();
+        let total = combine(&layers);
         let all = total.contributions.values().sum::<u128>() + total.no_evidence;
-        prop_assert_eq!(all, u128::from(weights.influence + weights.span) << 32);
+        prop_assert_eq!(all, layers.iter().map(|l| u128::from(l.weight) << 32).sum::<u128>());
         let found = shares(&total.contributions, total.no_evidence, &seed);
         validate_shares(&found.shares, found.no_evidence).unwrap();
     }

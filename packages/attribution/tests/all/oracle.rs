@@ -34,6 +34,7 @@ impl Oracle {
                 original.push(d);
             }
         }
+        original.retain(|&d| !all.borrowed(d));
         Oracle {
             documents: original.iter().map(|&d| all.documents[d].clone()).collect(),
             words: original.iter().map(|&d| all.words[d].clone()).collect(),
@@ -64,6 +65,19 @@ impl Oracle {
         }
         let count = covered.iter().filter(|c| **c).count();
         count > 0 && count * 10 >= text.len() * 8
+    }
+
+    fn borrowed(&self, d: usize) -> bool {
+        let text = &self.words[d];
+        let mut covered = vec![false; text.len()];
+        for (start, gram) in text.windows(5).enumerate() {
+            let owner = |place: &Place| &self.documents[place.0].contributor;
+            if self.places(gram).iter().any(|p| p.0 < d && *owner(p) != self.documents[d].contributor) {
+                covered[start..start + 5].fill(true);
+            }
+        }
+        let count = covered.iter().filter(|c| **c).count();
+        text.len() >= 16 && count * 10 >= text.len() * 6
     }
 
     fn places(&self, gram: &[String]) -> Vec<Place> {

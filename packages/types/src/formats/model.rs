@@ -51,6 +51,9 @@ pub struct InfluenceParams {
     pub index_root: HexBinary,
     /// Weight of the influence layer in shares.
     pub influence_weight: u32,
+    /// Weight of the vocabulary layer in shares; 0, and absent, in the scheme `rkf16-span/1`.
+    #[serde(default)]
+    pub lexical_weight: u32,
     /// Weight of the span layer in shares.
     pub span_weight: u32,
 }
@@ -71,7 +74,8 @@ pub struct Manifest {
     pub sampler: String,
     /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
-    /// Attribution scheme: `span/1`, or that of an influence layer beside it, `rkf16-span/1`.
+    /// Attribution scheme: `span/1`, or with an influence layer beside it `rkf16-span/1`, and with the
+    /// vocabulary beside both `rkf16-lex-span/1`.
     pub attribution: String,
     /// What the influence layer rests on; none with `span/1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

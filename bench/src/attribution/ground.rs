@@ -1,0 +1,193 @@
+//! The ground truth of influence: trainings that leave documents out, and the loss on every question after
+//! each. Every training is kept under the hash of its recipe, so an interrupted run goes on where it was.
+
+use anyhow::{Context, Result};
+use openledger_node::train::{Experiment, Recipe, Retrained};
+
+use super::corpus::{generated, plays, Doc, Numbers};
+use super::stats::spearman;
+use super::Settings;
+
+/// Sizes of a run.
+pub struct Size {
+    pub contributors: usize,
+    pub each: usize,
+    pub queries: usize,
+    pub subsets: usize,
+    /// Questions by which weights of layers are fitted, beside those on which they are judged.
+    pub calibration: usize,
+    pub recipe: Recipe,
+}
+
+impl Size {
+    pub fn of(settings: &Settings) -> Self {
+        let recipe = Recipe {
+            name: "attribution".into(),
+            vocab: 512,
+            dim: 64,
+            layers: 2,
+            heads: 2,
+            ffn: 128,
+            context: 64,
+            batch: 16,
+            shards: 1,
+            seconds: None,
+            learning_rate: 3e-3,
+            warmup: 20,
+            ..Recipe::default()
+        };
+        match settings.quick {
+            true => Size {
+                contributors: 12,
+                each: 10,
+                queries: 36,
+                subsets: 24,
+                calibration: 12,
+                recipe: Recipe { vocab: 384, dim: 32, ffn: 64, steps: Some(120), ..recipe },
+            },
+            false => Size {
+                contributors: 24,
+                each: 16,
+                queries: 72,
+                subsets: 100,
+                calibration: 24,
+                recipe: Recipe { steps: Some(600), ..recipe },
+            },
+        }
+    }
+}
+
+/// A training that leaves documents out, and the loss on every question after it.
+pub struct Ground {
+    pub keep: Vec<bool>,
+    pub losses: Vec<f64>,
+}
+
+/// One corpus with a model trained on it and all that was found by training again.
+pub struct World {
+    pub name: &'static str,
+    pub docs: Vec<Doc>,
+    pub experiment: Experiment,
+    pub model: Retrained,
+    /// Questions: held-out texts of all contributors in turn, as tokens.
+    pub queries: Vec<Vec<u32>>,
+    /// How many of them, from the first, weights are fitted by.
+    pub calibration: usize,
+    /// Half of the documents left out.
+    pub half: Vec<Ground>,
+    /// A tenth left out.
+    pub tenth: Vec<Ground>,
+    /// Each contributor left out.
+    pub without: Vec<Ground>,
+    /// Nothing left out.
+    pub whole: Ground,
+}
+
+/// The corpora of a run: one generated, and one of plays where a file of them is given.
+///
+/// # Errors
+/// When a training fails or the disk is full.
+pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
+    let size = Size::of(settings);
+    let held = size.queries.div_ceil(size.contributors);
+    let mut corpora = vec![("generated", generated(size.contributors, size.each + held, 6, 41))];
+    if let Some(path) = &settings.plays {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        corpora.push(("plays", plays(&text, size.contributors, size.each + held)?));
+    }
+    corpora.into_iter().map(|(name, all)| world(settings, &size, name, &all)).collect()
+}
+
+fn world(settings: &Settings, size: &Size, name: &'static str, all: &[Doc]) -> Result<World> {
+    let held = size.queries.div_ceil(size.contributors);
+    let group = size.each + held;
+    // The last of each contributor are held out, one of each in turn.
+    let place = |i: usize| (i % group).checked_sub(size.each);
+    let docs: Vec<Doc> = (0..all.len()).filter(|i| place(*i).is_none()).map(|i| all[i].clone()).collect();
+    let mut asked: Vec<(usize, &Doc)> =
+        (0..all.len()).filter_map(|i| place(i).map(|turn| (turn, &all[i]))).collect();
+    asked.sort_by_key(|(turn, doc)| (*turn, doc.contributor));
+    let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
+    let experiment = Experiment::new(&size.recipe, &texts)?;
+    let queries: Vec<Vec<u32>> = asked
+        .iter()
+        .take(size.queries)
+        .map(|(_, doc)| Ok(experiment.passage(&doc.text)?))
+        .collect::<Result<_>>()?;
+    let all = vec![true; docs.len()];
+    let run = |keep: Vec<bool>| ground(settings, &experiment, &queries, keep);
+    let drawn = |out: usize, seed: u64| -> Result<Vec<Ground>> {
+        let mut numbers = Numbers(seed);
+        (0..size.subsets).map(|_| run(subset(docs.len(), out, &mut numbers))).collect()
+    };
+    // A tenth first: where a run is stopped, the scarcer figures are there.
+    let tenth = drawn(docs.len() / 10, 3)?;
+    let half = drawn(docs.len() / 2, 2)?;
+    let without = (0..size.contributors)
+        .map(|c| run(docs.iter().map(|d| d.contributor != c).collect()))
+        .collect::<Result<_>>()?;
+    let whole = run(all.clone())?;
+    let model = experiment.train(&all)?;
+    Ok(World {
+        name,
+        docs,
+        experiment,
+        model,
+        queries,
+        calibration: size.calibration,
+        half,
+        tenth,
+        without,
+        whole,
+    })
+}
+
+/// All but exactly `out` of `count`: with subsets of different sizes a rank correlation would measure who
+/// guesses the size.
+fn subset(count: usize, out: usize, numbers: &mut Numbers) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        order.swap(i, numbers.below(i as u64 + 1) as usize);
+    }
+    let mut keep = vec![true; count];
+    order.iter().take(out).for_each(|i| keep[*i] = false);
+    keep
+}
+
+/// The losses on all questions after training on what is kept, from the cache where they lie in it.
+fn ground(
+    settings: &Settings,
+    experiment: &Experiment,
+    queries: &[Vec<u32>],
+    keep: Vec<bool>,
+) -> Result<Ground> {
+    let path = settings.cache.join(format!("{}-{}.json", experiment.fingerprint(&keep), queries.len()));
+    if let Some(losses) = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+        return Ok(Ground { keep, losses });
+    }
+    let model = experiment.train(&keep)?;
+    let losses: Vec<f64> = queries.iter().map(|q| Ok(f64::from(model.loss(q)?))).collect::<Result<_>>()?;
+    let part = path.with_extension("part");
+    std::fs::write(&part, serde_json::to_vec(&losses)?)?;
+    std::fs::rename(&part, &path).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(Ground { keep, losses })
+}
+
+/// Scores of a method: one row a question, one column a document.
+pub type Scores = Vec<Vec<f64>>;
+
+/// By question: rank correlation over the subsets of what is predicted and what happened.
+pub fn lds(scores: &Scores, grounds: &[Ground]) -> Vec<f64> {
+    scores
+        .iter()
+        .enumerate()
+        .map(|(query, row)| {
+            let predicted: Vec<f64> = grounds
+                .iter()
+                .map(|g| row.iter().zip(&g.keep).filter(|(_, kept)| **kept).map(|(s, _)| s).sum())
+                .collect();
+            let happened: Vec<f64> = grounds.iter().map(|g| -g.losses[query]).collect();
+            spearman(&predicted, &happened)
+        })
+        .collect()
+}
