@@ -13,8 +13,9 @@ use anyhow::{Context, Result};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::{verify_digest, Key};
 use openledger_types::formats::{
-    DatanetVersion, Decoding, Outcome as Stop, Receipt, Share, SignedReceipt, ZERO_HASH,
+    Decoding, Outcome as Stop, Receipt, Share, SignedReceipt, VersionRef,
 };
+use openledger_types::merkle::ZERO_HASH;
 use openledger_types::msg::escrow::MAX_SETTLEMENTS;
 use openledger_types::profile::Profile;
 
@@ -159,7 +160,7 @@ fn receipt_costs() -> Result<(f64, f64)> {
         tokens_in: 20,
         tokens_out: 100,
         fee: Uint128::new(11_000),
-        decoding: Decoding::default(),
+        decoding: Decoding { temperature_milli: 0, top_k: 0, top_p_milli: 1_000, max_tokens: 256 },
         seed: zero.clone(),
         commit_scheme: "exact-1".into(),
         commit_root: zero.clone(),

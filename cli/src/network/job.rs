@@ -73,7 +73,8 @@ impl Job {
         let args = OpenArgs {
             model_id: self.model.0,
             model_version: Some(self.model.1),
-            node_id: self.node_id,
+            nodes: vec![self.node_id],
+            choose: 1,
             deposit: DEPOSIT,
             blocks: None,
         };

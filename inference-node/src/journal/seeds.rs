@@ -2,7 +2,7 @@
 //! be revealed costs part of the bond (PROTOCOL F4).
 
 use cosmwasm_std::HexBinary;
-use redb::{ReadableDatabase, ReadableTable};
+use redb::ReadableDatabase;
 use serde::{Deserialize, Serialize};
 
 use super::{decode, disk, encode, Journal, SEEDS};
