@@ -168,9 +168,8 @@ pub enum ExecuteMsg {
         /// What to add.
         work: RecordedWork,
     },
-    /// Cuts a bond at once for a fault that was proved, jails the node and counts the fault in the
-    /// record of its work. Only by the referee and the escrow. A bond that is gone is cut by nothing: the
-    /// message does not fail.
+    /// Cuts a bond at once for a fault that was proved, and jails the node. Only by the referee and
+    /// the escrow. A bond that is gone is cut by nothing: the message does not fail.
     Slash {
         /// Node.
         node_id: u64,
