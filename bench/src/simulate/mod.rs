@@ -151,11 +151,11 @@ fn receipt_costs() -> Result<(f64, f64)> {
         answer_len: 400,
         model_id: 10,
         model_version: 2,
-        datanets: vec![DatanetVersion {
+        datanets: vec![VersionRef {
             datanet_id: 3,
             version: 5,
             root: zero.clone(),
-            ..DatanetVersion::default()
+            size: 10_000,
         }],
         tokens_in: 20,
         tokens_out: 100,

@@ -10,7 +10,11 @@ use super::story::{judge, Dice, Story};
 fn filed(story: &Story) -> Vec<FiledFault> {
     let last = story.epochs.len() - 1;
     let made = (0..=last).flat_map(|epoch| accusations(story, epoch, last));
-    made.map(|(stated, fault)| FiledFault { stated, fault }).collect()
+    let mut all: Vec<_> = made.map(|(stated, fault)| FiledFault { stated, fault }).collect();
+    let receipt = story.epochs[0].receipts.receipts[0].clone();
+    let fault = Fault::Citation { receipt, contribution_id: 1 };
+    all.push(FiledFault { stated: all[0].stated.clone(), fault });
+    all
 }
 
 #[test]
