@@ -100,6 +100,12 @@ enum Bench {
         /// Fewer packets and one run.
         #[arg(long)]
         quick: bool,
+        /// Packets that wait when a relayer starts, in place of 1,000 or, with --quick, 300.
+        #[arg(long)]
+        pending: Option<usize>,
+        /// Packets of the backlog, in place of 10,000 or, with --quick, 1,000.
+        #[arg(long)]
+        backlog: Option<usize>,
         /// One JSON object on standard output in place of a table.
         #[arg(long)]
         json: bool,
@@ -165,8 +171,10 @@ async fn run(bench: Bench) -> Result<()> {
             }
             return print(&report, json);
         }
-        Bench::Relayer { rpc, program, hermes, accounts, folder, quick, json, page } => {
-            let size = if quick { relayer::Size::quick() } else { relayer::Size::full() };
+        Bench::Relayer { rpc, program, hermes, accounts, folder, quick, pending, backlog, json, page } => {
+            let mut size = if quick { relayer::Size::quick() } else { relayer::Size::full() };
+            size.pending = pending.unwrap_or(size.pending);
+            size.backlog = backlog.unwrap_or(size.backlog);
             let ends = [("openledger-1", "openledger", "uopen"), ("peer-1", "peer", "upeer")];
             let [a, b]: [relayer::End; 2] = ends
                 .iter()

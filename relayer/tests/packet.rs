@@ -2,9 +2,12 @@
 //!
 //! `fixtures/localhost-channel.json` holds the events of four blocks of a development chain (wasmd
 //! 0.61.14, ibc-go 10.5.0), recorded by `tests/live.rs` with `OPENLEDGER_RECORD=FILE`: a transfer is
-//! sent, received, acknowledged; another times out.
+//! sent, received, acknowledged; another times out. `fixtures/payout.json` holds a block of `scripts/demo --ibc`
+//! in which the gateway, a contract, sends a payout.
 
 use openledger_client::{Attribute, BlockEvents, Event, TxEvents};
+use openledger_relayer::core::filter::{receive_callback_gas, return_callback_gas, Transfer};
+use openledger_relayer::core::state::IbcPacket;
 use openledger_relayer::packet::{packets_of, parse, ClientPacket, Kind, Ordering, Packet, PacketError};
 use proptest::prelude::*;
 
@@ -46,6 +49,22 @@ fn the_recorded_life_of_two_packets_is_read() {
         let Packet::Channel(packet) = &event.packet else { panic!("{event:?}") };
         assert_eq!((packet.sequence, &packet.src_channel), (sent.sequence, &sent.src_channel));
     }
+}
+
+#[test]
+fn a_recorded_packet_of_a_contract_is_read() {
+    let blocks: Vec<BlockEvents> = serde_json::from_str(include_str!("fixtures/payout.json")).unwrap();
+    let found: Vec<_> = blocks.iter().flat_map(|b| packets_of(b).unwrap()).collect();
+    assert_eq!(found.iter().map(|e| e.event).collect::<Vec<_>>(), [Kind::SendPacket]);
+    let Packet::Channel(sent) = &found[0].packet else { panic!("{:?}", found[0]) };
+    let packet = IbcPacket::of_event(sent).unwrap();
+    let transfer = Transfer::of(&packet).unwrap();
+    let events = blocks[0].txs.iter().flat_map(|tx| &tx.events);
+    let gateway = events.filter(|e| e.kind == "wasm-payout_sent");
+    let gateway: Vec<_> = gateway.filter_map(|e| e.attribute("_contract_address")).collect();
+    assert_eq!(gateway, [transfer.sender.as_str()]);
+    // The gas that its callback may use on the way back is kept.
+    assert_eq!((return_callback_gas(&packet), receive_callback_gas(&packet)), (300_000, 0));
 }
 
 #[test]

@@ -230,7 +230,8 @@ impl Follower {
             } else if ["channel_", "connection_", "client_"].iter().any(|p| event.kind.starts_with(p))
                 || event.kind.ends_with("_client")
             {
-                self.reread = true;
+                let own = [&self.end.channel, &self.end.connection, &self.end.client];
+                self.reread |= event.attributes.iter().any(|a| own.contains(&&a.value));
             }
         }
         // A long absence leaves the newest to compare; older ones say no more than these.

@@ -95,6 +95,8 @@ pub struct Relay {
     flights: Flights,
     /// Transactions on their way; each task ends with what became of its batch.
     tasks: JoinSet<Flown>,
+    /// One has come back since the last plan: there is room for more.
+    landed: bool,
     /// A complete read that runs beside the loop, and when the last one began.
     reading: Option<JoinHandle<Complete>>,
     read_at: Option<Instant>,
@@ -148,6 +150,7 @@ impl Relay {
             holds: Holds::default(),
             flights: Flights::default(),
             tasks: JoinSet::new(),
+            landed: false,
             reading: None,
             read_at: None,
         }
@@ -201,7 +204,10 @@ impl Relay {
             tokio::select! {
                 _ = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
-                Some(flown) = self.tasks.join_next() => self.land(flown, &mut Round::default()),
+                Some(flown) = self.tasks.join_next() => {
+                    self.land(flown, &mut Round::default());
+                    self.landed = true;
+                }
             }
         }
         self.finish().await;
@@ -210,7 +216,7 @@ impl Relay {
 
     /// Reads new blocks, and plans when there are any or when a transaction has come back.
     async fn step(&mut self) -> Result<()> {
-        let mut moved = false;
+        let mut moved = std::mem::take(&mut self.landed);
         while let Some(flown) = self.tasks.try_join_next() {
             self.land(flown, &mut Round::default());
             moved = true;
