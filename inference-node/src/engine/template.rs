@@ -96,12 +96,6 @@ fn common_end<'t>(texts: &[&'t str]) -> &'t str {
     starts.map(|i| &first[i..]).find(|end| texts.iter().all(|t| t.ends_with(end))).unwrap_or_default()
 }
 
-/// Longest text that both begin with.
-fn common_start<'t>(a: &'t str, b: &str) -> &'t str {
-    let same = a.char_indices().zip(b.chars()).take_while(|((_, x), y)| x == y);
-    &a[..same.last().map_or(0, |((i, x), _)| i + x.len_utf8())]
-}
-
 /// The chat format of a template in Jinja; `begin` and `end` are the names of the tokens that start and end a
 /// text.
 ///
@@ -159,12 +153,25 @@ fn observe(jinja: &Jinja<'_>, system: bool) -> Result<ChatFormat> {
     };
     let mut ends = vec![*to_question, *first];
     ends.extend(framed.iter().map(|(_, between)| between.as_str()));
-    let user_before = common_end(&ends);
+    // Where an answer's end stops and the next question's beginning starts shows when the answer is the last.
+    let ended = jinja.render(messages.get(..2).unwrap_or_default(), false).map_err(refuse)?;
+    let answer_after =
+        around(&ended, contents.get(..2).unwrap_or_default()).and_then(|parts| parts.last().copied());
+    let user_before = answer_after
+        .and_then(|after| to_question.strip_prefix(after))
+        .filter(|before| ends.iter().all(|end| end.ends_with(before)))
+        .unwrap_or_else(|| common_end(&ends));
     let cut = |text: &str| text.strip_suffix(user_before).unwrap_or_default().to_string();
     let opening = cut(first);
     let (begin, without_system, system) = match &framed {
         Some((before, between)) => {
-            let begin = common_start(&opening, before);
+            // What a chat begins with whoever speaks first; the rest of the opening is told by default.
+            let both = opening.starts_with(jinja.begin) && before.starts_with(jinja.begin);
+            let begin = match before.strip_prefix(opening.as_str()) {
+                Some(_) => opening.as_str(),
+                None if both => jinja.begin,
+                None => "",
+            };
             let rest = |text: &str| text.get(begin.len()..).unwrap_or_default().to_string();
             (begin.to_string(), rest(&opening), Some(Around { before: rest(before), after: cut(between) }))
         }
