@@ -3,7 +3,7 @@
 mod network;
 
 use network::{Network, Node};
-use openledger_store::{restore, BlobStore};
+use openledger_store::restore;
 use openledger_types::formats::hash32;
 use openledger_types::msg::storage::ObjectResponse;
 
