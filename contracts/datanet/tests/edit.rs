@@ -137,7 +137,8 @@ fn only_the_connected_contracts_are_believed_and_the_owner_can_change_them() {
     assert!(f.send(&old, &hold).is_err());
     f.send(&new, &hold).unwrap();
     let known: ConnectionsResponse = f.ask(&QueryMsg::Connections {}).unwrap();
-    let expected = ConnectionsResponse { model_registry: Some(registry), referee: Some(new.to_string()) };
+    let expected =
+        ConnectionsResponse { model_registry: Some(registry), referee: Some(new.to_string()), storage: None };
     assert_eq!(known, expected);
     let wrong = ExecuteMsg::Connect { model_registry: "nobody".into(), referee: new.to_string() };
     assert!(f.send(&owner, &wrong).is_err());

@@ -91,7 +91,11 @@ fn finding_p1_connections_are_addresses_and_only_they_are_believed() {
     f.send(&owner, &connect(&bob, &bob, &bob)).unwrap();
     let known: ConnectionsResponse = f.ask(&QueryMsg::Connections {}).unwrap();
     let bob = Some(bob);
-    assert_eq!(known, ConnectionsResponse { model_registry: bob.clone(), escrow: bob.clone(), referee: bob });
+    // The storage contract is connected by a message of its own, and stays.
+    let storage = Some(f.world.storage.to_string());
+    let expected =
+        ConnectionsResponse { model_registry: bob.clone(), escrow: bob.clone(), referee: bob, storage };
+    assert_eq!(known, expected);
     let node_id = f.node_id;
     assert!(f.referee(&crate::common::slash(node_id, 1, None)).unwrap_err().0.starts_with("unauthorized"));
 }

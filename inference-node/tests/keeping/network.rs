@@ -304,6 +304,11 @@ impl Network {
         self.chain.with(move |world| world.balance(&operator)).saturating_sub(node.start)
     }
 
+    /// Where a node is reached.
+    pub fn endpoint(&self, node_id: u64) -> String {
+        self.chain.with(move |world| world.node(node_id).unwrap().endpoint)
+    }
+
     /// A node's bond.
     pub fn bond(&self, node_id: u64) -> u128 {
         self.chain.with(move |world| world.node(node_id).unwrap().bond.u128())
