@@ -69,6 +69,15 @@ impl Lab {
         Ok(books)
     }
 
+    /// Starts what does not run; the nodes that answer and the auditors have the model ready.
+    async fn start(&self) -> Result<()> {
+        self.net.start_all(&self.http).await?;
+        for member in self.net.nodes.iter().take(3).chain(&self.net.auditors) {
+            job::wait_model(&self.http, &member.url, self.model, PATIENCE).await?;
+        }
+        Ok(())
+    }
+
     async fn books(&self) -> Result<Books> {
         let books = money::audit(&self.net.reader(0).await?).await?;
         ensure!(books.faults.is_empty(), "{}", books.faults.join("; "));
@@ -152,7 +161,7 @@ async fn the_network_survives_faults_and_nobody_loses_or_is_paid_twice() -> Resu
         lab.net.validators.len() == 4 && lab.net.nodes.len() >= 3,
         "the scenarios need 4 validators and 3 nodes"
     );
-    lab.net.start_all(&lab.http).await?;
+    lab.start().await?;
     let before = lab.books().await?;
 
     lab.scenario("a validator is killed", kill_validator).await?;
@@ -272,14 +281,8 @@ async fn restart_all(lab: &Lab) -> Result<()> {
     for validator in &lab.net.validators {
         validator.kill().await?;
     }
-    lab.net.start_all(&lab.http).await?;
+    lab.start().await?;
     lab.agree(height + 1).await?;
-    for node in [0, 1] {
-        lab.revive(node).await?;
-    }
-    for auditor in &lab.net.auditors {
-        job::wait_model(&lab.http, &auditor.url, lab.model, PATIENCE).await?;
-    }
     lab.job(1).await?;
     Ok(())
 }
@@ -419,7 +422,7 @@ async fn under_random_faults_for_an_hour_the_books_balance() -> Result<()> {
     }
     let Some(lab) = Lab::open().await? else { return Ok(()) };
     let lab = &lab;
-    lab.net.start_all(&lab.http).await?;
+    lab.start().await?;
     let seconds = std::env::var("OPENLEDGER_SOAK_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3_600);
     let seed = std::env::var("OPENLEDGER_SOAK_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     let mut dice = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
