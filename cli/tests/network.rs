@@ -437,7 +437,9 @@ async fn under_random_faults_for_an_hour_the_books_balance() -> Result<()> {
             0 => {
                 lab.net.validators[at].kill().await?;
                 lab.net.validators[at].start(&lab.net.clone).await?;
-                lab.agree(lab.height(0).await.unwrap_or(1)).await?;
+                // A chain node refuses transactions until it has executed a block after its start.
+                wait_heights(&lab.http, &lab.net.validators, 1, PATIENCE).await?;
+                lab.agree(lab.height(0).await? + 2).await?;
                 "validator killed"
             }
             1 => {
