@@ -150,6 +150,13 @@ async function firstToken(browser, url) {
   return found;
 }
 
+/** A contribution of the chain, of which the long list is made. */
+async function firstContribution(prefix, datanetId) {
+  const query = Buffer.from(JSON.stringify({ contributions: { datanet_id: datanetId, limit: 1 } })).toString("base64");
+  const response = await fetch(`${config.chain.rest}${prefix}${query.replaceAll("+", "-").replaceAll("/", "_")}`);
+  return (await response.json()).data.contributions[0];
+}
+
 /** Frames of a list of 10,000 contributions that a wheel scrolls. */
 async function scrolling(browser, url, slowdown) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -162,10 +169,7 @@ async function scrolling(browser, url, slowdown) {
       return route.fulfill({ response });
     }
     const from = query.contributions.start_after ?? 0;
-    const real = { ...query, contributions: { ...query.contributions, start_after: undefined, limit: 1 } };
-    example ??= JSON.parse(
-      await (await fetch(`${config.chain.rest}${prefix}${Buffer.from(JSON.stringify(real)).toString("base64url")}`)).text(),
-    ).data.contributions[0];
+    example ??= await firstContribution(prefix, query.contributions.datanet_id);
     const count = Math.max(0, Math.min(query.contributions.limit ?? 30, ROWS - from));
     const contributions = Array.from({ length: count }, (_, at) => ({
       ...example,
@@ -218,7 +222,9 @@ const { url, server } = await serveCompressed();
 const browser = await launch();
 const visits = [];
 for (let run = 0; run < RUNS; run += 1) visits.push(await firstVisit(browser, url));
+console.error("first visits:", visits.map((visit) => round(visit.interactive)).join(" "));
 const tokens = await firstToken(browser, url);
+console.error("added to the first token:", tokens.map((token) => round(token.added)).join(" "));
 const scroll = await scrolling(browser, url, 1);
 const slow = await scrolling(browser, url, SLOWDOWN);
 await browser.close();
