@@ -33,6 +33,7 @@ async function everyPage({ browser, url, summary }) {
       for (const [name, path] of Object.entries(shown)) {
         await page.goto(`${url}#${path}`);
         await settle(page);
+        if (name === "answer") await page.getByText("Everything that was checked holds.").waitFor();
         await accessible(page, `${name} ${width} ${theme}`).catch((error) => wrong.push(error.message));
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (wide > 0) wrong.push(`${name} ${width}: scrolls ${wide} pixels sideways`);

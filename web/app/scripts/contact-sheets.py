@@ -4,6 +4,7 @@
     python3 scripts/contact-sheets.py OUT     (needs Pillow)
 
 Beside each other: 390 pixels light and dark, 1280 pixels light and dark, each cut off after a screen and a half.
+Pages that only a connected account sees are taken at 1280 pixels in the light theme.
 """
 import pathlib
 import sys
@@ -39,6 +40,11 @@ def main():
             sheet.paste(picture, (at, 0))
             at += picture.width + GAP
         sheet.save(out / f"{name}.webp", quality=QUALITY, method=6)
+    # What is seen only with a wallet is taken once.
+    for only in sorted(taken.glob("*-1280-light.png")):
+        name = only.name.removesuffix("-1280-light.png")
+        if not (taken / f"{name}-390-light.png").exists():
+            part(only, 1280).save(out / f"{name}.webp", quality=QUALITY, method=6)
 
 
 main()

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import { percent } from "../lib/amount";
 import { utf8, utf8ToBytes } from "../lib/bytes";
-import { partsOf } from "../lib/check";
+import { partsOf, type Parts } from "../lib/check";
 import { useQuery } from "../lib/hooks";
 import { matchText } from "../lib/ingest";
 import { promptOf, type AnswerBundle, type EvidencePiece } from "../lib/node";
@@ -174,7 +174,9 @@ export function SharesTable({
 }) {
   const { t } = useTranslation();
   const { receipt } = bundle.receipt;
-  const quoted = new Set(bundle.evidence.map((piece) => piece.contribution_id));
+  // Bytes of the answer that repeat each contribution.
+  const quoted = new Map<number, number>();
+  for (const { contribution_id: id, len } of bundle.evidence) quoted.set(id, (quoted.get(id) ?? 0) + len);
   const parts = useMemo(() => partsOf(receipt, split.data), [receipt, split]);
   const owners = useQuery(`owners ${receipt.seed}`, async () => {
     const { datanet } = await queries();
@@ -199,7 +201,11 @@ export function SharesTable({
                 <a href={`#/contribution/${share.contribution}`}>{found?.title ?? share.contribution}</a>
               </td>
               <td>{found ? <Address value={found.facts.contributor} /> : "…"}</td>
-              <td>{t(quoted.has(share.contribution) ? "ask.evidence_span" : "ask.evidence_influence")}</td>
+              <td>
+                {quoted.has(share.contribution)
+                  ? t("ask.evidence_bytes", { bytes: quoted.get(share.contribution) ?? 0 })
+                  : t("ask.evidence_influence")}
+              </td>
               <td className="number">{percent(share.bps)}</td>
               <td className="number">
                 <Amount value={share.amount} denom={denom} />
@@ -218,6 +224,15 @@ export function SharesTable({
         </tr>
       </Table>
       <p className="soft">{t("ask.no_evidence_hint")}</p>
+      <p className="soft">
+        {t("ask.rounding", { fee: parts.fee.toString(), bps: split.data, data: parts.data.toString(), left: leftOver(parts).toString(), denom })}
+      </p>
     </>
   );
+}
+
+/** Base units that rounding down leaves, which go one by one to the largest remainders (PROTOCOL L4). */
+export function leftOver({ data, shares, noEvidence }: Parts): bigint {
+  const down = (bps: number) => (data * BigInt(bps)) / 10_000n;
+  return data - shares.reduce((sum, share) => sum + down(share.bps), down(noEvidence.bps));
 }

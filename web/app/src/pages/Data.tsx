@@ -283,7 +283,7 @@ function One({ id, contribute }: { id: number; contribute: boolean }) {
                     [t("data.earned"), <Amount key="e" value={used?.paid ?? 0n} />],
                   ]}
                 />
-                <h3>{t("data.quality")}</h3>
+                <h2>{t("data.quality")}</h2>
                 <PartsBar
                   label={t("data.quality")}
                   parts={[...states].map(([status, count]) => ({ name: t(`status.${status}`), value: BigInt(count) }))}

@@ -40,7 +40,8 @@ export const use = {
     share: "Share",
     amount: "Amount",
     evidence: "Evidence",
-    evidence_span: "exact wording",
+    evidence_bytes: "exact wording, {{bytes}} bytes",
+    rounding: "Of the fee of {{fee}} {{denom}} the data gets {{bps}} of 10,000: {{data}}. Each share of it is rounded down; the {{left}} left over go one by one to the largest remainders, equal ones in the order of a hash.",
     evidence_influence: "influence",
     contribution: "Contribution",
     show_source: "Show the source of “{{text}}”",
@@ -162,7 +163,7 @@ export const use = {
     look: "Look up an address",
     address: "Address",
     show: "Show",
-    payout: "Paid out on this chain, to your own address.",
+    payout: "Paid out at once: on this chain, or on the one named below.",
   },
   payouts: {
     title: "Payouts to other chains",

@@ -44,7 +44,8 @@ export const use: Same<typeof english> = {
     share: "Part",
     amount: "Montant",
     evidence: "Preuve",
-    evidence_span: "mot pour mot",
+    evidence_bytes: "mot pour mot, {{bytes}} octets",
+    rounding: "Du prix de {{fee}} {{denom}}, les données reçoivent {{bps}} sur 10 000 : {{data}}. Chaque part est arrondie vers le bas ; les {{left}} restants vont un à un aux plus grands restes, à égalité dans l’ordre d’une empreinte.",
     evidence_influence: "influence",
     contribution: "Contribution",
     show_source: "Montrer la source de « {{text}} »",
@@ -166,7 +167,7 @@ export const use: Same<typeof english> = {
     look: "Consulter une adresse",
     address: "Adresse",
     show: "Afficher",
-    payout: "Versé sur cette chaîne, à votre propre adresse.",
+    payout: "Versé aussitôt : sur cette chaîne, ou sur celle nommée plus bas.",
   },
   payouts: {
     title: "Versements vers d’autres chaînes",
