@@ -306,8 +306,18 @@ impl Base {
     /// of other contributors have, with the contribution where most of these runs stand first.
     fn borrowed(&self, documents: &[Document], known: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = known.iter().copied().collect();
-        let owner = |document: usize| documents[document].contributor.as_str();
-        let document_at = |position: u32| self.starts.partition_point(|s| *s <= position) - 1;
+        let mut names: HashMap<&str, u32> = HashMap::new();
+        let mut owners = Vec::with_capacity(documents.len());
+        for document in documents {
+            let next = names.len() as u32;
+            owners.push(*names.entry(&document.contributor).or_insert(next));
+        }
+        let mut numbers = vec![0u32; self.suffixes.tokens.len()];
+        for (document, bounds) in self.starts.windows(2).enumerate() {
+            numbers[bounds[0] as usize..bounds[1] as usize].fill(document as u32);
+        }
+        let document_at = |position: u32| numbers[position as usize] as usize;
+        let owner = |document: usize| owners[document];
         let mut found = Vec::new();
         let mut from = 0;
         while from < documents.len() {

@@ -62,7 +62,7 @@ pub struct Weights {
 }
 
 impl Default for Weights {
-    /// 8, 1 and 1: near the best of the calibration questions that were measured (docs/attribution.md).
+    /// 8, 1 and 1: near what calibration questions chose (docs/attribution.md), phrases not left out.
     fn default() -> Self {
         Weights { influence: 8, lexical: 1, span: 1 }
     }

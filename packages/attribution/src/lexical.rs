@@ -1,10 +1,9 @@
 //! The vocabulary layer: whose texts use the words that the answer uses.
 //!
 //! Every word of the answer counts for every time that a contributor has it, by how rare it is: the product
-//! of two bags of words. It is linear in the documents, so that splitting a text, among documents or
-//! owners, changes nothing, and a word that is stuffed in earns by its number only. On the models measured
-//! it predicts training again about as well as BM25 does (docs/attribution.md); how much it weighs beside
-//! the influence is fitted per model.
+//! of two bags of words. It is linear in the documents, so that splitting a text among a
+//! contributor's documents changes nothing, and a stuffed word earns by its number. How well it predicts
+//! training again stands in docs/attribution.md; how much it weighs beside the influence, in the manifest.
 
 use std::collections::BTreeMap;
 

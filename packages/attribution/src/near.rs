@@ -143,3 +143,24 @@ pub(crate) fn near_duplicates(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::borrowed_run;
+
+    #[test]
+    fn runs_grow_with_what_stands_before() {
+        let steps = [
+            (0, 5),
+            ((1 << 22) - 1, 5),
+            (1 << 22, 6),
+            (1 << 25, 7),
+            (1 << 28, 8),
+            (1 << 31, 9),
+            (u32::MAX, 9),
+        ];
+        for (before, width) in steps {
+            assert_eq!(borrowed_run(before), width, "{before}");
+        }
+    }
+}
