@@ -123,7 +123,7 @@ fn rule_l6_without_audit_weight_nothing_is_eligible() {
         suite.set_weight(auditor, 0);
         refused(suite.attest(auditor, 1), &ContractError::NoWeight { auditor });
     }
-    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeight {}).unwrap();
+    let all: EligibleWeightResponse = suite.ask(&QueryMsg::EligibleWeightFor { node_id: NODE }).unwrap();
     assert!(all.weight.is_zero());
     assert!(!suite.root(1).attested, "nothing is no quorum of nothing");
 }
