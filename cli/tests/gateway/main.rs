@@ -75,7 +75,7 @@ impl Answerer for Alphabet {
             std::thread::sleep(self.pause);
             self.written.fetch_add(1, Ordering::SeqCst);
             letter = match u8::try_from(letter).unwrap_or_default() {
-                at @ b'a'..b'z' => u32::from(at) + 1,
+                at @ b'a'..=b'y' => u32::from(at) + 1,
                 _ => u32::from(b'a'),
             };
             let piece = char::from(letter as u8).to_string();

@@ -127,7 +127,7 @@ pub fn import(source: &Path, out: &Path, name: &str, class: NumericClass) -> Res
             let name = |id: u32| tokenizer.control_name(id).unwrap_or_default();
             let begin = config.bos_token_id.map(name).unwrap_or_default();
             let format = template::derive(&jinja, begin, name(config.eos_token_id))?;
-            Some(serde_json::to_vec_pretty(&format).map_err(|e| template::refuse(e))?)
+            Some(serde_json::to_vec_pretty(&format).map_err(template::refuse)?)
         }
         None => None,
     };
