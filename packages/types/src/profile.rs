@@ -153,14 +153,14 @@ impl Profile {
             &mut storage.assign_blocks,
             &mut storage.notice_blocks,
             &mut storage.leave_blocks,
-            &mut storage.cover_blocks,
         ] {
             *window = (*window / 400).max(2);
         }
         // A second is too short for an honest node on a busy machine to show a chunk.
         referee.demand_blocks = referee.demand_blocks.max(8);
-        // A node on a busy machine has seconds to fetch a fragment and to answer a draw.
-        (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (60, 40, 20);
+        // A node on a busy machine has two minutes to fetch a fragment and 40 seconds to answer a draw.
+        (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (240, 120, 80);
+        storage.cover_blocks = 240;
         // What a demo keeps for a minute is worth whole base units.
         storage.default_price = Uint128::new(100_000_000_000);
         // A dispute has two halves; neither may vanish.
