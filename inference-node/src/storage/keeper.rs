@@ -27,7 +27,7 @@ use crate::fault::{Class, Fault, Result};
 use crate::serve::{blocking, store_fault, Posting, Store};
 
 /// Objects for which nodes are named in one round: what is named must be accepted in time.
-const NOMINATIONS: usize = 8;
+const NOMINATIONS: usize = 4;
 
 /// Numbers that an operator may set.
 #[derive(Debug, Clone)]

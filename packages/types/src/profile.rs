@@ -152,7 +152,6 @@ impl Profile {
             &mut storage.assign_blocks,
             &mut storage.notice_blocks,
             &mut storage.leave_blocks,
-            &mut storage.cover_blocks,
         ] {
             *window = (*window / 400).max(2);
         }
@@ -160,8 +159,9 @@ impl Profile {
         referee.demand_blocks = referee.demand_blocks.max(8);
         // Within it a seed is committed, and within the next but one revealed, by a busy machine: 60 seconds.
         referee.seed_blocks = 120;
-        // A node on a busy machine has seconds to fetch a fragment and to answer a draw.
-        (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (60, 40, 20);
+        // A node on a busy machine has two minutes to fetch a fragment and 40 seconds to answer a draw.
+        (storage.accept_blocks, storage.epoch_blocks, storage.answer_blocks) = (240, 120, 80);
+        storage.cover_blocks = 240;
         // What a demo keeps for a minute is worth whole base units.
         storage.default_price = Uint128::new(100_000_000_000);
         // A dispute has two halves; neither may vanish.
