@@ -19,8 +19,6 @@ pub struct Gas {
     pub attest: u64,
     /// `CommitSeed` and `RevealSeed`.
     pub seeds: u64,
-    /// `Claim` over 20 nodes.
-    pub claim: u64,
     /// One transaction per answer, for comparison.
     pub naive: u64,
 }
@@ -45,7 +43,6 @@ impl Gas {
             close: figure("close_session")?,
             attest: figure("attest")?,
             seeds: 2 * figure("commit_seed")?,
-            claim: figure("claim_20_nodes")?,
             naive: figure("naive_answer")?,
         })
     }

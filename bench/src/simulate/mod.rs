@@ -250,7 +250,6 @@ mod tests {
             close: 258_000,
             attest: 300_000,
             seeds: 300_000,
-            claim: 560_000,
             naive: 187_000,
         };
         (gas, Work { generate: 0.2, replay_share: 0.5, check: 0.0004, receipt_bytes: 1_500.0 })

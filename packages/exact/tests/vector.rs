@@ -10,7 +10,7 @@ use openledger_exact::config::ModelConfig;
 use openledger_exact::file::{f32_bytes, parse_weights};
 use openledger_exact::net::{ExactNet, Workspace, CHUNK};
 use openledger_exact::replay::{Answer, Files, Model, Report};
-use openledger_exact::sampler::{Sampler, EXACT_SAMPLER};
+use openledger_exact::sampler::{Sampler, EXACT_SAMPLER, NO_PENALTY};
 use openledger_exact::stream::render;
 use openledger_exact::trace::{commit_root, HiddenTrace, EXACT_COMMIT_SCHEME};
 use openledger_exact::weights::ExactWeights;
@@ -143,6 +143,7 @@ fn answered(made: &Made) -> (Answer, String) {
         seed: [7; 32],
         request_hash: [9; 32],
         stop: Vec::new(),
+        repetition_milli: NO_PENALTY,
         commit_root: commit_root(EXACT_COMMIT_SCHEME, &[9; 32], &tokens, &trace).unwrap(),
         tokens,
         outcome,
