@@ -12,9 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::{verify_digest, Key};
-use openledger_types::formats::{
-    Decoding, Outcome as Stop, Receipt, Share, SignedReceipt, VersionRef,
-};
+use openledger_types::formats::{Decoding, Outcome as Stop, Receipt, Share, SignedReceipt, VersionRef};
 use openledger_types::merkle::ZERO_HASH;
 use openledger_types::msg::escrow::MAX_SETTLEMENTS;
 use openledger_types::profile::Profile;
@@ -65,25 +63,41 @@ pub fn simulate(docs: &Path, seed: u64, quick: bool) -> Result<Simulation> {
     };
     let scenarios = [
         ("base", "as above", of(|_| {})),
-        ("long_sessions", "sessions of 10,000 answers over ten days", of(|s| {
-            (s.answers_per_session, s.session_blocks) = (10_000.0, s.session_blocks * 10.0)
-        })),
-        ("hourly_sessions", "sessions of 100 answers over one hour", of(|s| {
-            (s.answers_per_session, s.session_blocks) = (100.0, 720.0)
-        })),
-        ("churn", "a tenth of the nodes fails on any day, for six hours", of(|s| {
-            (s.failing, s.hours_away) = (0.1, 6.0)
-        })),
-        ("cheaters", "a node in twenty sells a cheaper model's answers as its own, always", of(|s| s.cheaters = 0.05)),
-        ("sly_cheaters", "the same nodes cheat with one answer in a hundred", of(|s| {
-            (s.cheaters, s.cheated) = (0.05, 0.01)
-        })),
-        ("coalition_30", "always cheating, and 30 % of the audit weight looks away", of(|s| {
-            (s.cheaters, s.coalition) = (0.05, 0.3)
-        })),
-        ("coalition_40", "always cheating, and 40 % of the audit weight looks away", of(|s| {
-            (s.cheaters, s.coalition) = (0.05, 0.4)
-        })),
+        (
+            "long_sessions",
+            "sessions of 10,000 answers over ten days",
+            of(|s| (s.answers_per_session, s.session_blocks) = (10_000.0, s.session_blocks * 10.0)),
+        ),
+        (
+            "hourly_sessions",
+            "sessions of 100 answers over one hour",
+            of(|s| (s.answers_per_session, s.session_blocks) = (100.0, 720.0)),
+        ),
+        (
+            "churn",
+            "a tenth of the nodes fails on any day, for six hours",
+            of(|s| (s.failing, s.hours_away) = (0.1, 6.0)),
+        ),
+        (
+            "cheaters",
+            "a node in twenty sells a cheaper model's answers as its own, always",
+            of(|s| s.cheaters = 0.05),
+        ),
+        (
+            "sly_cheaters",
+            "the same nodes cheat with one answer in a hundred",
+            of(|s| (s.cheaters, s.cheated) = (0.05, 0.01)),
+        ),
+        (
+            "coalition_30",
+            "always cheating, and 30 % of the audit weight looks away",
+            of(|s| (s.cheaters, s.coalition) = (0.05, 0.3)),
+        ),
+        (
+            "coalition_40",
+            "always cheating, and 40 % of the audit weight looks away",
+            of(|s| (s.cheaters, s.coalition) = (0.05, 0.4)),
+        ),
         ("small_auditors", "auditors of a quarter of a core", of(|s| s.auditor_cores = 0.25)),
     ];
     let scenarios = scenarios
@@ -151,12 +165,7 @@ fn receipt_costs() -> Result<(f64, f64)> {
         answer_len: 400,
         model_id: 10,
         model_version: 2,
-        datanets: vec![VersionRef {
-            datanet_id: 3,
-            version: 5,
-            root: zero.clone(),
-            size: 10_000,
-        }],
+        datanets: vec![VersionRef { datanet_id: 3, version: 5, root: zero.clone(), size: 10_000 }],
         tokens_in: 20,
         tokens_out: 100,
         fee: Uint128::new(11_000),
@@ -217,14 +226,22 @@ pub fn metrics(simulation: &Simulation) -> Vec<Metric> {
         add("block_gas", "gas", outcome.mean_gas());
         add("block_gas_share", "", outcome.mean_gas() / setting.block_gas as f64);
         add("gas_per_answer", "gas", outcome.gas.iter().sum::<u64>() as f64 / answers);
-        add("transactions_per_second", "", outcome.transactions as f64 / outcome.blocks as f64 / setting.block_seconds);
+        add(
+            "transactions_per_second",
+            "",
+            outcome.transactions as f64 / outcome.blocks as f64 / setting.block_seconds,
+        );
         add("wait_p99", "blk", outcome.waits[1] as f64);
         add("left_waiting", "tx", outcome.waiting as f64);
         add("final_p50", "h", outcome.delay(0.5) * hours);
         add("final_p99", "h", outcome.delay(0.99) * hours);
         add("unpaid_share", "", outcome.unpaid / outcome.answers.max(1.0));
         add("audit_share", "", outcome.auditing / outcome.generating.max(1e-9));
-        add("auditor_bytes_per_second", "B/s", outcome.fetched / outcome.blocks as f64 / setting.block_seconds);
+        add(
+            "auditor_bytes_per_second",
+            "B/s",
+            outcome.fetched / outcome.blocks as f64 / setting.block_seconds,
+        );
         add("largest_root", "MB", outcome.largest_root * simulation.work.receipt_bytes / 1e6);
         add("unattested_share", "", outcome.unattested as f64 / outcome.roots.max(1) as f64);
         add("punished", "", outcome.punished as f64);
@@ -257,7 +274,7 @@ mod tests {
 
     fn small() -> Setting {
         let mut setting = setting(1, true);
-        (setting.nodes, setting.auditors) = (20, 10);
+        (setting.nodes, setting.auditors, setting.days) = (20, 10, 4.0);
         (setting.answers_per_day, setting.block_gas) = (2e6, 20_000_000);
         setting
     }
@@ -293,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_full_chain_makes_transactions_wait() {
-        let narrow = run(&Setting { block_gas: 1_000_000, ..small() });
+        let narrow = run(&Setting { block_gas: 1, answers_per_day: 2e7, ..small() });
         assert!(narrow.waiting > 100 && narrow.waits[1] > 10);
     }
 

@@ -193,6 +193,7 @@ enum Event {
     Deadline(usize),
     TryPost(usize),
     Audited { root: usize, auditor: usize, faulty: bool },
+    Missed(usize),
     WindowOver(usize),
     Final(usize),
     Fails(usize),
@@ -315,6 +316,7 @@ impl<'a> Network<'a> {
             Event::Deadline(session) => self.deadline(session),
             Event::TryPost(node) => self.try_post(node),
             Event::Audited { root, auditor, faulty } => self.audited(root, auditor, faulty),
+            Event::Missed(auditor) => self.missed(auditor),
             Event::WindowOver(root) => self.window_over(root),
             Event::Final(root) => self.finish(root),
             Event::Fails(node) => {
@@ -350,7 +352,15 @@ impl<'a> Network<'a> {
             let life = self.exponential(self.setting.session_blocks);
             let (start, end) = (self.now, self.now + life);
             let answers = self.setting.answers_per_session;
-            self.sessions.push(Session { node, start, end, answers, settled: 0.0, since: start, deadline: None });
+            self.sessions.push(Session {
+                node,
+                start,
+                end,
+                answers,
+                settled: 0.0,
+                since: start,
+                deadline: None,
+            });
             self.chain.send(self.now, self.gas.open, Tx::Open(self.sessions.len() - 1));
         }
         self.at(self.now + 1, Event::Arrival);
@@ -443,15 +453,7 @@ impl<'a> Network<'a> {
         let answers: f64 = parts.iter().map(|(_, answers)| answers).sum();
         self.nodes[node].last = Some(self.now);
         let id = self.roots.len();
-        let root = Root {
-            node,
-            posted: self.now,
-            parts,
-            answers,
-            on_chain: 0,
-            quorum_at: None,
-            void: false,
-        };
+        let root = Root { node, posted: self.now, parts, answers, on_chain: 0, quorum_at: None, void: false };
         if self.counts() {
             self.out.roots += 1;
             self.out.largest_root = self.out.largest_root.max(answers);
@@ -497,6 +499,10 @@ impl<'a> Network<'a> {
                 self.out.fetched += bytes / self.auditors.len() as f64;
             }
             let when = ((start + busy) / seconds).ceil() as u64;
+            let last = self.now + self.setting.windows.availability;
+            if when > last {
+                self.at(last, Event::Missed(index));
+            }
             self.at(when.max(self.now + 1), Event::Audited { root: id, auditor: index, faulty: bad > 0 });
         }
     }
@@ -518,14 +524,20 @@ impl<'a> Network<'a> {
         if state.suspended {
             return;
         }
-        // Whoever misses too many roots in a row loses its weight (L6).
-        state.missed = if late { state.missed + 1 } else { 0 };
-        if state.missed >= self.setting.windows.missed {
-            state.suspended = true;
-            self.out.punished += u64::from(self.now >= self.counting);
-            return;
+        if !late {
+            state.missed = 0;
         }
         self.chain.send(self.now, self.gas.attest, Tx::Attest(id));
+    }
+
+    /// Whoever misses too many roots in a row loses its weight (L6).
+    fn missed(&mut self, auditor: usize) {
+        let state = &mut self.auditors[auditor];
+        state.missed += 1;
+        if state.missed >= self.setting.windows.missed && !state.suspended {
+            state.suspended = true;
+            self.out.punished += 1;
+        }
     }
 
     fn attested(&mut self, id: usize) {
@@ -547,7 +559,9 @@ impl<'a> Network<'a> {
             self.out.unattested += 1;
         }
         let windows = if quorum { 1 } else { w.unattested };
-        self.at(self.roots[id].posted + w.challenge * windows, Event::Final(id));
+        // A void root ends at once: the node may post another one, were it not convicted.
+        let over = if void { self.now } else { self.roots[id].posted + w.challenge * windows };
+        self.at(over, Event::Final(id));
     }
 
     fn finish(&mut self, id: usize) {

@@ -19,8 +19,8 @@ use openledger_client::proto::prost::{Message, Name};
 use openledger_client::{Any, Chain, ChainConfig, Key, Signer, TxResult};
 use openledger_types::msg::escrow::NodeCap;
 use openledger_types::msg::gateway::{
-    ExecuteMsg, Memo, PayIn, PayInOrder, PayInOutcome, PayInResponse, PayoutFilter, PayoutResponse, PayoutState,
-    QueryMsg, RefundTo, Route, RouteDenom,
+    ExecuteMsg, Memo, PayIn, PayInOrder, PayInOutcome, PayInResponse, PayoutFilter, PayoutResponse,
+    PayoutState, QueryMsg, RefundTo, Route, RouteDenom,
 };
 use sha2::{Digest, Sha256};
 
@@ -114,7 +114,12 @@ impl Second {
             ..ChainConfig::new(field("b", "chain_id")?, rpc)
         };
         let channels = (field("a", "channel")?, field("b", "channel")?);
-        Ok(Some(Second { chain: Chain::connect(config).await?, channels, prefix: args.ibc_prefix.clone(), relayer: args.ibc_relayer_pid }))
+        Ok(Some(Second {
+            chain: Chain::connect(config).await?,
+            channels,
+            prefix: args.ibc_prefix.clone(),
+            relayer: args.ibc_relayer_pid,
+        }))
     }
 
     /// Opens the route at the gateway, by a vote of governance.

@@ -8,9 +8,9 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 
 use super::summary::{KeeperSummary, StorageSummary};
-use crate::table;
 use crate::context::Context;
 use crate::storage::{self, Placed};
+use crate::table;
 
 /// Coins for the datanet's deposit, in base units.
 const DEPOSIT: u128 = 100_000_000;

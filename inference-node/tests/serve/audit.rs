@@ -40,6 +40,8 @@ struct FakeReferee {
     seeds: Mutex<BTreeMap<(u64, u64), SeedResponse>>,
     /// What the next message meets.
     mishap: Mutex<Option<Mishap>>,
+    /// Whether it is meant for a message about a seed.
+    mishap_to_seed: Mutex<bool>,
 }
 
 impl FakeReferee {
@@ -52,6 +54,7 @@ impl FakeReferee {
             told: Mutex::default(),
             seeds: Mutex::default(),
             mishap: Mutex::default(),
+            mishap_to_seed: Mutex::default(),
         })
     }
 
@@ -258,7 +261,9 @@ impl RefereeView for FakeReferee {
     }
     fn tell<'a>(&'a self, msg: &'a ExecuteMsg, _: Option<(u128, &'a str)>) -> Answer<'a, Posting> {
         Box::pin(async move {
-            let mishap = self.mishap.lock().unwrap().take();
+            let seed = matches!(msg, ExecuteMsg::CommitSeed { .. } | ExecuteMsg::RevealSeed { .. });
+            let meant = seed == *self.mishap_to_seed.lock().unwrap();
+            let mishap = self.mishap.lock().unwrap().take_if(|_| meant);
             let open = || Posting::Open { reason: "no answer".into() };
             if mishap == Some(Mishap::Lost) {
                 return Ok(open());
@@ -556,6 +561,7 @@ async fn rule_f4_a_seed_is_kept_before_it_is_committed_and_revealed_after_its_pe
     let period = chain.state().height / SEED_BLOCKS + 1;
     let node = auditor_node(home.path(), &chain);
     // Taken unseen, then a kill: the same seed stands, nothing is committed twice.
+    *referee.mishap_to_seed.lock().unwrap() = true;
     *referee.mishap.lock().unwrap() = Some(Mishap::Silent);
     auditor(&node, &referee, 0).round().await.unwrap();
     let drawn = node.journal.seed(period).unwrap().unwrap();

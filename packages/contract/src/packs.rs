@@ -137,7 +137,7 @@ mod tests {
         let mut storage = MockStorage::new();
         assert_eq!(MAP.may_load(&storage, 1).unwrap(), None);
         assert!(MAP.load(&storage, 1).is_err() && !MAP.has(&storage, 1));
-        for broken in [&[PACKED, 0x80][..], &[PACKED, 1, 2], &[PACKED, 1, 1, 0], &[]] {
+        for broken in [&[PACKED, 0x80][..], &[PACKED, 1, 2], &[PACKED, 1, 1, 0], b"}"] {
             storage.set(&MAP.0.key(1), broken);
             assert!(MAP.load(&storage, 1).is_err() && MAP.has(&storage, 1));
         }

@@ -140,8 +140,7 @@ impl Model {
         if answer.repetition_milli != NO_PENALTY && !self.penalises {
             return Err(unanswerable("the model's sampler has no repetition penalty".into()));
         }
-        let sampler =
-            Sampler::new(answer.seed, &answer.decoding)?.with_penalty(answer.repetition_milli)?;
+        let sampler = Sampler::new(answer.seed, &answer.decoding)?.with_penalty(answer.repetition_milli)?;
         let mut input = vec![self.config.bos_token_id.unwrap_or(self.config.eos_token_id)];
         input.extend(self.tokenizer.encode(&answer.prompt));
         let prompt_tokens = input.len();

@@ -174,7 +174,7 @@ fn an_answer_replays_and_is_the_frozen_one() {
     let computed = json!({
         "files": [hex(&made.manifest), hex(&made.config), hex(&made.tokenizer), hex(&made.weights)],
         "call": {
-            "prompt": PROMPT, "stop": [], "decoding": answer.decoding, "seed": hex(&answer.seed),
+            "prompt": PROMPT, "stop": [], "decoding": answer.decoding, "repetition_milli": answer.repetition_milli, "seed": hex(&answer.seed),
             "request_hash": hex(&answer.request_hash), "commit_root": hex(&answer.commit_root),
             "commit_scheme": EXACT_COMMIT_SCHEME, "tokens_in": report.prompt_tokens, "tokens": answer.tokens,
             "trace": hex(&answer.trace), "outcome": answer.outcome, "answer": text,
