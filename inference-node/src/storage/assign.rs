@@ -22,7 +22,7 @@ pub fn ranking<'a>(object: &ObjectResponse, storers: &'a [StorerResponse]) -> Ve
         .filter(|storer| storer.state == StorerState::Active && room(storer) >= object.leaves)
         .map(|storer| (storage_score(&seed, storer.node_id), storer))
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     found.into_iter().map(|(_, storer)| storer).filter(|storer| operators.insert(&storer.operator)).collect()
 }
 

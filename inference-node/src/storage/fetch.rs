@@ -109,13 +109,13 @@ impl Sources<'_> {
             let found = self.view.contribution_of(*id).await?;
             blobs.push(found.map(|found| found.facts.blob).ok_or_else(|| missing(object))?);
         }
-        match self.from_blobs(&blobs).await? {
+        match self.pack_of_blobs(&blobs).await? {
             Some(pack) => Ok(pack),
-            None => self.from_fragments(object, &blobs).await,
+            None => self.pack_of_fragments(object, &blobs).await,
         }
     }
 
-    async fn from_blobs(&self, blobs: &[BlobRef]) -> Result<Option<Vec<u8>>> {
+    async fn pack_of_blobs(&self, blobs: &[BlobRef]) -> Result<Option<Vec<u8>>> {
         let mut pack = Vec::new();
         // Whoever had the last one is asked first.
         let mut peers: Vec<HttpBlobs> = self.serving().filter_map(|node| self.http(node)).collect();
@@ -138,7 +138,7 @@ impl Sources<'_> {
         Ok(Some(pack))
     }
 
-    async fn from_fragments(&self, object: &ObjectResponse, blobs: &[BlobRef]) -> Result<Vec<u8>> {
+    async fn pack_of_fragments(&self, object: &ObjectResponse, blobs: &[BlobRef]) -> Result<Vec<u8>> {
         let len = object.coding.fragment_len(object.len);
         let mut found: Vec<(u8, Vec<u8>)> = Vec::new();
         for (slot, place) in (0u8..).zip(&object.slots) {

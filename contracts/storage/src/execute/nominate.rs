@@ -70,7 +70,8 @@ fn nominate_one(
         let open = height <= since.saturating_add(params.assign_blocks);
         let expired = height > deadline(params, since);
         let better = storage_score(seed, node_id) > storage_score(seed, before);
-        if !expired && !(open && better) {
+        let free = expired || (open && better);
+        if !free {
             return Err(taken("its nominee has time to accept, and a score as high or a closed window"));
         }
         release(storage, before, object.leaves, expired)?;
