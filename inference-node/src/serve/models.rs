@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use openledger_attribution::influence::Signature;
-use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, TWO_LAYERS};
+use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, THREE_LAYERS, TWO_LAYERS};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
 use openledger_types::merkle::Hash;
@@ -22,7 +22,7 @@ use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
 use crate::request::{self, parse, Endpoint};
 
 /// Names of the attribution schemes that this node computes.
-pub const ATTRIBUTION: [&str; 2] = [SPAN_ONLY, TWO_LAYERS];
+pub const ATTRIBUTION: [&str; 3] = [SPAN_ONLY, TWO_LAYERS, THREE_LAYERS];
 
 /// Who earns an answer, with the evidence.
 #[derive(Debug, Clone, PartialEq)]
