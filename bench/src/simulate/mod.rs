@@ -74,6 +74,11 @@ pub fn simulate(docs: &Path, seed: u64, quick: bool) -> Result<Simulation> {
             of(|s| (s.answers_per_session, s.session_blocks) = (100.0, 720.0)),
         ),
         (
+            "long_grace",
+            "a closed session can be settled for 10,800 blocks: longer than a root waits",
+            of(|s| s.windows.grace = 10_800),
+        ),
+        (
             "churn",
             "a tenth of the nodes fails on any day, for six hours",
             of(|s| (s.failing, s.hours_away) = (0.1, 6.0)),
