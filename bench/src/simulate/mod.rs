@@ -103,7 +103,7 @@ pub fn simulate(docs: &Path, seed: u64, quick: bool) -> Result<Simulation> {
             "always cheating, and 40 % of the audit weight looks away",
             of(|s| (s.cheaters, s.coalition) = (0.05, 0.4)),
         ),
-        ("small_auditors", "auditors of a quarter of a core", of(|s| s.auditor_cores = 0.25)),
+        ("small_auditors", "auditors with a line of 100 Mbit/s", of(|s| s.auditor_bandwidth = 12.5e6)),
     ];
     let scenarios = scenarios
         .into_iter()
@@ -126,7 +126,7 @@ fn setting(seed: u64, quick: bool) -> Setting {
         nodes: (10_000.0 * scale) as usize,
         auditors: 100,
         auditor_cores: 4.0,
-        auditor_bandwidth: 12.5e6,
+        auditor_bandwidth: 125e6,
         answers_per_day: 1e9 * scale,
         answers_per_session: 1_000.0,
         session_blocks: 17_280.0,

@@ -249,7 +249,8 @@ impl<'a> Network<'a> {
         };
         network.at(1, Event::Arrival);
         for node in 0..network.nodes.len() {
-            let first = network.rng.random_range(1..=w.epoch.max(1));
+            // Not all at once: a network that runs has its postings spread.
+            let first = network.rng.random_range(1..=w.challenge.max(1));
             network.at(first, Event::TryPost(node));
             network.fail_later(node);
         }

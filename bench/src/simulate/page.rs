@@ -19,9 +19,9 @@ scripts/bench simulate --write
 from seed {seed}; the same seed gives the same figures on every machine, but for the CPU time of a receipt's check,
 which is measured in the run ({:.2} ms on {}). Code: `bench/src/simulate`.
 
-{} nodes, {} auditors of equal weight, {} answers a day in sessions of {} answers over a day; blocks of {} seconds that
-hold {} gas; {} days after a run-in. Windows are the protocol's (`packages/types/src/profile.rs`). An auditor spares
-{} cores and {} MB/s. Gas is that of [gas.md](gas.md), the time of an answer (20 tokens read, 100 written) and of its
+{} nodes, {} auditors of equal weight, {} answers a day in sessions of {} answers over a day;
+blocks of {} seconds that hold {} gas; {} days after a run-in. Windows are the protocol's
+(`packages/types/src/profile.rs`). An auditor spares {} cores and {} MB/s. Gas is that of [gas.md](gas.md), the time of an answer (20 tokens read, 100 written) and of its
 replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of that. A receipt has {} bytes.
 
 ",
@@ -65,6 +65,10 @@ replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of th
             .collect();
         text.push_str(&format!("| {label} | {} |\n", cells.join(" | ")));
     }
+    text.push_str(
+        "\nA delay of 0 hours means that no root of the days counted became final. An auditor that misses three roots in \
+         a row is punished and does not come back.\n",
+    );
     text.push_str("\nWhat is different in each:\n\n");
     for scenario in &simulation.scenarios {
         text.push_str(&format!("- `{}`: {}\n", scenario.name, scenario.what));
