@@ -133,10 +133,28 @@ pub async fn get_blob(http: &Client, node: &str, root: &str) -> Result<Vec<u8>> 
 pub async fn blob_of(ctx: &Context, reader: &Reader, node_id: u64, blob: &BlobRef) -> Result<Vec<u8>> {
     let mut nodes = reader.nodes().await?;
     nodes.sort_by_key(|node| (node.node_id != node_id, node.node_id));
+    let urls = nodes.iter().map(|node| node.endpoint.as_str());
+    blob_from(ctx, urls, blob, no_node(blob, "try again when the node that posted it is reachable")).await
+}
+
+/// That no node gives a blob.
+pub fn no_node(blob: &BlobRef, advice: &str) -> CliError {
+    CliError::new(Class::Node, "E-CLI-049", format!("no node gives blob {}", blob.root), advice)
+}
+
+/// A blob from the first of these nodes that gives it, checked against its root.
+///
+/// # Errors
+/// The first node's; `nobody` where each gives other bytes.
+pub async fn blob_from<'a>(
+    ctx: &Context,
+    urls: impl Iterator<Item = &'a str>,
+    blob: &BlobRef,
+    nobody: CliError,
+) -> Result<Vec<u8>> {
     let mut first = None;
-    for node in nodes {
-        let url = node.endpoint.trim_end_matches('/');
-        match get_blob(&ctx.http, url, &blob.root.to_hex()).await {
+    for url in urls {
+        match get_blob(&ctx.http, url.trim_end_matches('/'), &blob.root.to_hex()).await {
             Ok(bytes) if BlobRef::of(&bytes) == *blob => return Ok(bytes),
             Ok(_) => {}
             Err(error) => {
@@ -144,12 +162,5 @@ pub async fn blob_of(ctx: &Context, reader: &Reader, node_id: u64, blob: &BlobRe
             }
         }
     }
-    Err(first.unwrap_or_else(|| {
-        CliError::new(
-            Class::Node,
-            "E-CLI-049",
-            format!("no node gives blob {}", blob.root),
-            "try again when the node that posted it is reachable",
-        )
-    }))
+    Err(first.unwrap_or(nobody))
 }

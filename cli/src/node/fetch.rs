@@ -102,25 +102,7 @@ async fn copy(
     Ok(Some(length))
 }
 
-/// A blob from the first node that gives it.
 async fn get(ctx: &Context, from: &[String], blob: &BlobRef) -> Result<Vec<u8>> {
-    let mut first = None;
-    for node in from {
-        match node_http::get_blob(&ctx.http, node.trim_end_matches('/'), &blob.root.to_hex()).await {
-            Ok(bytes) if BlobRef::of(&bytes) == *blob => return Ok(bytes),
-            Ok(_) => {}
-            Err(error) => {
-                first.get_or_insert(error);
-            }
-        }
-    }
-    Err(first.unwrap_or_else(|| {
-        CliError::new(
-            Class::Node,
-            "E-CLI-049",
-            format!("no node gives blob {}", blob.root),
-            "try again when a node that serves the model is reachable",
-        )
-        .retry()
-    }))
+    let nobody = node_http::no_node(blob, "try again when a node that serves the model is reachable").retry();
+    node_http::blob_from(ctx, from.iter().map(String::as_str), blob, nobody).await
 }

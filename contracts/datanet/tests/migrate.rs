@@ -5,14 +5,13 @@
 //! of four by Carol, of which leaves 0 and 2 are open. Datanet 2: commit 4 of five by Bob, of which a
 //! seal in progress has taken two.
 
-use cosmwasm_std::testing::{mock_dependencies, mock_env};
-use cosmwasm_std::{from_json, Addr, HexBinary, MigrateInfo, Order, Storage};
+use cosmwasm_std::{from_json, HexBinary, Order, Storage};
 use cw_multi_test::Executor;
 use openledger_contract::CommonError;
 use openledger_datanet::contract::{migrate, CONTRACT_NAME, CONTRACT_VERSION};
 use openledger_datanet::ContractError;
 use openledger_merkle::{Hash, Tree};
-use openledger_testing::{Batch, Document, World};
+use openledger_testing::{conformity, Batch, Document, World};
 use openledger_types::formats::{hash32, Uses};
 use openledger_types::msg::datanet::{
     ConfigResponse, ContributionStatus, ContributionsResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse,
@@ -21,33 +20,24 @@ use openledger_types::msg::datanet::{
 
 use crate::common::{text, Fixture, BOND};
 
-fn migrated_from(name: &str, version: &str) -> Result<String, ContractError> {
-    let mut deps = mock_dependencies();
-    cw2::set_contract_version(&mut deps.storage, name, version).unwrap();
+fn migrated_from(release: Option<(&str, &str)>) -> Result<String, ContractError> {
     let params = r#"{"denom":"uopen","commit_bond":"10000","reveal_blocks":720,"withdrawal_grace":604}"#;
-    deps.storage.set(b"params", params.as_bytes());
-    let info = MigrateInfo { sender: Addr::unchecked("admin"), old_migrate_version: None };
-    migrate(deps.as_mut(), mock_env(), MigrateMsg {}, info)?;
-    Ok(cw2::get_contract_version(&deps.storage).unwrap().version)
+    let stored = |storage: &mut dyn Storage| storage.set(b"params", params.as_bytes());
+    conformity::migrated_from(migrate, MigrateMsg {}, stored, release)
 }
 
 #[test]
 fn finding_p11_an_older_release_is_carried_over() {
-    assert_eq!(migrated_from(CONTRACT_NAME, "0.0.9").unwrap(), CONTRACT_VERSION);
-    assert_eq!(migrated_from(CONTRACT_NAME, "0.1.0").unwrap(), CONTRACT_VERSION);
-    assert_eq!(migrated_from(CONTRACT_NAME, CONTRACT_VERSION).unwrap(), CONTRACT_VERSION);
+    assert_eq!(migrated_from(Some((CONTRACT_NAME, "0.0.9"))).unwrap(), CONTRACT_VERSION);
+    assert_eq!(migrated_from(Some((CONTRACT_NAME, "0.1.0"))).unwrap(), CONTRACT_VERSION);
+    assert_eq!(migrated_from(Some((CONTRACT_NAME, CONTRACT_VERSION))).unwrap(), CONTRACT_VERSION);
 }
 
 #[test]
 fn finding_p11_another_contract_or_a_newer_release_is_refused() {
-    let newer = "999.0.0";
-    for (name, version) in [(CONTRACT_NAME, newer), ("crate:other", "0.0.1"), (CONTRACT_NAME, "unknown")] {
-        let refused = migrated_from(name, version).unwrap_err();
-        assert!(matches!(refused, ContractError::Common(CommonError::CannotMigrate { .. })), "{refused}");
-    }
-    let mut deps = mock_dependencies();
-    let info = MigrateInfo { sender: Addr::unchecked("admin"), old_migrate_version: None };
-    assert!(migrate(deps.as_mut(), mock_env(), MigrateMsg {}, info).is_err(), "no version on record");
+    conformity::assert_strangers_are_refused(CONTRACT_NAME, migrated_from, |refused| {
+        matches!(refused, ContractError::Common(CommonError::CannotMigrate { .. }))
+    });
 }
 
 /// A world whose datanet contract has the bytes and the coins of release 0.1.0, carried over.

@@ -6,7 +6,7 @@ use cosmwasm_std::{
     Binary, Deps, DepsMut, Env, IbcBasicResponse, IbcDestinationCallbackMsg, IbcSourceCallbackMsg,
     MessageInfo, MigrateInfo, Never, Reply, Response,
 };
-use openledger_contract::{migration, ownership, payment};
+use openledger_contract::{migration, ownership, pause, payment};
 use openledger_types::msg::gateway::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
 use crate::error::ContractResult;
@@ -66,8 +66,8 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::ClaimBounties { denoms } => withdraw::claim_bounties(deps, info, denoms),
         ExecuteMsg::SetRoute { route } => admin::set_route(deps, info, route),
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
-        ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
-        ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::SetPaused { paused } => Ok(pause::execute(deps.storage, &info, paused)?),
+        ExecuteMsg::UpdateOwnership(action) => Ok(ownership::execute(deps.storage, deps.api, &info, action)?),
     }
 }
 

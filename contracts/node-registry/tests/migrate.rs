@@ -1,14 +1,13 @@
 //! From release 0.1.0 to this one.
 
-use cosmwasm_std::testing::{mock_dependencies, mock_env};
-use cosmwasm_std::{coin, Addr, HexBinary, MigrateInfo, Order, Uint128};
+use cosmwasm_std::{coin, HexBinary, Order, Uint128};
 use cw_multi_test::{ContractWrapper, Executor};
 use openledger_contract::CommonError;
 use openledger_node_registry::contract::{
     execute, instantiate, migrate, query, CONTRACT_NAME, CONTRACT_VERSION,
 };
 use openledger_node_registry::{execute as messages, ContractError};
-use openledger_testing::{register_msg, Key, World};
+use openledger_testing::{conformity, register_msg, Key, World};
 use openledger_types::msg::node_registry::{
     AuditorsResponse, ConfigResponse, ExecuteMsg, MigrateMsg, NodeStatus, QueryMsg, Role,
 };
@@ -155,27 +154,18 @@ fn finding_p11_a_second_migration_changes_nothing() {
     assert_eq!(f.node().key_expires, expires);
 }
 
-fn migrated_from(name: &str, version: &str) -> Result<String, ContractError> {
-    let mut deps = mock_dependencies();
-    cw2::set_contract_version(&mut deps.storage, name, version).unwrap();
-    let info = MigrateInfo { sender: Addr::unchecked("admin"), old_migrate_version: None };
-    migrate(deps.as_mut(), mock_env(), MigrateMsg {}, info)?;
-    Ok(cw2::get_contract_version(&deps.storage).unwrap().version)
+fn migrated_from(release: Option<(&str, &str)>) -> Result<String, ContractError> {
+    conformity::migrated_from(migrate, MigrateMsg {}, |_| {}, release)
 }
 
 #[test]
 fn finding_p11_the_same_release_is_taken_as_it_is() {
-    assert_eq!(migrated_from(CONTRACT_NAME, CONTRACT_VERSION).unwrap(), CONTRACT_VERSION);
+    assert_eq!(migrated_from(Some((CONTRACT_NAME, CONTRACT_VERSION))).unwrap(), CONTRACT_VERSION);
 }
 
 #[test]
 fn finding_p11_another_contract_or_a_newer_release_is_refused() {
-    let newer = "999.0.0";
-    for (name, version) in [(CONTRACT_NAME, newer), ("crate:other", "0.0.1"), (CONTRACT_NAME, "unknown")] {
-        let refused = migrated_from(name, version).unwrap_err();
-        assert!(matches!(refused, ContractError::Common(CommonError::CannotMigrate { .. })), "{refused}");
-    }
-    let mut deps = mock_dependencies();
-    let info = MigrateInfo { sender: Addr::unchecked("admin"), old_migrate_version: None };
-    assert!(migrate(deps.as_mut(), mock_env(), MigrateMsg {}, info).is_err(), "no version on record");
+    conformity::assert_strangers_are_refused(CONTRACT_NAME, migrated_from, |refused| {
+        matches!(refused, ContractError::Common(CommonError::CannotMigrate { .. }))
+    });
 }

@@ -3,7 +3,7 @@
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Reply, Response};
-use openledger_contract::{migration, ownership, payment};
+use openledger_contract::{migration, ownership, pause, payment};
 use openledger_types::msg::escrow::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
 use crate::error::{ContractError, ContractResult};
@@ -100,8 +100,8 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
         ExecuteMsg::Refund { session_id } => session::refund(deps, env, info, session_id),
         ExecuteMsg::SpendTreasury { to, amount } => admin::spend_treasury(deps, info, to, amount),
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
-        ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
-        ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::SetPaused { paused } => Ok(pause::execute(deps.storage, &info, paused)?),
+        ExecuteMsg::UpdateOwnership(action) => Ok(ownership::execute(deps.storage, deps.api, &info, action)?),
         ExecuteMsg::Connect { datanet, referee } => root::connect(deps, info, datanet, referee),
         ExecuteMsg::ConnectGateway { gateway } => gateway::connect(deps, info, gateway),
     }

@@ -3,7 +3,7 @@
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response, Uint128};
-use openledger_contract::{migration, ownership, payment};
+use openledger_contract::{migration, ownership, pause, payment};
 use openledger_types::msg::storage::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg};
 
 use crate::error::ContractResult;
@@ -72,8 +72,8 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> C
             retire::retire(deps, env, info, object_id, contribution_id)
         }
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),
-        ExecuteMsg::SetPaused { paused } => admin::set_paused(deps, info, paused),
-        ExecuteMsg::UpdateOwnership(action) => admin::update_ownership(deps, info, action),
+        ExecuteMsg::SetPaused { paused } => Ok(pause::execute(deps.storage, &info, paused)?),
+        ExecuteMsg::UpdateOwnership(action) => Ok(ownership::execute(deps.storage, deps.api, &info, action)?),
     }
 }
 

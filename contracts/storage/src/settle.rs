@@ -71,16 +71,15 @@ pub fn settle(
     Ok(holding.len.saturating_mul(blocks))
 }
 
-/// Ends a fragment that a node keeps: settles it for the last time. Its slot is the caller's to free;
-/// so is the node to save. A fragment that has ended already is left alone.
+/// Ends a fragment that a node keeps at a position: settles it for the last time. Its slot is the caller's
+/// to free; so is the node to save. A fragment that has ended already is left alone.
 pub fn end(
     storage: &mut dyn Storage,
-    node_id: u64,
-    position: u64,
+    (node_id, position): (u64, u64),
+    mut holding: Holding,
     storer: &mut Storer,
     height: u64,
 ) -> ContractResult<Holding> {
-    let mut holding = state::holding(storage, node_id, position)?;
     if !holding.live {
         return Ok(holding);
     }
@@ -97,20 +96,18 @@ pub fn end(
     Ok(holding)
 }
 
-/// Ends a fragment as [`end`] and frees its slot.
+/// Ends a fragment as [`end`] and frees its slot. The fragment has not ended yet: its slot may be
+/// another's since.
 pub fn vacate(
     storage: &mut dyn Storage,
-    node_id: u64,
-    position: u64,
+    place: (u64, u64),
+    holding: Holding,
     storer: &mut Storer,
     height: u64,
 ) -> ContractResult<Holding> {
-    let was_live = state::holding(storage, node_id, position)?.live;
-    let holding = end(storage, node_id, position, storer, height)?;
-    if was_live {
-        let mut object = state::object(storage, holding.object_id)?;
-        state::slot(&mut object, holding.slot)?.holder = None;
-        OBJECTS.save(storage, holding.object_id, &object)?;
-    }
+    let holding = end(storage, place, holding, storer, height)?;
+    let mut object = state::object(storage, holding.object_id)?;
+    state::slot(&mut object, holding.slot)?.holder = None;
+    OBJECTS.save(storage, holding.object_id, &object)?;
     Ok(holding)
 }

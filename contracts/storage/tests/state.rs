@@ -1,14 +1,6 @@
-use std::collections::BTreeSet;
-
-/// Namespaces of the shared helpers.
-const SHARED: [&str; 3] = ["ownership", "paused", "contract_info"];
+use openledger_testing::conformity;
 
 #[test]
 fn finding_p17_every_namespace_is_used_once() {
-    let source = include_str!("../src/state.rs");
-    let own: Vec<&str> = source.split("::new(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    let keys = source.matches(": Item<").count() + source.matches(": Map<").count();
-    assert_eq!(own.len(), keys, "every key has its namespace in state.rs");
-    let all: BTreeSet<&str> = own.iter().copied().chain(SHARED).collect();
-    assert_eq!(all.len(), own.len() + SHARED.len());
+    conformity::assert_namespaces_are_used_once(include_str!("../src/state.rs"));
 }

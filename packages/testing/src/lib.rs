@@ -45,6 +45,7 @@
 
 mod chain;
 mod client;
+pub mod conformity;
 mod data;
 mod datanets;
 mod escrow;

@@ -51,6 +51,21 @@ pub struct IbcPacket {
 }
 
 impl IbcPacket {
+    /// A packet for tests, from one first channel to the other.
+    #[cfg(test)]
+    pub(crate) fn sample(sequence: u64) -> Self {
+        IbcPacket {
+            sequence,
+            src_port: "transfer".into(),
+            src_channel: "channel-0".into(),
+            dst_port: "transfer".into(),
+            dst_channel: "channel-0".into(),
+            data: Vec::new(),
+            timeout_height: IbcHeight { revision: 0, height: 0 },
+            timeout_timestamp: 1,
+        }
+    }
+
     /// The packet of a `send_packet` event; none when the event carries no data.
     pub fn of_event(event: &ChannelPacket) -> Option<Self> {
         Some(IbcPacket {

@@ -17,14 +17,11 @@ const SECOND: u64 = 1_000_000_000;
 
 fn packet(sequence: u64, timeout_height: u64, timeout_timestamp: u64) -> IbcPacket {
     IbcPacket {
-        sequence,
-        src_port: "transfer".into(),
-        src_channel: "channel-0".into(),
-        dst_port: "transfer".into(),
         dst_channel: "channel-1".into(),
         data: b"{}".to_vec(),
         timeout_height: IbcHeight { revision: u64::from(timeout_height > 0), height: timeout_height },
         timeout_timestamp,
+        ..IbcPacket::sample(sequence)
     }
 }
 

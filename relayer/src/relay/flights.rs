@@ -80,20 +80,10 @@ impl Flights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::state::{IbcHeight, IbcPacket};
+    use crate::core::state::IbcPacket;
 
     fn receive(sequence: u64) -> Action {
-        let packet = IbcPacket {
-            sequence,
-            src_port: "transfer".into(),
-            src_channel: "channel-0".into(),
-            dst_port: "transfer".into(),
-            dst_channel: "channel-0".into(),
-            data: Vec::new(),
-            timeout_height: IbcHeight { revision: 0, height: 0 },
-            timeout_timestamp: 1,
-        };
-        Action::Receive { on: Side::B, packet }
+        Action::Receive { on: Side::B, packet: IbcPacket::sample(sequence) }
     }
 
     #[test]

@@ -66,21 +66,11 @@ impl Holds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::state::{IbcHeight, IbcPacket};
+    use crate::core::state::IbcPacket;
 
     #[test]
     fn pauses_grow_up_to_a_limit_and_touch_one_packet() {
-        let packet = |sequence| IbcPacket {
-            sequence,
-            src_port: "transfer".into(),
-            src_channel: "channel-0".into(),
-            dst_port: "transfer".into(),
-            dst_channel: "channel-0".into(),
-            data: Vec::new(),
-            timeout_height: IbcHeight { revision: 0, height: 0 },
-            timeout_timestamp: 1,
-        };
-        let receive = |sequence| Action::Receive { on: Side::B, packet: packet(sequence) };
+        let receive = |sequence| Action::Receive { on: Side::B, packet: IbcPacket::sample(sequence) };
         let (mut holds, now) = (Holds::default(), Instant::now());
         let pauses: Vec<u64> = (0..12).map(|_| holds.refused(&receive(1), now).as_secs()).collect();
         assert_eq!(pauses[..4], [2, 4, 8, 16]);

@@ -3,8 +3,7 @@
 use cosmwasm_std::{DepsMut, MessageInfo, Order, Response, Storage};
 use openledger_contract::lean::Lean;
 use openledger_contract::lists::is_rising;
-use openledger_contract::{ownership, params, pause, payment, text, CommonError};
-use openledger_types::msg::common::OwnershipAction;
+use openledger_contract::{ownership, params, payment, text, CommonError};
 use openledger_types::msg::gateway::{Params, Route, MAX_ROUTES, MAX_ROUTE_DENOMS};
 
 use crate::error::{ContractError, ContractResult};
@@ -40,20 +39,6 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Contra
     ownership::assert_owner(deps.storage, &info.sender)?;
     save_params(deps.storage, params)?;
     Ok(Response::new().add_attribute("action", "update_params"))
-}
-
-/// `SetPaused`.
-pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> ContractResult<Response> {
-    Ok(pause::execute(deps.storage, &info, paused)?)
-}
-
-/// `UpdateOwnership`.
-pub fn update_ownership(
-    deps: DepsMut,
-    info: MessageInfo,
-    action: OwnershipAction,
-) -> ContractResult<Response> {
-    Ok(ownership::execute(deps.storage, deps.api, &info, action)?)
 }
 
 /// Validates and stores bounds.

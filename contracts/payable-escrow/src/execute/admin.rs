@@ -3,8 +3,8 @@
 use cosmwasm_std::{Addr, BankMsg, Coin, DepsMut, MessageInfo, Response, Storage};
 use openledger_contract::lean::Lean;
 use openledger_contract::lists::is_rising;
-use openledger_contract::{ownership, pause, payment, CommonError};
-use openledger_types::msg::common::{Amount, OwnershipAction};
+use openledger_contract::{ownership, payment, CommonError};
+use openledger_types::msg::common::Amount;
 use openledger_types::msg::escrow::{Params, MAX_DENOMS};
 
 use crate::error::{ContractError, ContractResult};
@@ -54,20 +54,6 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Contra
     ownership::assert_owner(deps.storage, &info.sender)?;
     save_params(deps.storage, &params)?;
     Ok(Response::new().add_attribute("action", "update_params"))
-}
-
-/// `SetPaused`.
-pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> ContractResult<Response> {
-    Ok(pause::execute(deps.storage, &info, paused)?)
-}
-
-/// `UpdateOwnership`.
-pub fn update_ownership(
-    deps: DepsMut,
-    info: MessageInfo,
-    action: OwnershipAction,
-) -> ContractResult<Response> {
-    Ok(ownership::execute(deps.storage, deps.api, &info, action)?)
 }
 
 /// Validates and stores parameters, and starts the counters of new denoms.

@@ -79,7 +79,8 @@ fn accept_one(
     if let Some((holder, position)) = before {
         // Nominations never go to the slot's holder, so this is another node.
         let mut former = state::storer(storage, holder)?;
-        settle::end(storage, holder, position, &mut former, height)?;
+        let holding = state::holding(storage, holder, position)?;
+        settle::end(storage, (holder, position), holding, &mut former, height)?;
         STORERS.save(storage, holder, &former)?;
     }
     let mut account = accounts::load(storage, object.datanet_id, height)?;

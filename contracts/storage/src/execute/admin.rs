@@ -1,8 +1,7 @@
 //! What the owner may change.
 
 use cosmwasm_std::{DepsMut, MessageInfo, Response};
-use openledger_contract::{ownership, params, pause, payment, text, CommonError};
-use openledger_types::msg::common::OwnershipAction;
+use openledger_contract::{ownership, params, payment, text, CommonError};
 use openledger_types::msg::storage::Params;
 
 use crate::error::ContractResult;
@@ -72,18 +71,4 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, new: Params) -> ContractR
     }
     PARAMS.save(deps.storage, &new)?;
     Ok(Response::new().add_attribute("action", "update_params"))
-}
-
-/// Stops or allows placements and enrolments.
-pub fn set_paused(deps: DepsMut, info: MessageInfo, paused: bool) -> ContractResult<Response> {
-    Ok(pause::execute(deps.storage, &info, paused)?)
-}
-
-/// Takes one step of a change of owner.
-pub fn update_ownership(
-    deps: DepsMut,
-    info: MessageInfo,
-    action: OwnershipAction,
-) -> ContractResult<Response> {
-    Ok(ownership::execute(deps.storage, deps.api, &info, action)?)
 }

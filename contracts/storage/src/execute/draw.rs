@@ -4,17 +4,36 @@
 //! known to nobody before its block, and no word of a message goes into it. docs/storage.md says what a
 //! validator could bend.
 
-use cosmwasm_std::{Binary, DepsMut, Env, Event, HexBinary, MessageInfo, Response};
+use cosmwasm_std::{Binary, DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage};
 use openledger_contract::payment;
 use openledger_types::formats::{hash32, storage_beacon, FRAGMENT_CHUNK};
 use openledger_types::merkle::{leaf_hash, read_nodes, verify_inclusion, Hash, ZERO_HASH};
-use openledger_types::msg::storage::Answer;
+use openledger_types::msg::storage::{Answer, Params};
 
 use crate::error::{ContractError, ContractResult};
 use crate::execute::enroll::put_out;
 use crate::samples::{self, Sampled};
 use crate::settle;
-use crate::state::{self, Draw, Holding, CONTRACTS, DRAWS, DRAW_COUNT, PARAMS, STORERS};
+use crate::state::{self, Draw, Holding, Storer, CONTRACTS, DRAWS, DRAW_COUNT, PARAMS, STORERS};
+
+/// A draw that a node has to answer.
+struct Waiting {
+    params: Params,
+    storer: Storer,
+    number: u64,
+    newest: u64,
+    draw: Draw,
+}
+
+/// The oldest draw that waits for a node; an error when none does.
+fn waiting(storage: &dyn Storage, node_id: u64) -> ContractResult<Waiting> {
+    let params = PARAMS.load(storage)?;
+    let newest = DRAW_COUNT.load(storage)?;
+    let storer = state::storer(storage, node_id)?;
+    let number = samples::waiting(&storer, newest).ok_or(ContractError::NothingDue { node_id })?;
+    let draw = samples::draw(storage, number)?;
+    Ok(Waiting { params, storer, number, newest, draw })
+}
 
 /// Draws the next beacon.
 pub fn draw(deps: DepsMut, env: Env, info: MessageInfo) -> ContractResult<Response> {
@@ -56,11 +75,7 @@ pub fn prove(
     answers: Vec<Answer>,
 ) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
-    let params = PARAMS.load(deps.storage)?;
-    let newest = DRAW_COUNT.load(deps.storage)?;
-    let mut storer = state::storer(deps.storage, node_id)?;
-    let number = samples::waiting(&storer, newest).ok_or(ContractError::NothingDue { node_id })?;
-    let draw = samples::draw(deps.storage, number)?;
+    let Waiting { params, mut storer, number, newest, draw } = waiting(deps.storage, node_id)?;
     let to = draw.height.saturating_add(params.answer_blocks);
     if number < newest || env.block.height > to {
         return Err(ContractError::NotNow { what: "answers to the draw that waits", from: draw.height, to });
@@ -112,11 +127,7 @@ fn read(path: &Binary) -> Result<Vec<Hash>, ()> {
 /// Takes notice of a draw that a node did not answer in time.
 pub fn report_miss(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> ContractResult<Response> {
     payment::nonpayable(&info)?;
-    let params = PARAMS.load(deps.storage)?;
-    let newest = DRAW_COUNT.load(deps.storage)?;
-    let mut storer = state::storer(deps.storage, node_id)?;
-    let number = samples::waiting(&storer, newest).ok_or(ContractError::NothingDue { node_id })?;
-    let draw = samples::draw(deps.storage, number)?;
+    let Waiting { params, mut storer, number, draw, .. } = waiting(deps.storage, node_id)?;
     let late = draw.height.saturating_add(params.answer_blocks).saturating_add(1);
     if env.block.height < late {
         return Err(ContractError::NotNow { what: "the report of a miss", from: late, to: u64::MAX });
@@ -124,14 +135,13 @@ pub fn report_miss(deps: DepsMut, env: Env, info: MessageInfo, node_id: u64) -> 
     let mut event = Event::new("storage_missed")
         .add_attribute("node_id", node_id.to_string())
         .add_attribute("draw", number.to_string());
-    for Sampled { position, holding, .. } in
-        samples::samples(deps.storage, node_id, &storer, &draw, params.samples)?
-    {
-        // Two samples may fall on one fragment.
-        let live = state::holding(deps.storage, node_id, position)?.live;
-        if live {
-            settle::vacate(deps.storage, node_id, position, &mut storer, env.block.height)?;
-            event = event.add_attribute("vacant", format!("{}/{}", holding.object_id, holding.slot));
+    for Sampled { position, .. } in samples::samples(deps.storage, node_id, &storer, &draw, params.samples)? {
+        // Two samples may fall on one fragment: as it is now, not as it was sampled.
+        let holding = state::holding(deps.storage, node_id, position)?;
+        if holding.live {
+            let place = (node_id, position);
+            let ended = settle::vacate(deps.storage, place, holding, &mut storer, env.block.height)?;
+            event = event.add_attribute("vacant", format!("{}/{}", ended.object_id, ended.slot));
         }
     }
     storer.mark = storer.mark.max(draw.height);

@@ -26,7 +26,8 @@ pub fn retire(
         }
         if let Some((node_id, position)) = slot.holder.take() {
             let mut storer = state::storer(deps.storage, node_id)?;
-            settle::end(deps.storage, node_id, position, &mut storer, env.block.height)?;
+            let holding = state::holding(deps.storage, node_id, position)?;
+            settle::end(deps.storage, (node_id, position), holding, &mut storer, env.block.height)?;
             STORERS.save(deps.storage, node_id, &storer)?;
         }
     }

@@ -27,10 +27,12 @@ pub fn vacate(
     };
     let mut response = Response::new().add_attribute("action", "vacate");
     for position in positions {
-        if !may || !state::holding(deps.storage, node_id, position)?.live {
+        let holding = state::holding(deps.storage, node_id, position)?;
+        if !may || !holding.live {
             return Err(ContractError::PositionKept { node_id, position });
         }
-        let ended = settle::vacate(deps.storage, node_id, position, &mut storer, env.block.height)?;
+        let place = (node_id, position);
+        let ended = settle::vacate(deps.storage, place, holding, &mut storer, env.block.height)?;
         response = response.add_event(
             Event::new("fragment_vacated")
                 .add_attribute("object_id", ended.object_id.to_string())

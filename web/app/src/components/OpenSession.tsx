@@ -12,7 +12,7 @@ import { held } from "../lib/payout";
 import { openFrom, payRoutes, type PayInStep, type PayRoute } from "../lib/remote";
 import * as sessions from "../lib/session";
 import { connect, type Account } from "../lib/wallet";
-import { Amount, Empty, Facts, Failure, Field, Loaded } from "./ui";
+import { Amount, AmountField, Empty, Facts, Failure, Field, Loaded } from "./ui";
 
 /** A model version that a node offers. */
 interface Offered {
@@ -157,21 +157,13 @@ export function OpenSession({ account, wanted, onOpened }: {
                   </select>
                 )}
               </Field>
-              <Field
+              <AmountField
                 label={`${t("ask.deposit")} (${coin.name})`}
                 hint={t("ask.deposit_hint", { min: show(denom.min_deposit), fee: show(denom.open_fee) })}
-              >
-                {(id, hint) => (
-                  <input
-                    id={id}
-                    aria-describedby={hint}
-                    aria-invalid={!enough}
-                    inputMode="decimal"
-                    value={deposit}
-                    onChange={(event) => setDeposit(event.target.value)}
-                  />
-                )}
-              </Field>
+                value={deposit}
+                invalid={!enough}
+                onChange={setDeposit}
+              />
               <Field label={t("ask.blocks")} hint={t("ask.life", { blocks: params.max_session_blocks })}>
                 {(id, hint) => (
                   <input

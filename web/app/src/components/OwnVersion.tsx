@@ -8,7 +8,7 @@ import { useApp } from "../lib/app";
 import { queries } from "../lib/chain";
 import { useAction, useQuery } from "../lib/hooks";
 import { deprecate, setPrice } from "../lib/register";
-import { Failure, Field, TxLink } from "./ui";
+import { AmountField, Failure, TxLink } from "./ui";
 
 /** The section; nothing for others than the developer. */
 export function OwnVersion({ version, reload }: { version: ModelRegistry.ModelVersionResponse; reload: () => void }) {
@@ -38,28 +38,8 @@ export function OwnVersion({ version, reload }: { version: ModelRegistry.ModelVe
         }}
       >
         <div className="row">
-          <Field label={`${t("models.price_in")} (${coin.name})`}>
-            {(id) => (
-              <input
-                id={id}
-                inputMode="decimal"
-                aria-invalid={wantedIn === null}
-                value={priceIn}
-                onChange={(event) => setPriceIn(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label={`${t("models.price_out")} (${coin.name})`}>
-            {(id) => (
-              <input
-                id={id}
-                inputMode="decimal"
-                aria-invalid={wantedOut === null}
-                value={priceOut}
-                onChange={(event) => setPriceOut(event.target.value)}
-              />
-            )}
-          </Field>
+          <AmountField label={`${t("models.price_in")} (${coin.name})`} value={priceIn} invalid={wantedIn === null} onChange={setPriceIn} />
+          <AmountField label={`${t("models.price_out")} (${coin.name})`} value={priceOut} invalid={wantedOut === null} onChange={setPriceOut} />
         </div>
         {bounds.data && <p className="soft">{t("models.notice", { blocks: bounds.data.price_notice })}</p>}
         {error && <Failure error={error} />}

@@ -3,34 +3,17 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { queries } from "../lib/chain";
-import type { Check } from "../lib/check";
 import { useAction, useQuery } from "../lib/hooks";
 import { askReplay, servedModels, type NodeVerdict } from "../lib/node";
 import { MOST_BYTES, plan, replay, type Replayed, type ReplayStep } from "../lib/replay";
 import type { Verified } from "../lib/verify";
-import { Failure, Field, Loaded, Pill } from "./ui";
+import { Checks } from "./Checks";
+import { Failure, Field, Loaded } from "./ui";
 
 const MEBIBYTE = 1 << 20;
 
 function size(bytes: number): string {
   return `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
-}
-
-function Checks({ list }: { list: readonly (Check & { ms?: number })[] }) {
-  const { t } = useTranslation();
-  return (
-    <ul className="checks">
-      {list.map((check) => (
-        <li key={check.name}>
-          <Pill kind={check.holds ? "good" : "bad"}>{check.holds ? t("verify.ok") : t("verify.bad")}</Pill>
-          <span>
-            {t(`check.${check.name}`)}
-            {check.found && <span className="soft"> ({check.found})</span>}
-          </span>
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 /** Asking a node; anyone's but the one that answered is worth asking. */

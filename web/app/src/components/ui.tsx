@@ -120,6 +120,30 @@ export function Field(props: {
   );
 }
 
+/** A field for an amount of coins. */
+export function AmountField(props: {
+  label: string;
+  hint?: ReactNode;
+  value: string;
+  invalid: boolean;
+  onChange: (value: string) => void;
+}) {
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id, hint) => (
+        <input
+          id={id}
+          aria-describedby={hint}
+          aria-invalid={props.invalid}
+          inputMode="decimal"
+          value={props.value}
+          onChange={(event) => props.onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** Names and values beside each other. */
 export function Facts({ rows }: { rows: readonly (readonly [string, ReactNode])[] }) {
   return (

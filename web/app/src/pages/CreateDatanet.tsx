@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Failure, Field, NeedsWallet } from "../components/ui";
+import { AmountField, Failure, Field, NeedsWallet } from "../components/ui";
 import { coinOf, parseDecimal } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { createDatanet, parseCurators } from "../lib/datanet";
@@ -89,28 +89,8 @@ export function CreateDatanet() {
             />
           )}
         </Field>
-        <Field label={`${t("create.floor")} (${coin.name})`}>
-          {(id) => (
-            <input
-              id={id}
-              inputMode="decimal"
-              aria-invalid={wantedFloor === null}
-              value={floor}
-              onChange={(event) => setFloor(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label={`${t("data.training_price")} (${coin.name})`}>
-          {(id) => (
-            <input
-              id={id}
-              inputMode="decimal"
-              aria-invalid={wantedPrice === null}
-              value={price}
-              onChange={(event) => setPrice(event.target.value)}
-            />
-          )}
-        </Field>
+        <AmountField label={`${t("create.floor")} (${coin.name})`} value={floor} invalid={wantedFloor === null} onChange={setFloor} />
+        <AmountField label={`${t("data.training_price")} (${coin.name})`} value={price} invalid={wantedPrice === null} onChange={setPrice} />
       </div>
       <fieldset>
         <legend>{t("data.policy")}</legend>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { PartsBar } from "../components/Plot";
-import { Amount, Facts, Failure, Field, Loaded, NeedsWallet, Pill, Short, Table } from "../components/ui";
+import { Amount, AmountField, Facts, Failure, Field, Loaded, NeedsWallet, Pill, Short, Table } from "../components/ui";
 import { coinOf, parseDecimal, percent, units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { queries } from "../lib/chain";
@@ -161,28 +161,8 @@ function Form({ account, folder }: { account: Account; folder: Folder }) {
               </>
             )}
             <div className="row">
-              <Field label={`${t("models.price_in")} (${coin.name})`}>
-                {(id) => (
-                  <input
-                    id={id}
-                    inputMode="decimal"
-                    aria-invalid={wantedIn === null}
-                    value={priceIn}
-                    onChange={(event) => setPriceIn(event.target.value)}
-                  />
-                )}
-              </Field>
-              <Field label={`${t("models.price_out")} (${coin.name})`}>
-                {(id) => (
-                  <input
-                    id={id}
-                    inputMode="decimal"
-                    aria-invalid={!priced}
-                    value={priceOut}
-                    onChange={(event) => setPriceOut(event.target.value)}
-                  />
-                )}
-              </Field>
+              <AmountField label={`${t("models.price_in")} (${coin.name})`} value={priceIn} invalid={wantedIn === null} onChange={setPriceIn} />
+              <AmountField label={`${t("models.price_out")} (${coin.name})`} value={priceOut} invalid={!priced} onChange={setPriceOut} />
             </div>
             <div className="row">
               <Field label={t("register.data")} hint={least ? t("register.data_hint", { least: percent(least.data) }) : undefined}>

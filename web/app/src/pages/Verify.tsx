@@ -4,9 +4,10 @@ import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
 import { CitedAnswer, SharesTable } from "../components/AnswerView";
+import { Checks } from "../components/Checks";
 import { PartsBar } from "../components/Plot";
 import { Replay } from "../components/Replay";
-import { Empty, Facts, Failure, Field, Loaded, Pill, Short } from "../components/ui";
+import { Empty, Facts, Failure, Field, Loaded, Short } from "../components/ui";
 import { coinOf, decimal, units } from "../lib/amount";
 import { useApp } from "../lib/app";
 import { queries } from "../lib/chain";
@@ -65,17 +66,7 @@ function Result({ found }: { found: Verified }) {
       <div className="columns">
         <section className="card">
           <h2>{t("verify.checks")}</h2>
-          <ul className="checks">
-            {checks.map((check) => (
-              <li key={check.name}>
-                <Pill kind={check.holds ? "good" : "bad"}>{check.holds ? t("verify.ok") : t("verify.bad")}</Pill>
-                <span>
-                  {t(`check.${check.name}`)}
-                  {check.found && <span className="soft"> ({check.found})</span>}
-                </span>
-              </li>
-            ))}
-          </ul>
+          <Checks list={checks} />
         </section>
         <section className="card">
           <h2>{t("ask.receipt")}</h2>
