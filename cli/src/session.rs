@@ -6,6 +6,7 @@
 
 mod state;
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use cosmwasm_std::{HexBinary, Uint128};
@@ -197,25 +198,19 @@ pub struct Closed {
 }
 
 /// Settles with the nodes, closes and takes the refund. Every step can be repeated; a node that does
-/// not answer does not stop the closing (its time to settle is the grace).
+/// not answer does not stop the closing (its time to settle is the grace, and what it can settle is what it
+/// made of the promises).
 ///
 /// # Errors
-/// When the chain refuses, or a paid answer is still under way.
+/// When the chain refuses, or another process uses the session.
 pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Duration) -> Result<Closed> {
     let reader = ctx.reader().await?;
     let escrow = reader.contracts().payable_escrow.clone();
     let mut txs = Vec::new();
     let state = State::load(ctx, session_id)?;
-    if state.nodes.iter().flat_map(|lane| &lane.outstanding).any(|o| o.left.is_none()) {
-        return Err(under_way(session_id));
-    }
     if state.nodes.iter().any(|lane| !lane.outstanding.is_empty()) {
-        // What a node that is back has made is paid up to what was received of it; one that stays away
-        // is owed nothing more.
         let payer = Payer::open(ctx, &reader, session_id, None).await?;
-        if let Err(failure) = payer.reconcile().await {
-            tracing::warn!(session_id, "{}", failure.error.message);
-        }
+        fetch_open(&payer, session_id, patience).await?;
     }
     let state = State::load(ctx, session_id)?;
     let key = state.key(ctx)?;
@@ -268,6 +263,28 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         }
     }
     Ok(Closed { session, txs })
+}
+
+/// Fetches what is still under way of a session that is to end, within `patience`: what was promised may be
+/// charged, so its answer is wanted. A node that is gone is left behind, and so is one that refuses or cheats;
+/// the answers that came lie in the folder of answers.
+async fn fetch_open(payer: &Payer, session_id: u64, patience: Duration) -> Result<()> {
+    let fetching = async {
+        while payer.is_interrupted() {
+            if let Err(failure) = payer.resume(&mut |_| ControlFlow::Continue(())).await {
+                tracing::debug!(session_id, "{}", failure.error.message);
+                payer.take_over()?;
+            }
+        }
+        payer.reconcile().await
+    };
+    let failure = match tokio::time::timeout(patience, fetching).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(failure)) => failure.error.message,
+        Err(_) => format!("nothing came within {} s", patience.as_secs()),
+    };
+    tracing::warn!(session_id, "an answer under way is left behind: {failure}");
+    payer.take_over()
 }
 
 /// What a session cannot do while an answer is under way.

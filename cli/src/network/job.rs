@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Context as _, Result};
+use anyhow::{bail, Result};
 use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_types::formats::Account;
@@ -91,8 +91,15 @@ impl Job {
     /// # Errors
     /// When the chain refuses, or nothing was settled for answers that were given.
     pub async fn close(&self, session_id: u64, answers: usize) -> Result<Done> {
-        let closed = session::close(&self.ctx, &self.user, session_id, Duration::from_secs(120)).await?;
-        let session = closed.session;
+        self.close_within(session_id, answers, Duration::from_secs(120)).await
+    }
+
+    /// As [`Job::close`], with at most `patience` for what a node that may be gone still owes.
+    ///
+    /// # Errors
+    /// As [`Job::close`].
+    pub async fn close_within(&self, session_id: u64, answers: usize, patience: Duration) -> Result<Done> {
+        let session = session::close(&self.ctx, &self.user, session_id, patience).await?.session;
         let fees: u128 = session.nodes.iter().map(|node| node.settled.u128()).sum();
         if answers > 0 && fees == 0 {
             bail!("session {session_id}: {answers} answers were given, nothing was settled");
@@ -105,22 +112,6 @@ impl Job {
             refunded: session.refunded.u128(),
         })
     }
-}
-
-/// Closes a session without its node and takes back what is not settled. The node has the grace to settle
-/// what it can prove.
-///
-/// # Errors
-/// When the chain refuses.
-pub async fn give_up(reader: &Reader, user: &Signer, session_id: u64) -> Result<u128> {
-    let escrow = reader.contracts().payable_escrow.clone();
-    user.execute(&escrow, &ExecuteMsg::RequestClose { session_id }, &[]).await?;
-    let grace = reader.escrow_config().await?.params.grace_blocks;
-    let asked = reader.session(session_id).await?.close_requested_at.context("the close was not taken")?;
-    let due = asked.saturating_add(grace).saturating_add(1);
-    reader.chain().wait_for_height(due, Duration::from_secs(60 + 20 * grace)).await?;
-    user.execute(&escrow, &ExecuteMsg::Refund { session_id }, &[]).await?;
-    Ok(reader.session(session_id).await?.refunded.u128())
 }
 
 /// Waits until no root of the node waits any more; anyone makes final what is due.
