@@ -23,6 +23,9 @@ const ENDPOINT = "/v1/completions";
 /** Blocks for which a node is asked to settle before the session is closed without it. */
 const PATIENCE = 12;
 
+/** Milliseconds for which an answer under way is waited for before its session is closed without it. */
+const LAST_CALL = 15_000;
+
 /** Failures after which a transaction is not on the chain. */
 export const NEVER_SENT: ReadonlySet<Code> = new Set(["E-WEB-010", "E-WEB-011", "E-WEB-012", "E-WEB-013", "E-WEB-014"]);
 
@@ -307,11 +310,12 @@ async function finish(
   sent: store.Outstanding,
   pins: Pins,
   onText: (piece: string) => void,
+  signal: AbortSignal | null = null,
 ): Promise<Answered> {
   const body = fromBase64(sent.body) as Uint8Array<ArrayBuffer>;
   let exchanged: Awaited<ReturnType<typeof http.answer>>;
   try {
-    exchanged = await http.answer(session.node_url, sent.endpoint, body, sent.payment, onText);
+    exchanged = await http.answer(session.node_url, sent.endpoint, body, sent.payment, onText, signal);
   } catch (error) {
     // A refusal before anything was taken leaves the sequence free; the node's log decides.
     const refused = asAppError(error).code === "E-WEB-005";
@@ -351,7 +355,8 @@ export type ClosingStep = "settling" | "closing" | "waiting" | "refunding" | "do
 
 /**
  * Settles with the node, closes, waits for the grace and takes the refund. Every step can be repeated; a
- * node that does not answer does not stop it: its time to settle is the grace.
+ * node that does not answer does not stop it: its time to settle is the grace, and what it can settle is what it made
+ * of the promises.
  */
 export function close(account: Account, id: number, onStep: (step: ClosingStep) => void): Promise<store.Session> {
   return locked(id, (session) => closeAlone(account, session, onStep));
@@ -367,16 +372,24 @@ async function closeAlone(
   const contract = contracts.payable_escrow;
   let session = opened;
   const id = session.session_id;
-  if (session.outstanding) throw new AppError("E-WEB-025");
+  onStep("settling");
+  if (session.outstanding) {
+    // What was promised may be charged, so its answer is wanted; a node that is gone keeps nobody's deposit.
+    try {
+      const pins = await pinsOf(session);
+      ({ session } = await finish(session, session.outstanding, pins, () => undefined, AbortSignal.timeout(LAST_CALL)));
+    } catch {
+      session = (await store.loadSession(id)) ?? session;
+    }
+  }
   const owed = units(acknowledged(session).sum);
   const nodeId = session.node_id;
   const settled = (s: PayableEscrow.SessionResponse) =>
     s.nodes.some((node) => node.node_id === nodeId && units(node.settled) >= owed);
   let found = await escrow.session({ sessionId: id });
-  onStep("settling");
   for (let tries = 0; tries < PATIENCE && found.close_requested_at === null && !settled(found); tries += 1) {
     try {
-      if (session.count > 0) {
+      if (session.count > 0 && !session.outstanding) {
         const cap = found.nodes.find((node) => node.node_id === nodeId)?.cap ?? "0";
         await http.acknowledge(session.node_url, await sign(session, formats.ZERO_HASH, 0n, units(cap)));
       }

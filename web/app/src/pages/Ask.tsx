@@ -205,7 +205,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
           </p>
         </form>
       )}
-      {!chain.closed && !local.outstanding && (
+      {!chain.closed && (
         <button
           type="button"
           disabled={busy}
