@@ -106,6 +106,24 @@ export const tests = {
     await made.close();
   },
 
+  async "a node that stays away after it took a question keeps nobody's deposit"({ browser, url, key }) {
+    const { made, page } = await opened(browser, url, key);
+    await page.getByRole("button", { name: "Open the session" }).click();
+    await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 60_000 });
+    let down = false;
+    await page.route(NODE, async (route) => {
+      if (!down && !route.request().headers()["payment-signature"]) return route.continue();
+      down = true;
+      return route.abort("connectionrefused");
+    });
+    await page.getByLabel("Your text").fill(PROMPT);
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Fetch the answer" }).waitFor({ timeout: 60_000 });
+    await page.getByRole("button", { name: "Close and refund" }).click();
+    await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 120_000 });
+    await made.close();
+  },
+
   async "a session whose life is over says so, takes no question and gives the rest back"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByLabel("Life in blocks").fill("12");

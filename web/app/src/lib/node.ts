@@ -153,9 +153,10 @@ export async function answer(
   body: Uint8Array<ArrayBuffer>,
   payment: PaymentSignature,
   onText: (piece: string) => void,
+  signal: AbortSignal | null = null,
 ): Promise<{ text: string; bundle: AnswerBundle }> {
   const headers = { "content-type": "application/json", "payment-signature": toBase64(jsonBytes(payment)) };
-  const response = await accepted(await request(`${node}${endpoint}`, { method: "POST", headers, body }));
+  const response = await accepted(await request(`${node}${endpoint}`, { method: "POST", headers, body, signal }));
   if (!response.body) throw new AppError("E-WEB-023");
   try {
     return await readStream(response.body, onText);

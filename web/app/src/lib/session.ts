@@ -23,6 +23,9 @@ const ENDPOINT = "/v1/completions";
 /** Blocks for which a node is asked to settle before the session is closed without it. */
 const PATIENCE = 12;
 
+/** Milliseconds for which an answer under way is waited for before its session is closed without it. */
+const LAST_CALL = 15_000;
+
 /** Failures after which a transaction is not on the chain. */
 export const NEVER_SENT: ReadonlySet<Code> = new Set(["E-WEB-010", "E-WEB-011", "E-WEB-012", "E-WEB-013", "E-WEB-014"]);
 
@@ -178,21 +181,45 @@ async function sign(
   return { voucher, signature: bytesToHex(signature) };
 }
 
-/** What the chain pinned for a session. */
-export async function pinsOf(session: {
-  session_id: number;
-  node_id: number;
-  model_id: number;
-  model_version: number;
-}): Promise<Pins> {
-  const [{ chain, contracts }, { escrow, models }] = await Promise.all([config(), queries()]);
-  const [found, version] = await Promise.all([
-    escrow.session({ sessionId: session.session_id }),
-    models.version({ modelId: session.model_id, version: session.model_version }),
+/** Versions of models, which the chain never changes. */
+const versions = new Map<string, Promise<Pins["version"]>>();
+
+async function versionOf(modelId: number, version: number): Promise<Pins["version"]> {
+  const key = `${modelId}:${version}`;
+  const known = versions.get(key);
+  if (known) return known;
+  const asked = queries().then(({ models }) => models.version({ modelId, version }));
+  versions.set(key, asked);
+  void asked.catch(() => versions.delete(key));
+  return asked;
+}
+
+type OfSession = Pick<store.Session, "session_id" | "node_id" | "model_id" | "model_version">;
+
+/** What the chain pinned for a session, out of `found` or of a fresh read. */
+export async function pinsOf(session: OfSession, found?: PayableEscrow.SessionResponse): Promise<Pins> {
+  const [{ chain, contracts }, { escrow }] = await Promise.all([config(), queries()]);
+  const [read, version] = await Promise.all([
+    found ?? escrow.session({ sessionId: session.session_id }),
+    versionOf(session.model_id, session.model_version),
   ]);
-  const node = found.nodes.find((candidate) => candidate.node_id === session.node_id);
+  const node = read.nodes.find((candidate) => candidate.node_id === session.node_id);
   if (!node) throw new AppError("E-WEB-006", `node ${session.node_id}`);
-  return { chainId: chain.chainId, contract: contracts.payable_escrow, session: found, node, version };
+  return { chainId: chain.chainId, contract: contracts.payable_escrow, session: read, node, version };
+}
+
+/** Pins by session as the page last read them, so that a question does not wait for the chain. */
+const lastRead = new Map<number, Pins>();
+let warm = false;
+
+/**
+ * Makes a session ready for its next question, out of what the chain said of it. Prices, split and keys of a session
+ * are fixed when it opens; its caps and its end are not, and `ask` reads again before it refuses for either.
+ */
+export async function prepare(session: store.Session, found: PayableEscrow.SessionResponse): Promise<void> {
+  lastRead.set(session.session_id, await pinsOf(session, found));
+  if (!warm) secp256k1.keygen(); // The first use of the curve makes its tables.
+  warm = true;
 }
 
 /** A paid answer with its checks. */
@@ -213,10 +240,16 @@ export function ask(id: number, question: Question, onText: (piece: string) => v
       temperature: question.temperature,
       stream: true,
     });
-    const [pins, options] = await Promise.all([
-      pinsOf(session),
-      http.offer(session.node_url, ENDPOINT, body, session.session_id),
-    ]);
+    let pins: Pins;
+    let options: http.PaymentOption[];
+    try {
+      [pins, options] = await Promise.all([
+        lastRead.get(id) ?? pinsOf(session),
+        http.offer(session.node_url, ENDPOINT, body, session.session_id),
+      ]);
+    } catch (error) {
+      throw await overOr(session, error);
+    }
     const option = options.find((o) => o.node_id === session.node_id && o.escrow === session.contract);
     if (!option?.max_fee) throw new AppError("E-WEB-005", "max_fee");
     // The node's word on its price is compared with what the chain pinned for it.
@@ -231,13 +264,26 @@ export function ask(id: number, question: Question, onText: (piece: string) => v
     if (pins.session.close_requested_at !== null) throw new AppError("E-WEB-020");
     const nonce = crypto.getRandomValues(new Uint8Array(32));
     const request = formats.requestHash(body, nonce);
-    const voucher = await sign(session, request, units(option.max_fee), units(node.cap));
+    const maxFee = units(option.max_fee);
+    if (units(acknowledged(session).sum) + maxFee > units(pins.node.cap)) pins = await pinsOf(session);
+    const voucher = await sign(session, request, maxFee, units(pins.node.cap));
     const payment = { voucher, nonce: bytesToHex(nonce) };
     const outstanding = { payment, endpoint: ENDPOINT, body: toBase64(body) };
     const promised: store.Session = { ...session, outstanding };
     await store.saveSession(promised);
-    return finish(promised, outstanding, pins, onText);
+    try {
+      return await finish(promised, outstanding, pins, onText);
+    } catch (error) {
+      throw await overOr(session, error);
+    }
   });
+}
+
+/** A node's refusal, told as the end of the session where the chain says that it has ended. */
+async function overOr(session: store.Session, error: unknown): Promise<unknown> {
+  if (asAppError(error).code !== "E-WEB-005") return error;
+  const pins = await pinsOf(session).catch(() => null);
+  return pins?.session.close_requested_at != null ? new AppError("E-WEB-020") : error;
 }
 
 /** Fetches the answer of a request that was cut off, by the same voucher: it costs nothing more. */
@@ -264,11 +310,12 @@ async function finish(
   sent: store.Outstanding,
   pins: Pins,
   onText: (piece: string) => void,
+  signal: AbortSignal | null = null,
 ): Promise<Answered> {
   const body = fromBase64(sent.body) as Uint8Array<ArrayBuffer>;
   let exchanged: Awaited<ReturnType<typeof http.answer>>;
   try {
-    exchanged = await http.answer(session.node_url, sent.endpoint, body, sent.payment, onText);
+    exchanged = await http.answer(session.node_url, sent.endpoint, body, sent.payment, onText, signal);
   } catch (error) {
     // A refusal before anything was taken leaves the sequence free; the node's log decides.
     const refused = asAppError(error).code === "E-WEB-005";
@@ -308,7 +355,8 @@ export type ClosingStep = "settling" | "closing" | "waiting" | "refunding" | "do
 
 /**
  * Settles with the node, closes, waits for the grace and takes the refund. Every step can be repeated; a
- * node that does not answer does not stop it: its time to settle is the grace.
+ * node that does not answer does not stop it: its time to settle is the grace, and what it can settle is what it made
+ * of the promises.
  */
 export function close(account: Account, id: number, onStep: (step: ClosingStep) => void): Promise<store.Session> {
   return locked(id, (session) => closeAlone(account, session, onStep));
@@ -324,16 +372,24 @@ async function closeAlone(
   const contract = contracts.payable_escrow;
   let session = opened;
   const id = session.session_id;
-  if (session.outstanding) throw new AppError("E-WEB-025");
+  onStep("settling");
+  if (session.outstanding) {
+    // What was promised may be charged, so its answer is wanted; a node that is gone keeps nobody's deposit.
+    try {
+      const pins = await pinsOf(session);
+      ({ session } = await finish(session, session.outstanding, pins, () => undefined, AbortSignal.timeout(LAST_CALL)));
+    } catch {
+      session = (await store.loadSession(id)) ?? session;
+    }
+  }
   const owed = units(acknowledged(session).sum);
   const nodeId = session.node_id;
   const settled = (s: PayableEscrow.SessionResponse) =>
     s.nodes.some((node) => node.node_id === nodeId && units(node.settled) >= owed);
   let found = await escrow.session({ sessionId: id });
-  onStep("settling");
   for (let tries = 0; tries < PATIENCE && found.close_requested_at === null && !settled(found); tries += 1) {
     try {
-      if (session.count > 0) {
+      if (session.count > 0 && !session.outstanding) {
         const cap = found.nodes.find((node) => node.node_id === nodeId)?.cap ?? "0";
         await http.acknowledge(session.node_url, await sign(session, formats.ZERO_HASH, 0n, units(cap)));
       }

@@ -55,6 +55,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
     if (!local) return null;
     const { escrow } = await queries();
     const [chain, answers] = await Promise.all([escrow.session({ sessionId: id }), answersOf(local)]);
+    await sessions.prepare(local, chain);
     return { local, chain, answers };
   });
   // What was found stays in sight while it is read again.
@@ -204,7 +205,7 @@ function Chat({ account, id }: { account: Account; id: number }) {
           </p>
         </form>
       )}
-      {!chain.closed && !local.outstanding && (
+      {!chain.closed && (
         <button
           type="button"
           disabled={busy}
