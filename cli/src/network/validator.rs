@@ -95,13 +95,20 @@ impl Validator {
         let Some(pid) = self.pid() else { return Ok(()) };
         signal(pid, "KILL")?;
         let since = Instant::now();
-        while self.pid().is_some() {
+        // The system closes a process' sockets some time after it has taken its name out of the table.
+        while self.pid().is_some() || self.answers() {
             if since.elapsed() > Duration::from_secs(20) {
                 bail!("E-NET-004 the chain node in {} does not end", self.home.display());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    /// Whether one of its ports still takes a connection.
+    fn answers(&self) -> bool {
+        (self.base_port..self.base_port.saturating_add(10))
+            .any(|port| std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).is_ok())
     }
 
     /// Starts it by `testnet/devnet` of the clone, without waiting for its first block.
