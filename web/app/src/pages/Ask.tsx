@@ -1,6 +1,6 @@
 /** Ask: open a session with one signature, then chat without the wallet. */
 import type { PayableEscrow } from "@openledger/client";
-import { useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { PageProps } from "../App";
@@ -16,7 +16,8 @@ import * as sessions from "../lib/session";
 import { answersOf, type Answer, type Session } from "../lib/store";
 import type { Account } from "../lib/wallet";
 
-function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.Split; denom: string }) {
+/** A finished answer; not drawn again for every word of the next one. */
+const Turn = memo(function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.Split; denom: string }) {
   const { t } = useTranslation();
   const { receipt } = answer.bundle.receipt;
   return (
@@ -45,7 +46,7 @@ function Turn({ answer, split, denom }: { answer: Answer; split: PayableEscrow.S
       </details>
     </article>
   );
-}
+});
 
 function Chat({ account, id }: { account: Account; id: number }) {
   const { t } = useTranslation();
