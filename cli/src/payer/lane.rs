@@ -1,7 +1,7 @@
 //! One question at one node: price, promise, answer, checks, receipt.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
 use cosmwasm_std::{Binary, HexBinary, Uint128};
@@ -24,6 +24,9 @@ use crate::session::{Lane, Left, Outstanding};
 
 /// How long a node may take to accept or refuse.
 const ACCEPT: Duration = Duration::from_secs(10);
+
+/// How long a node may take to learn of a session that its chain has: nodes follow chain nodes of their own.
+const CATCH_UP: Duration = Duration::from_secs(15);
 
 type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
@@ -106,24 +109,27 @@ impl Payer {
     ) -> std::result::Result<u128, Failure> {
         let (node_id, url, session_id) = self.address(lane);
         let path = format!("{url}{}", endpoint.path());
-        let request = self
-            .parts
-            .http
-            .post(&path)
-            .header("content-type", "application/json")
-            .header(HEADER_SESSION, session_id)
-            .body(body.to_vec());
-        let response = accept(&path, request).await?;
-        if response.status() != StatusCode::PAYMENT_REQUIRED {
-            node_says(response).await?;
-            return Err(CliError::new(
-                Class::Node,
-                "E-CLI-057",
-                "the node answers without payment",
-                "check that --node names an OpenLedger node",
-            )
-            .into());
-        }
+        let asked = Instant::now();
+        let response = loop {
+            let request = self
+                .parts
+                .http
+                .post(&path)
+                .header("content-type", "application/json")
+                .header(HEADER_SESSION, session_id)
+                .body(body.to_vec());
+            let response = accept(&path, request).await?;
+            if response.status() == StatusCode::PAYMENT_REQUIRED {
+                break response;
+            }
+            let Err(failure) = node_says(response).await else {
+                return Err(unpaid().into());
+            };
+            if !is_behind(&failure) || asked.elapsed() > CATCH_UP {
+                return Err(failure);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
         let required: Option<PaymentRequired> = response
             .headers()
             .get(HEADER_REQUIRED)
@@ -466,6 +472,21 @@ async fn node_says(response: reqwest::Response) -> std::result::Result<reqwest::
         "do as the node says",
     );
     Err(Failure { error: if said.retryable { error.retry() } else { error }, node: Some((status, said)) })
+}
+
+/// What an answer without payment means.
+fn unpaid() -> CliError {
+    CliError::new(
+        Class::Node,
+        "E-CLI-057",
+        "the node answers without payment",
+        "check that --node names an OpenLedger node",
+    )
+}
+
+/// Whether the node has not heard of the session yet.
+fn is_behind(failure: &Failure) -> bool {
+    failure.node.as_ref().is_some_and(|(_, said)| said.code == "E-PAY-004" && said.retryable)
 }
 
 /// Whether every node would refuse this question.

@@ -161,3 +161,22 @@ async fn without_another_node_the_answer_stays_to_be_fetched() {
     assert!(answer.text().starts_with("bcd"));
     back.kill();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_chain_lags_is_waited_for() {
+    let (home, chain) = (tempfile::tempdir().unwrap(), new_chain());
+    let node = node(home.path(), &chain, NODE, Alphabet::default()).await;
+    let client = Client::open(&chain, &[(NODE, &node.url)], CAP);
+    let payer = client.payer();
+    // The block that opens the session has not reached the node's own chain node.
+    let session = chain.state().sessions.remove(&SESSION).unwrap();
+    let later = tokio::spawn({
+        let chain = chain.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(900)).await;
+            chain.state().sessions.insert(SESSION, session);
+        }
+    });
+    assert_eq!(ask(&payer, 4).await.unwrap().bundle.receipt.receipt.node_id, NODE);
+    later.await.unwrap();
+}

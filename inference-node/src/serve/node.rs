@@ -271,8 +271,10 @@ impl Node {
                 Class::NotFound,
                 "E-PAY-004",
                 format!("session {session_id} does not exist on {}", self.payee.chain_id),
-                "Open a session first, and wait until its transaction is in a block.",
+                "Open a session first. One opened a moment ago is known when this node's chain has its block: \
+                 try again in a few seconds.",
             )
+            .retryable()
         })?;
         let session = Arc::new(session);
         let mut cache = lock(&self.sessions);

@@ -8,6 +8,9 @@ import { AppError, asAppError } from "./errors";
 /** Longest line of a stream, in characters. */
 const MAX_LINE = 64 << 20;
 
+/** Milliseconds that a node may take to learn of a session that its chain has: nodes follow chain nodes of their own. */
+const CATCH_UP = 15_000;
+
 /** A piece of evidence as it travels. */
 export interface EvidencePiece {
   answer_start: number;
@@ -75,6 +78,12 @@ async function request(url: string, init: RequestInit = {}): Promise<Response> {
   }
 }
 
+/** The code of a node's refusal; the response can still be read. */
+async function codeOf(response: Response): Promise<string | undefined> {
+  const body = (await response.clone().json().catch(() => null)) as { error?: { code?: string } } | null;
+  return body?.error?.code;
+}
+
 async function accepted(response: Response): Promise<Response> {
   if (response.ok) return response;
   type Body = { error?: { message?: string; code?: string; retryable?: boolean } };
@@ -138,7 +147,12 @@ export async function offer(
   sessionId: number,
 ): Promise<PaymentOption[]> {
   const headers = { "content-type": "application/json", "openledger-session": `${sessionId}` };
-  const response = await request(`${node}${endpoint}`, { method: "POST", headers, body });
+  const until = Date.now() + CATCH_UP;
+  let response = await request(`${node}${endpoint}`, { method: "POST", headers, body });
+  while (response.status === 404 && Date.now() < until && (await codeOf(response)) === "E-PAY-004") {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    response = await request(`${node}${endpoint}`, { method: "POST", headers, body });
+  }
   if (response.status !== 402) await accepted(response);
   const header = response.headers.get("payment-required");
   if (response.status !== 402 || !header) throw new AppError("E-WEB-005", "402");
