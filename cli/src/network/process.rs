@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, Context as _, Result};
 use openledger_node::config::{Config, Home};
 
+/// Name of the node's program.
+const NODE: &str = "openledger-node";
+
 /// A node that this process started.
 #[derive(Debug)]
 pub struct NodeProcess {
@@ -231,9 +234,22 @@ pub fn running(pid_file: &Path, program: &str, folder: &Path) -> Option<u32> {
     (command.contains(program) && command.contains(&folder.display().to_string())).then_some(pid)
 }
 
+/// Whether a process of `program` has ended with all its threads, so that its ports are free. The kernel takes a
+/// process' arguments away before its sockets, so [`running`] may deny one that still holds them.
+pub fn gone(pid: u32, program: &str) -> bool {
+    let Ok(output) = Command::new("ps").args(["-o", "stat=,comm=", "-p", &pid.to_string()]).output() else {
+        return false;
+    };
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    let Some((state, name)) = line.trim().split_once(char::is_whitespace) else { return true };
+    // `l`: threads are left, which hold what a zombie's first thread has given up. Linux cuts names at 15.
+    let ended = state.starts_with('Z') && !state.contains('l');
+    ended || !name.contains(program.get(..15).unwrap_or(program))
+}
+
 /// The process of the node in a folder, when it runs.
 pub fn running_node(home: &Path) -> Option<u32> {
-    running(&home.join("node.pid"), "openledger-node", home)
+    running(&home.join("node.pid"), NODE, home)
 }
 
 /// Sends a signal by its name (`TERM`, `KILL`, `STOP`, `CONT`) to a process.
@@ -256,7 +272,7 @@ pub async fn stop_node(home: &Path, name: &str, patience: Duration) -> Result<()
     let Some(pid) = running_node(home) else { return Ok(()) };
     signal(pid, name)?;
     let since = Instant::now();
-    while running_node(home).is_some() {
+    while !gone(pid, NODE) {
         if since.elapsed() > patience {
             bail!("E-NET-004 the node in {} does not end after SIG{name}", home.display());
         }
@@ -264,4 +280,25 @@ pub async fn stop_node(home: &Path, name: &str, patience: Duration) -> Result<()
     }
     let _ = std::fs::remove_file(home.join("node.pid"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_gone_when_it_ended_and_not_before() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(!gone(child.id(), "sleep"));
+        assert!(gone(child.id(), "another-program"), "a number taken by another program");
+        child.kill().unwrap();
+        let since = Instant::now();
+        // Not waited for: it stays a zombie.
+        while !gone(child.id(), "sleep") {
+            assert!(since.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.wait().unwrap();
+        assert!(gone(child.id(), "sleep"));
+    }
 }

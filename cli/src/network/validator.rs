@@ -7,7 +7,10 @@ use anyhow::{bail, Context as _, Result};
 use openledger_client::{Chain, ChainConfig};
 use serde::{Deserialize, Serialize};
 
-use super::process::{running, signal};
+use super::process::{gone, running, signal};
+
+/// Name of the chain node's program.
+const PROGRAM: &str = "openledgerd";
 
 /// Blocks of a chain node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ impl Validator {
 
     /// The process, when it runs.
     pub fn pid(&self) -> Option<u32> {
-        running(&self.home.join("openledgerd.pid"), "openledgerd", &self.home)
+        running(&self.home.join("openledgerd.pid"), PROGRAM, &self.home)
     }
 
     /// Ends it at once, as a power cut does. Not running is no error.
@@ -95,20 +98,13 @@ impl Validator {
         let Some(pid) = self.pid() else { return Ok(()) };
         signal(pid, "KILL")?;
         let since = Instant::now();
-        // The system closes a process' sockets some time after it has taken its name out of the table.
-        while self.pid().is_some() || self.answers() {
+        while !gone(pid, PROGRAM) {
             if since.elapsed() > Duration::from_secs(20) {
                 bail!("E-NET-004 the chain node in {} does not end", self.home.display());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
-    }
-
-    /// Whether one of its ports still takes a connection.
-    fn answers(&self) -> bool {
-        (self.base_port..self.base_port.saturating_add(10))
-            .any(|port| std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).is_ok())
     }
 
     /// Starts it by `testnet/devnet` of the clone, without waiting for its first block.
