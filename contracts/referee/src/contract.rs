@@ -8,7 +8,7 @@ use openledger_types::msg::referee::{ExecuteMsg, InstantiateMsg, MigrateMsg, Que
 
 use crate::execute::attest::RootKey;
 use crate::execute::vote::Opened;
-use crate::execute::{admin, attest, case, demand, fault, money, seed, verdict, vote};
+use crate::execute::{admin, arbitrate, attest, case, demand, fault, money, seed, verdict, vote};
 use crate::state::{Contracts, Totals, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS};
 use crate::{query, ContractError};
 
@@ -74,6 +74,9 @@ pub fn execute(
             vote::reveal_vote(deps, env, info, Opened { case_id, auditor, guilty, salt })
         }
         ExecuteMsg::Conclude { case_id } => verdict::conclude(deps, env, info, case_id),
+        ExecuteMsg::SetArbiter { arbiter } => arbitrate::set_arbiter(deps, info, arbiter),
+        ExecuteMsg::Arbitrate { case_id } => arbitrate::arbitrate(deps, info, case_id),
+        ExecuteMsg::Award { case_id, guilty } => arbitrate::award(deps, info, case_id, guilty),
         ExecuteMsg::CommitSeed { auditor, period, commitment } => {
             seed::commit_seed(deps, env, info, auditor, period, commitment)
         }

@@ -1,6 +1,7 @@
 //! Messages and queries of the contracts.
 
 mod claims;
+pub mod arbiter;
 pub mod common;
 pub mod datanet;
 mod documents;
