@@ -95,7 +95,9 @@ pub fn open(
         return Err(ContractError::OtherDocument { what: "config.json" });
     }
     if prompt.len() != receipt.tokens_in as usize {
-        return Err(CommonError::BadField { field: "prompt", rule: "as many tokens as the receipt says" }.into());
+        return Err(
+            CommonError::BadField { field: "prompt", rule: "as many tokens as the receipt says" }.into()
+        );
     }
     let move_blocks = PARAMS.load(deps.storage)?.move_blocks;
     let matter = Matter {
@@ -119,10 +121,8 @@ pub fn open(
     let layout = check_statement(&matter, prompt)?;
     // The node's answer, the descent, the step, and one more window to expire the last move in.
     let moves = most_moves(layout.slots(), layout.most_units()).saturating_add(2);
-    let needed = Uint64::new(moves)
-        .checked_mul(move_blocks.into())?
-        .checked_add(env.block.height.into())?
-        .u64();
+    let needed =
+        Uint64::new(moves).checked_mul(move_blocks.into())?.checked_add(env.block.height.into())?.u64();
     if needed > case.reveal_until {
         return Err(ContractError::TooLate { case_id, moves, needed, until: case.reveal_until });
     }
@@ -250,7 +250,8 @@ pub fn step(
     let layout = matter.layout()?;
     let root = hash32("trace_root", board.trace_root.as_ref().unwrap_or(&HexBinary::default()))?;
     let weights_root = hash32("weights_root", &matter.weights_root)?;
-    let target = board.descent()?.target().ok_or(ContractError::NotThisMove { case_id, turn: board.turn() })?;
+    let target =
+        board.descent()?.target().ok_or(ContractError::NotThisMove { case_id, turn: board.turn() })?;
     let mut opened = Opened::new(&layout, &root, &weights_root, &openings)?;
     let outcome = match holds(&layout, &statement, &target, &mut opened)? {
         true => Outcome::NotGuilty,
@@ -376,7 +377,8 @@ fn model(
     receipt: &Receipt,
     manifest: &[u8],
 ) -> Result<Manifest, ContractError> {
-    let msg = model_registry::QueryMsg::Version { model_id: receipt.model_id, version: receipt.model_version };
+    let msg =
+        model_registry::QueryMsg::Version { model_id: receipt.model_id, version: receipt.model_version };
     let version: model_registry::ModelVersionResponse =
         querier.query_wasm_smart(&contracts.model_registry, &msg)?;
     if manifest.len() > MAX_DOCUMENT || manifest_hash(manifest) != version.manifest_hash.as_slice() {

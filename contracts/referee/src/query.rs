@@ -5,13 +5,13 @@ use cw_storage_plus::Bound;
 use openledger_contract::{invariants, ownership, paging};
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::referee::{
-    ArbiterResponse, AttestationResponse, AuditorResponse, BalanceResponse, CaseResponse, CasesResponse, ConfigResponse,
-    DemandResponse, DemandsResponse, EligibleWeightResponse, QueryMsg, SeedResponse,
+    ArbiterResponse, AttestationResponse, AuditorResponse, BalanceResponse, CaseResponse, CasesResponse,
+    ConfigResponse, DemandResponse, DemandsResponse, EligibleWeightResponse, QueryMsg, SeedResponse,
 };
 
 use crate::state::{
-    self, Case, Contracts, Demand, Docket, Standing, Totals, ARBITER, ARBITRATED, ATTESTED, BALANCES, CASES, CONTRACTS, DEMANDS,
-    PARAMS, ROOTS, SEEDS, SNAPSHOTS, STANDINGS, TOTALS,
+    self, Case, Contracts, Demand, Docket, Standing, Totals, ARBITER, ARBITRATED, ATTESTED, BALANCES, CASES,
+    CONTRACTS, DEMANDS, PARAMS, ROOTS, SEEDS, SNAPSHOTS, STANDINGS, TOTALS,
 };
 use crate::{weight, ContractError};
 

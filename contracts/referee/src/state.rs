@@ -224,6 +224,9 @@ pub const ARBITER: Item<Addr> = Item::new("arbiter");
 /// The arbiter that has a case. Key: case.
 pub const ARBITRATED: Map<u64, Addr> = Map::new("arbitrated");
 
+/// Whether a case's challenger has lost by arithmetic. Key: case.
+pub const REFUTED: Map<u64, bool> = Map::new("refuted");
+
 /// (auditor, weight) at the opening, at most 128, rising. Key: case.
 pub const JURIES: Map<u64, Vec<(u64, Uint128)>> = Map::new("juries");
 

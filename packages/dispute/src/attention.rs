@@ -65,11 +65,7 @@ pub(crate) fn scores(step: &Step, source: &mut dyn Source) -> Result<Vec<f32>, D
 }
 
 /// One head after softmax, padded with 0, and its sum.
-fn softened(
-    step: &Step,
-    head: usize,
-    scores: &[f32],
-) -> Result<(Vec<f32>, f32), DisputeError> {
+fn softened(step: &Step, head: usize, scores: &[f32]) -> Result<(Vec<f32>, f32), DisputeError> {
     let padded = step.layout.tiles(step.position) * TILE;
     let mut row = scores.get(head * padded..(head + 1) * padded).ok_or(DisputeError::OutsideTrace)?.to_vec();
     let sum = softmax(Path::SCALAR, row.get_mut(..=step.position).ok_or(DisputeError::OutsideTrace)?);

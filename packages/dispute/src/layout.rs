@@ -309,7 +309,12 @@ impl Layout {
     /// The most units that a slot of the trace has.
     pub fn most_units(&self) -> u64 {
         let last = self.prompt + self.answer - 2;
-        let slots = [Place::Logits, Place::Layer(0, Op::Gate), Place::Layer(0, Op::Partial), Place::Layer(0, Op::Scores)];
+        let slots = [
+            Place::Logits,
+            Place::Layer(0, Op::Gate),
+            Place::Layer(0, Op::Partial),
+            Place::Layer(0, Op::Scores),
+        ];
         let lengths = slots.map(|place| self.units(self.slot(last, place)).unwrap_or(1));
         lengths.into_iter().max().unwrap_or(1).max(self.config.hidden_size.div_ceil(UNIT) as u64)
     }

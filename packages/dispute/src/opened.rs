@@ -53,8 +53,7 @@ impl Opened {
             let found = values(bytes, bytes.len() / 4).ok_or_else(bad)?;
             let units_root: Hash = units_root.as_slice().try_into().map_err(|_| bad())?;
             let in_slot = verify_inclusion(&unit_leaf(&found), *unit, units, unit_path, &units_root);
-            let in_trace =
-                verify_inclusion(&slot_leaf(&units_root), *slot, layout.slots(), path, trace_root);
+            let in_trace = verify_inclusion(&slot_leaf(&units_root), *slot, layout.slots(), path, trace_root);
             if !in_slot || !in_trace {
                 return Err(bad());
             }

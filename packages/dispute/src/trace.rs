@@ -159,7 +159,9 @@ impl Trace {
         };
         let positions: Vec<usize> = (0..self.layout.answer).collect();
         let windows = positions.chunks(openledger_types::formats::WINDOW);
-        windows.map(|window| hidden_digest(&window.iter().flat_map(|at| hidden(*at)).collect::<Vec<_>>())).collect()
+        windows
+            .map(|window| hidden_digest(&window.iter().flat_map(|at| hidden(*at)).collect::<Vec<_>>()))
+            .collect()
     }
 
     /// Hashes of the leaves below the subtree that was picked.
@@ -247,7 +249,8 @@ impl Trace {
         });
         let units = read.units.iter().map(|(slot, unit)| {
             let leaves = Tree::new(self.units(*slot)).unwrap_or_else(Tree::empty);
-            let values = self.slots.get(*slot as usize).and_then(|v| v.chunks(crate::tree::UNIT).nth(*unit as usize));
+            let values =
+                self.slots.get(*slot as usize).and_then(|v| v.chunks(crate::tree::UNIT).nth(*unit as usize));
             OpenedUnit {
                 slot: *slot,
                 unit: *unit,

@@ -171,6 +171,8 @@ impl Descent {
 
 /// Most moves of both sides of a descent through `slots`, none of more than `units`, and the step.
 pub fn most_moves(slots: u64, units: u64) -> u64 {
-    let opens = |leaves: u64| u64::from((u64::BITS - leaves.saturating_sub(1).leading_zeros()).div_ceil(LEVELS)).max(1);
+    let opens = |leaves: u64| {
+        u64::from((u64::BITS - leaves.saturating_sub(1).leading_zeros()).div_ceil(LEVELS)).max(1)
+    };
     2 * (opens(slots) + opens(units)) + 1
 }

@@ -6,7 +6,7 @@ use openledger_types::msg::referee::{ReceiptFault, Subject, Verdict};
 
 use super::verdict;
 use super::vote::running;
-use crate::state::{ARBITER, ARBITRATED, CASES};
+use crate::state::{ARBITER, ARBITRATED, CASES, REFUTED};
 use crate::ContractError;
 
 /// Names the arbiter.
@@ -32,7 +32,8 @@ pub fn arbitrate(deps: DepsMut, info: MessageInfo, case_id: u64) -> Result<Respo
     Ok(Response::new().add_attribute("action", "arbitrate").add_attribute("case_id", case_id.to_string()))
 }
 
-/// The arbiter decides a case that it has, or gives it back.
+/// The arbiter convicts, or gives a case back to the votes. That a challenger lost proves nothing of the answer:
+/// a friend of the node may lose on purpose. So it costs the bond unless a quorum still says guilty.
 pub fn award(
     deps: DepsMut,
     info: MessageInfo,
@@ -45,15 +46,14 @@ pub fn award(
     }
     ARBITRATED.remove(deps.storage, case_id);
     let docket = running(deps.storage, case_id)?;
-    let verdict = match guilty {
-        None => {
-            return Ok(Response::new()
-                .add_attribute("action", "award")
-                .add_attribute("case_id", case_id.to_string())
-                .add_attribute("verdict", "left to the votes"))
-        }
-        Some(true) => Verdict::Guilty,
-        Some(false) => Verdict::NotGuilty,
-    };
-    verdict::end(deps, case_id, docket, verdict, "award")
+    if guilty == Some(true) {
+        return verdict::end(deps, case_id, docket, Verdict::Guilty, "award");
+    }
+    if guilty == Some(false) {
+        REFUTED.save(deps.storage, case_id, &true)?;
+    }
+    Ok(Response::new()
+        .add_attribute("action", "award")
+        .add_attribute("case_id", case_id.to_string())
+        .add_attribute("refuted", (guilty == Some(false)).to_string()))
 }

@@ -11,8 +11,8 @@ use openledger_types::msg::referee::{ContributionClaim, ReceiptFault, Subject, V
 
 use super::vote::running;
 use crate::state::{
-    self, Case, Contracts, Docket, ARBITRATED, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS, RECEIPT_CASES,
-    TOTALS,
+    self, Case, Contracts, Docket, ARBITRATED, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS,
+    RECEIPT_CASES, REFUTED, TOTALS,
 };
 use crate::{weight, ContractError};
 
@@ -29,7 +29,10 @@ pub fn conclude(deps: DepsMut, env: Env, info: MessageInfo, case_id: u64) -> Res
         }
     }
     ARBITRATED.remove(deps.storage, case_id);
-    let verdict = decide(&docket);
+    let verdict = match decide(&docket) {
+        Verdict::Undecided if REFUTED.has(deps.storage, case_id) => Verdict::NotGuilty,
+        verdict => verdict,
+    };
     end(deps, case_id, docket, verdict, "conclude")
 }
 

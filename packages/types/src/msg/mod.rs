@@ -1,7 +1,7 @@
 //! Messages and queries of the contracts.
 
-mod claims;
 pub mod arbiter;
+mod claims;
 pub mod common;
 pub mod datanet;
 mod documents;

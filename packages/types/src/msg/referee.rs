@@ -246,11 +246,12 @@ pub enum ExecuteMsg {
         /// Case.
         case_id: u64,
     },
-    /// Ends a case that the arbiter has, or gives it back to the votes. Only by the arbiter that has it.
+    /// Ends a case that the arbiter has as guilty, or gives it back to the votes. Only by the arbiter that has it.
     Award {
         /// Case.
         case_id: u64,
-        /// Whether the node is guilty; none gives the case back.
+        /// Whether the node is guilty by arithmetic. False: the challenger lost, and its bond is forfeited unless
+        /// a quorum says guilty. None: neither.
         guilty: Option<bool>,
     },
     /// Commits an auditor's seed for the next period: `formats::seed_commitment` (F4).

@@ -1,0 +1,273 @@
+//! All contracts, a model of the class exact, and a node that has answered with these weights or others.
+
+use cosmwasm_std::{to_json_vec, Addr, HexBinary};
+use cw_multi_test::ContractWrapper;
+use openledger_dispute::layout::Layout;
+use openledger_dispute::trace::{Rows, Trace};
+use openledger_dispute::tree::Descent;
+use openledger_exact::trace::{commit_root, EXACT_COMMIT_SCHEME};
+use openledger_merkle::ZERO_HASH;
+use openledger_testing::{Answer, Client, Document, NodeModel, Posting, Result, World};
+use openledger_types::formats::{hash32, manifest_hash, Manifest, NumericClass, SignedReceipt};
+use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, InstantiateMsg, Params, QueryMsg, Turn};
+use openledger_types::msg::referee::{self, CaseResponse, ReceiptFault, Subject};
+use openledger_types::packed::HashPath;
+use sha2::{Digest, Sha256};
+
+#[path = "../../../packages/dispute/tests/answers.rs"]
+mod answers;
+
+/// Seed of the weights that the manifest names.
+pub const RIGHT: u64 = 5;
+/// Seed of others.
+pub const OTHER: u64 = 6;
+/// Blocks for a move.
+pub const MOVE: u64 = 10;
+/// Tokens of prompt and answer.
+const TOKENS: (usize, usize) = (4, 20);
+
+pub struct Suite {
+    pub world: World,
+    pub arbiter: Addr,
+    pub node: NodeModel,
+    pub challenger: Addr,
+    pub auditors: Vec<(Addr, u64)>,
+    pub receipt: SignedReceipt,
+    pub posting: Posting,
+    pub manifest: Vec<u8>,
+    /// The weights that the manifest names.
+    pub rows: Rows,
+    /// The weights that the node used.
+    pub used: Rows,
+    /// What the node computed.
+    pub claimed: Trace,
+    /// What follows from the manifest's weights, for the same tokens.
+    pub honest: Trace,
+}
+
+impl Suite {
+    /// A node that answers with the weights of this seed.
+    pub fn new(seed: u64) -> Self {
+        let mut world = World::builder().profile(|profile| profile.referee.dispute_blocks = 400).build();
+        let config = answers::config(false);
+        let (rows, used) =
+            (Rows::new(&answers::weights(&config, RIGHT)), Rows::new(&answers::weights(&config, seed)));
+        let owner = world.account("owner");
+        let datanet = world.create_datanet(&owner).unwrap();
+        let alice = world.account("alice");
+        let given = world.contribute(&alice, datanet, Document::generate(0, 2)).unwrap();
+        let version = world.seal(&owner, datanet).unwrap().version;
+        let manifest = to_json_vec(&manifest(&rows)).unwrap();
+        let developer = world.account("developer");
+        let model_id = world.create_model(&developer).unwrap();
+        let mut new = openledger_testing::new_version("model", &world.denom, &[(datanet, version)]);
+        new.manifest_hash = manifest_hash(&manifest).into();
+        new.weights_root = rows.root().into();
+        new.numeric_class = NumericClass::Exact;
+        let model = (model_id, world.register_version(&developer, model_id, new).unwrap());
+        let mut node = NodeModel::register(&mut world, "node").unwrap();
+        let bond = world.profile.node_registry.min_bond.u128();
+        let auditors = (0..3)
+            .map(|number| {
+                let (node_id, operator) = world.register_auditor(&format!("auditor{number}"), bond).unwrap();
+                (operator, node_id)
+            })
+            .collect();
+        let user = world.account("user");
+        let mut client: Client = world.open_session(&user, model, &[(node.node_id, 1_000_000)]).unwrap();
+        let voucher = client.ask(node.node_id, "question?", 20_000);
+        let mut answer = Answer::citing(&[(given[0], 3_000)]);
+        (answer.tokens_in, answer.tokens_out) = (TOKENS.0 as u32, TOKENS.1 as u32);
+        let first = node.answer(&world, &voucher, answer);
+        // The escrow sees logs and roots, never receipts: the one that counts takes this one's place there.
+        client.acknowledge(&first);
+        let plain = first.receipt;
+        let seed_of_draws = hash32("seed", &plain.seed).unwrap();
+        let claimed = answers::answered_by(&config, &used, seed, TOKENS, seed_of_draws);
+        let statement = claimed.statement().clone();
+        let honest = Trace::new(Layout::new(&config, &statement).unwrap(), statement.clone(), &rows).unwrap();
+        let request = hash32("request_hash", &plain.request_hash).unwrap();
+        let digests = statement.digests.concat();
+        let mut receipt = plain.clone();
+        receipt.decoding = statement.decoding;
+        receipt.commit_scheme = EXACT_COMMIT_SCHEME.into();
+        let root = commit_root(EXACT_COMMIT_SCHEME, &request, &statement.answer, &digests).unwrap();
+        receipt.commit_root = root.into();
+        let receipt = node.sign(receipt);
+        node.receive(&client.acknowledgement(node.node_id));
+        let mut posting = node.epoch(&world, &[client.session_id]);
+        posting.replace_receipt(0, receipt.clone());
+        let (operator, escrow) = (node.operator.clone(), world.escrow.clone());
+        world.execute(&operator, &escrow, &posting.msg(), &[]).unwrap();
+        let challenger = world.account("challenger");
+        let mut suite = Suite {
+            arbiter: Addr::unchecked(""),
+            world,
+            node,
+            challenger,
+            auditors,
+            receipt,
+            posting,
+            manifest,
+            rows,
+            used,
+            claimed,
+            honest,
+        };
+        suite.arbiter = suite.deploy();
+        suite.name_arbiter();
+        suite
+    }
+
+    /// An arbiter, which the referee does not know yet.
+    pub fn deploy(&mut self) -> Addr {
+        let msg = InstantiateMsg {
+            owner: self.world.owner.to_string(),
+            referee: self.world.referee.to_string(),
+            model_registry: self.world.model_registry.to_string(),
+            params: Params { move_blocks: MOVE },
+        };
+        let code = ContractWrapper::new(
+            openledger_arbiter::contract::execute,
+            openledger_arbiter::contract::instantiate,
+            openledger_arbiter::contract::query,
+        );
+        self.world.instantiate("arbiter", Box::new(code), &msg)
+    }
+
+    /// The owner names this suite's arbiter.
+    pub fn name_arbiter(&mut self) {
+        let (owner, arbiter) = (self.world.owner.clone(), self.arbiter.to_string());
+        self.world.tell_referee(&owner, &referee::ExecuteMsg::SetArbiter { arbiter }).unwrap();
+    }
+
+    /// Opens a case about the answer.
+    pub fn case(&mut self, kind: ReceiptFault) -> u64 {
+        let subject = Subject::Receipts {
+            node_id: self.node.node_id,
+            denom: self.world.denom.clone(),
+            epoch: self.posting.commit.epoch,
+            kind,
+            receipts: vec![self.posting.held(0)],
+        };
+        let (challenger, bond) = (self.challenger.clone(), self.world.profile.referee.case_bond.u128());
+        self.world.open_case(&challenger, subject, bond).unwrap()
+    }
+
+    /// The message that takes a case from the votes.
+    pub fn opening(&self, case_id: u64) -> ExecuteMsg {
+        let statement = self.claimed.statement();
+        ExecuteMsg::Open {
+            case_id,
+            receipt: self.receipt.receipt.clone(),
+            manifest: self.manifest.clone().into(),
+            config: answers::config_text(false).into_bytes().into(),
+            prompt: statement.prompt.clone(),
+            repetition_milli: statement.repetition_milli,
+        }
+    }
+
+    pub fn tell(&mut self, sender: &Addr, msg: &ExecuteMsg) -> Result<()> {
+        let arbiter = self.arbiter.clone();
+        self.world.execute(sender, &arbiter, msg, &[]).map(drop)
+    }
+
+    pub fn dispute(&self, case_id: u64) -> DisputeResponse {
+        self.world.query(&self.arbiter, &QueryMsg::Dispute { case_id }).unwrap()
+    }
+
+    pub fn verdict(&self, case_id: u64) -> CaseResponse {
+        self.world.case(case_id).unwrap()
+    }
+
+    /// The node's next message in a dispute, by `trace` and the weights that it used.
+    pub fn node_move(&self, case_id: u64, trace: &Trace) -> ExecuteMsg {
+        let found = self.dispute(case_id);
+        let statement = trace.statement();
+        let digests = statement.digests.concat();
+        let descent = descent(&found);
+        match found.turn {
+            Turn::Answer => ExecuteMsg::Answer {
+                case_id,
+                tokens: statement.answer.clone(),
+                digests: digests.into(),
+                trace_root: trace.root().into(),
+            },
+            Turn::Show => ExecuteMsg::Show { case_id, hashes: HashPath(trace.open(&descent)) },
+            _ => {
+                let target = descent.target().unwrap();
+                ExecuteMsg::Step {
+                    case_id,
+                    prompt: statement.prompt.clone(),
+                    tokens: statement.answer.clone(),
+                    digests: digests.into(),
+                    openings: trace.openings(&self.used, target.slot, target.unit).unwrap(),
+                }
+            }
+        }
+    }
+
+    /// Plays a dispute until it has ended, or a side cannot move: then its time passes.
+    pub fn play(&mut self, case_id: u64, node: &Trace, challenger: &Trace) {
+        let (operator, accuser) = (self.node.operator.clone(), self.challenger.clone());
+        loop {
+            let found = self.dispute(case_id);
+            let moved = match found.turn {
+                Turn::Over => return,
+                Turn::Pick => {
+                    let index = challenger.pick(&descent(&found)).unwrap_or(0) as u8;
+                    self.tell(&accuser, &ExecuteMsg::Pick { case_id, index })
+                }
+                _ => {
+                    let msg = self.node_move(case_id, node);
+                    self.tell(&operator, &msg)
+                }
+            };
+            if moved.is_err() {
+                self.world.advance_to(found.until + 1);
+                self.tell(&accuser, &ExecuteMsg::Expire { case_id }).unwrap();
+            }
+            self.world.assert_invariants();
+        }
+    }
+}
+
+/// Where a dispute stands.
+pub fn descent(found: &DisputeResponse) -> Descent {
+    Descent {
+        slot: found.slot,
+        offset: found.offset,
+        size: found.size,
+        hash: hash32("hash", &found.hash).unwrap(),
+        shown: found.shown.0.clone(),
+    }
+}
+
+fn manifest(rows: &Rows) -> Manifest {
+    let zero = || HexBinary::from(&ZERO_HASH);
+    Manifest {
+        format: 1,
+        name: "model".into(),
+        architecture: "llama".into(),
+        numeric_class: NumericClass::Exact,
+        sampler: "gumbel-chacha8/3".into(),
+        commit_scheme: EXACT_COMMIT_SCHEME.into(),
+        attribution: "span/1".into(),
+        influence: None,
+        weights_root: rows.root().into(),
+        tokenizer_hash: zero(),
+        config_hash: Sha256::digest(answers::config_text(false)).as_slice().into(),
+        template_hash: zero(),
+        adapter_root: zero(),
+        context: 64,
+        parameters: 1,
+        datanets: vec![],
+        training_root: zero(),
+        files: vec![],
+    }
+}
+
+/// Weights of the small network by their seed.
+pub fn weights(seed: u64) -> openledger_exact::weights::ExactWeights {
+    answers::weights(&answers::config(false), seed)
+}
