@@ -35,8 +35,6 @@ pub struct Suite {
     pub receipt: SignedReceipt,
     pub posting: Posting,
     pub manifest: Vec<u8>,
-    /// The weights that the manifest names.
-    pub rows: Rows,
     /// The weights that the node used.
     pub used: Rows,
     /// What the node computed.
@@ -109,7 +107,6 @@ impl Suite {
             receipt,
             posting,
             manifest,
-            rows,
             used,
             claimed,
             honest,

@@ -66,7 +66,7 @@ fn combine(size: u64, levels: u32, hashes: &mut impl Iterator<Item = Hash>) -> O
     }
     let left = left_size(size);
     let first = combine(left, levels - 1, hashes)?;
-    Some(Hash::inner(&first, &combine(size - left, levels - 1, hashes)?)?)
+    Hash::inner(&first, &combine(size - left, levels - 1, hashes)?)
 }
 
 /// The largest power of two below `size`, which is at least 2.

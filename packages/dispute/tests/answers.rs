@@ -46,12 +46,7 @@ pub fn weights(config: &ModelConfig, seed: u64) -> ExactWeights {
     ExactWeights::new(config, &tensors.collect::<BTreeMap<_, _>>()).unwrap()
 }
 
-/// An answer as the engine gives it with the weights of `seed`, and a trace of it.
-pub fn answered(config: &ModelConfig, rows: &Rows, seed: u64, prompt: usize, answer: usize) -> Trace {
-    answered_by(config, rows, seed, (prompt, answer), [9; 32])
-}
-
-/// The same, drawn from this seed of the sampler.
+/// An answer as the engine gives it with the weights of `seed`, drawn from `drawn_from`, and a trace of it.
 pub fn answered_by(
     config: &ModelConfig,
     rows: &Rows,

@@ -11,7 +11,17 @@ use proptest::prelude::*;
 #[path = "answers.rs"]
 mod answers;
 
-use answers::{answered, config, weights};
+use answers::{answered_by, config, weights};
+
+fn answered(
+    config: &openledger_exact::config::ModelConfig,
+    rows: &Rows,
+    seed: u64,
+    prompt: usize,
+    answer: usize,
+) -> Trace {
+    answered_by(config, rows, seed, (prompt, answer), [9; 32])
+}
 
 /// How a dispute between two traces ends: whether the accused is found guilty.
 fn is_guilty(
