@@ -4,11 +4,13 @@
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{Binary, Deps, DepsMut, Env, MessageInfo, MigrateInfo, Response};
 use openledger_contract::{migration, ownership, params, payment};
-use openledger_types::msg::arbiter::{ExecuteMsg, InstantiateMsg, MigrateMsg, Params, QueryMsg};
+use openledger_types::msg::arbiter::{
+    ExecuteMsg, InstantiateMsg, MigrateMsg, Params, QueryMsg, TotalsResponse,
+};
 use openledger_types::msg::referee;
 
 use crate::execute::{self, Opening, Shown};
-use crate::state::{Contracts, CONTRACTS, PARAMS};
+use crate::state::{Contracts, CONTRACTS, PARAMS, TOTALS};
 use crate::{query, ContractError};
 
 /// Name on record, constant for ever.
@@ -38,6 +40,7 @@ pub fn instantiate(
     cw2::set_contract_version(deps.storage, CONTRACT_NAME, CONTRACT_VERSION)?;
     CONTRACTS.save(deps.storage, &contracts)?;
     PARAMS.save(deps.storage, &msg.params)?;
+    TOTALS.save(deps.storage, &TotalsResponse::default())?;
     Ok(Response::new().add_attribute("action", "instantiate").add_attribute("owner", msg.owner))
 }
 
@@ -81,8 +84,8 @@ fn update_params(deps: DepsMut, info: MessageInfo, new: Params) -> Result<Respon
 }
 
 /// Answers a question.
-pub fn query(deps: Deps, _env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
-    query::answer(deps, msg)
+pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
+    query::answer(deps, env, msg)
 }
 
 /// Carries the contract from an older release to this one.

@@ -13,7 +13,7 @@ use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NO_PENALTY};
 use openledger_exact::trace::{commit_root, EXACT_COMMIT_SCHEME};
 use openledger_merkle::{Hash, ZERO_HASH};
 use openledger_types::formats::{hash32, manifest_hash, tokens_hash, Manifest, NumericClass, Receipt};
-use openledger_types::msg::arbiter::{Openings, Outcome, Turn, MAX_DOCUMENT};
+use openledger_types::msg::arbiter::{Openings, Outcome, Turn, MAX_CONFIG, MAX_MANIFEST, MAX_STEP};
 use openledger_types::msg::referee::{CaseResponse, ReceiptFault, Subject};
 use openledger_types::msg::{model_registry, node_registry, referee};
 use openledger_types::packed::HashPath;
@@ -91,7 +91,7 @@ pub fn open(
     if !plain && manifest.sampler != EXACT_SAMPLER {
         return left("the sampler is unknown, or has no repetition penalty");
     }
-    if config.len() > MAX_DOCUMENT || Sha256::digest(&config).as_slice() != manifest.config_hash.as_slice() {
+    if config.len() > MAX_CONFIG || Sha256::digest(&config).as_slice() != manifest.config_hash.as_slice() {
         return Err(ContractError::OtherDocument { what: "config.json" });
     }
     if prompt.len() != receipt.tokens_in as usize {
@@ -119,6 +119,10 @@ pub fn open(
     };
     // Whatever the moves will show must be computable, or the dispute could not end by a step.
     let layout = check_statement(&matter, prompt)?;
+    if layout.most_bytes() > MAX_STEP {
+        // Else a challenger could lead an honest node to a step that no transaction can show.
+        return left("a step of this model or answer does not fit a transaction");
+    }
     // The node's answer, the descent, the step, and one more window to expire the last move in.
     let moves = most_moves(layout.slots(), layout.most_units()).saturating_add(2);
     let needed =
@@ -140,6 +144,7 @@ pub fn open(
 
     MATTERS.save(deps.storage, case_id, &matter)?;
     BOARDS.save(deps.storage, case_id, &board)?;
+    state::count_opened(deps.storage)?;
     let msg = referee::ExecuteMsg::Arbitrate { case_id };
     Ok(Response::new()
         .add_attribute("action", "open")
@@ -264,7 +269,7 @@ pub fn step(
 /// Decides against the silent side.
 pub fn expire(deps: DepsMut, env: Env, case_id: u64) -> Result<Response, ContractError> {
     let (_, board) = state::dispute(deps.storage, case_id)?;
-    let outcome = match board.turn() {
+    let mut outcome = match board.turn() {
         Turn::Over => return Err(ContractError::NotThisMove { case_id, turn: Turn::Over }),
         Turn::Pick => Outcome::NotGuilty,
         Turn::Answer | Turn::Show | Turn::Step => Outcome::Guilty,
@@ -273,6 +278,11 @@ pub fn expire(deps: DepsMut, env: Env, case_id: u64) -> Result<Response, Contrac
         return Err(ContractError::NotExpired { case_id, until: board.until });
     }
     let contracts = CONTRACTS.load(deps.storage)?;
+    let msg = referee::QueryMsg::Arbiter { case_id: Some(case_id) };
+    let found: referee::ArbiterResponse = deps.querier.query_wasm_smart(&contracts.referee, &msg)?;
+    if found.of_case.as_deref() != Some(env.contract.address.as_str()) {
+        outcome = Outcome::Lapsed;
+    }
     end(deps.storage, &contracts, case_id, board, outcome, "expire")
 }
 
@@ -342,20 +352,26 @@ fn end(
 ) -> Result<Response, ContractError> {
     board.outcome = Some(outcome);
     BOARDS.save(storage, case_id, &board)?;
-    let (guilty, name) = match outcome {
-        Outcome::Guilty => (Some(true), "guilty"),
-        Outcome::NotGuilty => (Some(false), "not_guilty"),
-        Outcome::Contested => (None, "contested"),
+    state::count_ended(storage, outcome)?;
+    // None: nothing is left to tell the referee.
+    let (award, name) = match outcome {
+        Outcome::Guilty => (Some(Some(true)), "guilty"),
+        Outcome::NotGuilty => (Some(Some(false)), "not_guilty"),
+        Outcome::Contested => (Some(None), "contested"),
+        Outcome::Lapsed => (None, "lapsed"),
     };
-    let msg = referee::ExecuteMsg::Award { case_id, guilty };
-    Ok(Response::new()
-        .add_attribute("action", action)
-        .add_event(
-            Event::new("dispute_ended")
-                .add_attribute("case_id", case_id.to_string())
-                .add_attribute("outcome", name),
-        )
-        .add_message(wasm_execute(&contracts.referee, &msg, vec![])?))
+    let told = Response::new().add_attribute("action", action).add_event(
+        Event::new("dispute_ended")
+            .add_attribute("case_id", case_id.to_string())
+            .add_attribute("outcome", name),
+    );
+    Ok(match award {
+        Some(guilty) => {
+            let msg = referee::ExecuteMsg::Award { case_id, guilty };
+            told.add_message(wasm_execute(&contracts.referee, &msg, vec![])?)
+        }
+        None => told,
+    })
 }
 
 /// Whether an address speaks for a node.
@@ -381,7 +397,7 @@ fn model(
         model_registry::QueryMsg::Version { model_id: receipt.model_id, version: receipt.model_version };
     let version: model_registry::ModelVersionResponse =
         querier.query_wasm_smart(&contracts.model_registry, &msg)?;
-    if manifest.len() > MAX_DOCUMENT || manifest_hash(manifest) != version.manifest_hash.as_slice() {
+    if manifest.len() > MAX_MANIFEST || manifest_hash(manifest) != version.manifest_hash.as_slice() {
         return Err(ContractError::OtherDocument { what: "the manifest" });
     }
     Ok(from_json(manifest)?)

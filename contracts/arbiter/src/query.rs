@@ -1,20 +1,26 @@
 //! Questions.
 
-use cosmwasm_std::{to_json_binary, Binary, Deps, Order, StdResult};
+use cosmwasm_std::{to_json_binary, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
-use openledger_contract::{ownership, paging};
-use openledger_types::msg::arbiter::{ConfigResponse, DisputeResponse, DisputesResponse, QueryMsg};
+use openledger_contract::{invariants, ownership, paging};
+use openledger_types::msg::arbiter::{
+    ConfigResponse, DisputeResponse, DisputesResponse, QueryMsg, TotalsResponse,
+};
+use openledger_types::msg::common::InvariantsResponse;
+use openledger_types::msg::referee;
 
-use crate::state::{self, Contracts, CONTRACTS, MATTERS, PARAMS};
+use crate::state::{self, Contracts, CONTRACTS, MATTERS, PARAMS, TOTALS};
 use crate::ContractError;
 
 /// Answers a question.
-pub fn answer(deps: Deps, msg: QueryMsg) -> Result<Binary, ContractError> {
+pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractError> {
     Ok(match msg {
         QueryMsg::Config {} => to_json_binary(&config(deps)?),
         QueryMsg::Ownership {} => to_json_binary(&ownership::query(deps.storage)?),
         QueryMsg::Dispute { case_id } => to_json_binary(&dispute(deps, case_id)?),
         QueryMsg::Disputes { start_after, limit } => to_json_binary(&disputes(deps, start_after, limit)?),
+        QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+        QueryMsg::Invariants {} => to_json_binary(&conservation(deps, &env)?),
     }?)
 }
 
@@ -60,4 +66,21 @@ fn disputes(
         .collect::<StdResult<Vec<_>>>()?;
     let disputes = cases.into_iter().map(|case_id| dispute(deps, case_id)).collect::<Result<_, _>>()?;
     Ok(DisputesResponse { disputes })
+}
+
+/// Coins of the bonds' denom are owed to nobody, so that all are surplus; every dispute runs or has one outcome.
+fn conservation(deps: Deps, env: &Env) -> Result<InvariantsResponse, ContractError> {
+    let referee = CONTRACTS.load(deps.storage)?.referee;
+    let config: referee::ConfigResponse =
+        deps.querier.query_wasm_smart(&referee, &referee::QueryMsg::Config {})?;
+    let equation = invariants::equation(&deps.querier, &env.contract.address, &config.params.denom, &[])?;
+    let TotalsResponse { opened, running, guilty, not_guilty, contested, lapsed } =
+        TOTALS.load(deps.storage)?;
+    let parts = [running, guilty, not_guilty, contested, lapsed];
+    let sum = parts.into_iter().try_fold(0u64, u64::checked_add);
+    let broken = match sum == Some(opened) {
+        true => vec![],
+        false => vec![format!("{opened} disputes were opened, {parts:?} run or ended")],
+    };
+    Ok(InvariantsResponse { holds: equation.holds && broken.is_empty(), denoms: vec![equation], broken })
 }

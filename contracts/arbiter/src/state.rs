@@ -1,7 +1,7 @@
 //! Everything the arbiter stores.
 
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Binary, HexBinary, Storage};
+use cosmwasm_std::{Addr, Binary, HexBinary, Storage, Uint64};
 use cw_storage_plus::{Item, Map};
 use openledger_dispute::layout::Layout;
 use openledger_dispute::tree::Descent;
@@ -9,7 +9,7 @@ use openledger_dispute::DisputeError;
 use openledger_exact::config::ModelConfig;
 use openledger_merkle::Hash;
 use openledger_types::formats::{hash32, Decoding};
-use openledger_types::msg::arbiter::{Outcome, Params, Turn};
+use openledger_types::msg::arbiter::{Outcome, Params, TotalsResponse, Turn};
 use openledger_types::packed::HashPath;
 
 use crate::ContractError;
@@ -86,6 +86,9 @@ pub struct Board {
 /// Windows.
 pub const PARAMS: Item<Params> = Item::new("params");
 
+/// How many disputes were opened and how they ended.
+pub const TOTALS: Item<TotalsResponse> = Item::new("totals");
+
 /// The contracts that are asked and told.
 pub const CONTRACTS: Item<Contracts> = Item::new("contracts");
 
@@ -94,6 +97,29 @@ pub const MATTERS: Map<u64, Matter> = Map::new("matters");
 
 /// Key: the referee's case.
 pub const BOARDS: Map<u64, Board> = Map::new("boards");
+
+/// Counts a dispute that is opened.
+pub fn count_opened(storage: &mut dyn Storage) -> Result<(), ContractError> {
+    let mut totals = TOTALS.load(storage)?;
+    for counter in [&mut totals.opened, &mut totals.running] {
+        *counter = Uint64::new(*counter).checked_add(Uint64::one())?.u64();
+    }
+    Ok(TOTALS.save(storage, &totals)?)
+}
+
+/// Counts a dispute that has ended.
+pub fn count_ended(storage: &mut dyn Storage, outcome: Outcome) -> Result<(), ContractError> {
+    let mut totals = TOTALS.load(storage)?;
+    totals.running = Uint64::new(totals.running).checked_sub(Uint64::one())?.u64();
+    let counter = match outcome {
+        Outcome::Guilty => &mut totals.guilty,
+        Outcome::NotGuilty => &mut totals.not_guilty,
+        Outcome::Contested => &mut totals.contested,
+        Outcome::Lapsed => &mut totals.lapsed,
+    };
+    *counter = Uint64::new(*counter).checked_add(Uint64::one())?.u64();
+    Ok(TOTALS.save(storage, &totals)?)
+}
 
 impl Matter {
     /// Shape of the network.

@@ -1,7 +1,7 @@
 //! Who may send what, and with which coins.
 
-use openledger_types::msg::arbiter::{ExecuteMsg, Params};
-use openledger_types::msg::common::OwnershipAction;
+use openledger_types::msg::arbiter::{ExecuteMsg, Params, QueryMsg, TotalsResponse};
+use openledger_types::msg::common::{InvariantsResponse, OwnershipAction};
 use openledger_types::msg::referee::ReceiptFault;
 use openledger_types::packed::HashPath;
 
@@ -102,4 +102,25 @@ fn no_window_is_empty() {
     let mut suite = Suite::new(RIGHT);
     let owner = suite.world.owner.clone();
     assert!(suite.tell(&owner, &ExecuteMsg::UpdateParams { params: Params { move_blocks: 0 } }).is_err());
+}
+
+#[test]
+fn rule_a2_nothing_is_owed_and_coins_sent_past_the_messages_are_surplus() {
+    let mut suite = Suite::new(RIGHT);
+    let arbiter = suite.arbiter.clone();
+    let query = QueryMsg::Invariants {};
+    let found: InvariantsResponse = suite.world.query(&arbiter, &query).unwrap();
+    assert!(found.holds && found.denoms[0].balance.is_zero() && found.denoms[0].terms.is_empty());
+    let coin = suite.world.coins(7)[0].clone();
+    suite.world.mint(&arbiter, coin);
+    let found: InvariantsResponse = suite.world.query(&arbiter, &query).unwrap();
+    assert!(found.holds);
+    assert_eq!(found.denoms[0].surplus.to_string(), "7");
+    // A counter that is off is told.
+    let totals = TotalsResponse { opened: 1, ..Default::default() };
+    openledger_arbiter::state::TOTALS
+        .save(&mut *suite.world.app.contract_storage_mut(&arbiter), &totals)
+        .unwrap();
+    let found: InvariantsResponse = suite.world.query(&arbiter, &query).unwrap();
+    assert!(!found.holds && found.broken.len() == 1);
 }

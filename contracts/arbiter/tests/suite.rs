@@ -1,7 +1,6 @@
 //! All contracts, a model of the class exact, and a node that has answered with these weights or others.
 
 use cosmwasm_std::{to_json_vec, Addr, HexBinary};
-use cw_multi_test::ContractWrapper;
 use openledger_dispute::layout::Layout;
 use openledger_dispute::trace::{Rows, Trace};
 use openledger_dispute::tree::Descent;
@@ -9,8 +8,10 @@ use openledger_exact::trace::{commit_root, EXACT_COMMIT_SCHEME};
 use openledger_merkle::ZERO_HASH;
 use openledger_testing::{Answer, Client, Document, NodeModel, Posting, Result, World};
 use openledger_types::formats::{hash32, manifest_hash, Manifest, NumericClass, SignedReceipt};
-use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, InstantiateMsg, Params, QueryMsg, Turn};
-use openledger_types::msg::referee::{self, CaseResponse, ReceiptFault, Subject};
+use openledger_types::msg::arbiter::{
+    DisputeResponse, DisputesResponse, ExecuteMsg, Outcome, Params, QueryMsg, TotalsResponse, Turn,
+};
+use openledger_types::msg::referee::{CaseResponse, ReceiptFault, Subject};
 use openledger_types::packed::HashPath;
 use sha2::{Digest, Sha256};
 
@@ -35,6 +36,8 @@ pub struct Suite {
     pub receipt: SignedReceipt,
     pub posting: Posting,
     pub manifest: Vec<u8>,
+    /// The `config.json` that the manifest names.
+    pub config: String,
     /// The weights that the node used.
     pub used: Rows,
     /// What the node computed.
@@ -46,7 +49,16 @@ pub struct Suite {
 impl Suite {
     /// A node that answers with the weights of this seed.
     pub fn new(seed: u64) -> Self {
-        let mut world = World::builder().profile(|profile| profile.referee.dispute_blocks = 400).build();
+        Suite::said_to_have(seed, answers::config_text(false))
+    }
+
+    /// The same under a manifest that names this `config.json`.
+    pub fn said_to_have(seed: u64, said: String) -> Self {
+        let windows = |profile: &mut openledger_testing::Profile| {
+            profile.referee.dispute_blocks = 400;
+            profile.arbiter.move_blocks = MOVE;
+        };
+        let mut world = World::builder().profile(windows).build();
         let config = answers::config(false);
         let (rows, used) =
             (Rows::new(&answers::weights(&config, RIGHT)), Rows::new(&answers::weights(&config, seed)));
@@ -55,7 +67,7 @@ impl Suite {
         let alice = world.account("alice");
         let given = world.contribute(&alice, datanet, Document::generate(0, 2)).unwrap();
         let version = world.seal(&owner, datanet).unwrap().version;
-        let manifest = to_json_vec(&manifest(&rows)).unwrap();
+        let manifest = to_json_vec(&manifest(&rows, &said)).unwrap();
         let developer = world.account("developer");
         let model_id = world.create_model(&developer).unwrap();
         let mut new = openledger_testing::new_version("model", &world.denom, &[(datanet, version)]);
@@ -98,8 +110,8 @@ impl Suite {
         let (operator, escrow) = (node.operator.clone(), world.escrow.clone());
         world.execute(&operator, &escrow, &posting.msg(), &[]).unwrap();
         let challenger = world.account("challenger");
-        let mut suite = Suite {
-            arbiter: Addr::unchecked(""),
+        Suite {
+            arbiter: world.arbiter.clone(),
             world,
             node,
             challenger,
@@ -107,35 +119,35 @@ impl Suite {
             receipt,
             posting,
             manifest,
+            config: said,
             used,
             claimed,
             honest,
-        };
-        suite.arbiter = suite.deploy();
-        suite.name_arbiter();
-        suite
+        }
     }
 
     /// An arbiter, which the referee does not know yet.
     pub fn deploy(&mut self) -> Addr {
-        let msg = InstantiateMsg {
-            owner: self.world.owner.to_string(),
-            referee: self.world.referee.to_string(),
-            model_registry: self.world.model_registry.to_string(),
-            params: Params { move_blocks: MOVE },
-        };
-        let code = ContractWrapper::new(
-            openledger_arbiter::contract::execute,
-            openledger_arbiter::contract::instantiate,
-            openledger_arbiter::contract::query,
-        );
-        self.world.instantiate("arbiter", Box::new(code), &msg)
+        self.world.deploy_arbiter(Params { move_blocks: MOVE })
     }
 
-    /// The owner names this suite's arbiter.
-    pub fn name_arbiter(&mut self) {
-        let (owner, arbiter) = (self.world.owner.clone(), self.arbiter.to_string());
-        self.world.tell_referee(&owner, &referee::ExecuteMsg::SetArbiter { arbiter }).unwrap();
+    /// Asserts that the counters are those of the disputes, counted one by one.
+    pub fn assert_counted(&self) {
+        let query = QueryMsg::Disputes { start_after: None, limit: Some(30) };
+        let found: DisputesResponse = self.world.query(&self.arbiter, &query).unwrap();
+        let mut counted = TotalsResponse { opened: found.disputes.len() as u64, ..Default::default() };
+        for dispute in found.disputes {
+            *match dispute.outcome {
+                None => &mut counted.running,
+                Some(Outcome::Guilty) => &mut counted.guilty,
+                Some(Outcome::NotGuilty) => &mut counted.not_guilty,
+                Some(Outcome::Contested) => &mut counted.contested,
+                Some(Outcome::Lapsed) => &mut counted.lapsed,
+            } += 1;
+        }
+        let totals: TotalsResponse = self.world.query(&self.arbiter, &QueryMsg::Totals {}).unwrap();
+        assert_eq!(totals, counted);
+        self.world.assert_invariants();
     }
 
     /// Opens a case about the answer.
@@ -158,7 +170,7 @@ impl Suite {
             case_id,
             receipt: self.receipt.receipt.clone(),
             manifest: self.manifest.clone().into(),
-            config: answers::config_text(false).into_bytes().into(),
+            config: self.config.clone().into_bytes().into(),
             prompt: statement.prompt.clone(),
             repetition_milli: statement.repetition_milli,
         }
@@ -224,7 +236,7 @@ impl Suite {
                 self.world.advance_to(found.until + 1);
                 self.tell(&accuser, &ExecuteMsg::Expire { case_id }).unwrap();
             }
-            self.world.assert_invariants();
+            self.assert_counted();
         }
     }
 }
@@ -240,7 +252,7 @@ pub fn descent(found: &DisputeResponse) -> Descent {
     }
 }
 
-fn manifest(rows: &Rows) -> Manifest {
+fn manifest(rows: &Rows, config: &str) -> Manifest {
     let zero = || HexBinary::from(&ZERO_HASH);
     Manifest {
         format: 1,
@@ -253,7 +265,7 @@ fn manifest(rows: &Rows) -> Manifest {
         influence: None,
         weights_root: rows.root().into(),
         tokenizer_hash: zero(),
-        config_hash: Sha256::digest(answers::config_text(false)).as_slice().into(),
+        config_hash: Sha256::digest(config).as_slice().into(),
         template_hash: zero(),
         adapter_root: zero(),
         context: 64,
@@ -267,4 +279,9 @@ fn manifest(rows: &Rows) -> Manifest {
 /// Weights of the small network by their seed.
 pub fn weights(seed: u64) -> openledger_exact::weights::ExactWeights {
     answers::weights(&answers::config(false), seed)
+}
+
+/// The network's `config.json` with another vocabulary.
+pub fn config_of(vocabulary: u32) -> String {
+    answers::config_text(false).replace("\"vocab_size\":50", &format!("\"vocab_size\":{vocabulary}"))
 }

@@ -9,7 +9,9 @@ use openledger_types::msg::referee::{ExecuteMsg, InstantiateMsg, MigrateMsg, Que
 use crate::execute::attest::RootKey;
 use crate::execute::vote::Opened;
 use crate::execute::{admin, arbitrate, attest, case, demand, fault, money, seed, verdict, vote};
-use crate::state::{Contracts, Totals, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS};
+use crate::state::{
+    Contracts, Totals, ARBITER, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS,
+};
 use crate::{query, ContractError};
 
 /// Name on record, constant for ever.
@@ -37,6 +39,9 @@ pub fn instantiate(
     CONTRACTS.save(deps.storage, &contracts)?;
     PARAMS.save(deps.storage, &msg.params)?;
     TOTALS.save(deps.storage, &Totals::default())?;
+    if let Some(arbiter) = &msg.arbiter {
+        ARBITER.save(deps.storage, &deps.api.addr_validate(arbiter)?)?;
+    }
     for counter in [ROOT_COUNT, DEMAND_COUNT, CASE_COUNT] {
         counter.save(deps.storage, &0)?;
     }

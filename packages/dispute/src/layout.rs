@@ -6,7 +6,7 @@
 
 use openledger_exact::config::ModelConfig;
 use openledger_merkle::Hash;
-use openledger_numerics::TILE;
+use openledger_numerics::{BLOCK, TILE};
 use openledger_types::formats::{Decoding, WINDOW};
 
 use crate::tree::UNIT;
@@ -317,6 +317,38 @@ impl Layout {
         ];
         let lengths = slots.map(|place| self.units(self.slot(last, place)).unwrap_or(1));
         lengths.into_iter().max().unwrap_or(1).max(self.config.hidden_size.div_ceil(UNIT) as u64)
+    }
+
+    /// Bytes, from above, of the longest message that a step needs: what it opens, the tokens and the digests, as
+    /// JSON.
+    pub fn most_bytes(&self) -> u64 {
+        let config = &self.config;
+        let (hidden, width) = (config.hidden_size, config.head_dim());
+        let last = self.prompt + self.answer - 2;
+        let depth = |leaves: u64| u64::from(u64::BITS - leaves.leading_zeros());
+        // Values and path in base64, with names, numbers and what a packed path says of itself.
+        let opened = |bytes: usize, hashes: u64| (bytes as u64 + 32 * hashes).div_ceil(3) * 4 + 200;
+        let slot = |len: usize| opened(4 * len, depth(self.slots()));
+        let unit = opened(4 * UNIT, depth(self.slots()) + depth(self.most_units()));
+        let vector = |len: usize| opened(4 * len, depth(self.weight_rows));
+        let row = |columns: usize| opened(columns.div_ceil(BLOCK) * (BLOCK + 4), depth(self.weight_rows));
+        let product = |columns: usize| slot(columns) + UNIT as u64 * row(columns);
+        let scores = config.num_attention_heads * self.tiles(last) * TILE;
+        let steps = [
+            slot(hidden.max(self.queries())) + vector(hidden.max(width)),
+            product(hidden),
+            product(self.queries()),
+            product(config.intermediate_size),
+            slot(self.queries()) + TILE as u64 * slot(self.keys()),
+            slot(scores),
+            TILE as u64 * slot(self.keys()) + (1 + UNIT as u64) * unit,
+            slot(config.num_attention_heads) + unit,
+            slot(config.vocab_size),
+            WINDOW as u64 * slot(hidden),
+        ];
+        let tokens = (self.prompt + self.answer) as u64 * (u64::from(config.vocab_size.ilog10()) + 2);
+        let digests = (self.windows() as u64 * 32).div_ceil(3) * 4;
+        steps.into_iter().max().unwrap_or(0) + tokens + digests + 200
     }
 
     /// The token that is read at a position.

@@ -92,6 +92,8 @@ fn rule_f2_every_unit_of_an_honest_trace_holds() {
             for (unit, leaf) in leaves.iter().enumerate().step_by(if slot % 5 == 0 { 1 } else { 7 }) {
                 let target = openledger_dispute::tree::Target { slot, unit: unit as u64, leaf: *leaf };
                 let openings = trace.openings(&rows, slot, unit as u64).unwrap();
+                let bytes = cosmwasm_std::to_json_vec(&openings).unwrap().len() as u64;
+                assert!(bytes <= layout.most_bytes(), "slot {slot}: {bytes} > {}", layout.most_bytes());
                 let mut opened = Opened::new(layout, &root, &rows.root(), &openings).unwrap();
                 assert!(holds(layout, trace.statement(), &target, &mut opened).unwrap(), "slot {slot}");
             }

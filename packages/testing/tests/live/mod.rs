@@ -92,6 +92,7 @@ fn shared() -> Option<&'static Shared> {
                 let faucet = chain.signer(key).expect("the faucet signs");
                 let mut codes = BTreeMap::new();
                 for name in [
+                    "arbiter",
                     "datanet",
                     "ibc-gateway",
                     "model-registry",

@@ -3,12 +3,18 @@
 use cosmwasm_schema::{cw_serde, QueryResponses};
 use cosmwasm_std::{Binary, HexBinary};
 
-use super::common::{OwnershipAction, OwnershipResponse};
+use super::common::{InvariantsResponse, OwnershipAction, OwnershipResponse};
 use crate::formats::Receipt;
 use crate::packed::HashPath;
 
-/// Most bytes of a manifest or a configuration that is shown.
-pub const MAX_DOCUMENT: usize = 256 * 1024;
+/// Most bytes of a manifest that is shown.
+pub const MAX_MANIFEST: usize = 256 * 1024;
+
+/// Most bytes of a configuration: it is kept, and a stored value has at most 128 KiB.
+pub const MAX_CONFIG: usize = 64 * 1024;
+
+/// Most bytes of the message that shows a step: half of what a transaction has on a chain of stock settings.
+pub const MAX_STEP: u64 = 512 * 1024;
 
 /// Sets the contract up.
 #[cw_serde]
@@ -87,7 +93,7 @@ pub struct Openings {
 #[cw_serde]
 pub enum ExecuteMsg {
     /// Takes a case from the votes: of one receipt, of the kind `output`, while all moves fit before the
-    /// case's end. Only by the case's challenger or the node's operator or hot address. What is said of the
+    /// case's end and every step fits a transaction. Only by the case's challenger or the node's operator or hot address. What is said of the
     /// prompt is the sender's word, which the other side may contest.
     Open {
         /// The referee's case.
@@ -147,7 +153,8 @@ pub enum ExecuteMsg {
         /// What it reads.
         openings: Openings,
     },
-    /// Decides against the side that let its time for a move pass. By anyone.
+    /// Decides against the side that let its time for a move pass; without a decision where the case has ended
+    /// before. By anyone.
     Expire {
         /// Case.
         case_id: u64,
@@ -185,6 +192,12 @@ pub enum QueryMsg {
         /// Entries, 10 unless told, at most 30.
         limit: Option<u32>,
     },
+    /// How many disputes were opened and how each ended.
+    #[returns(TotalsResponse)]
+    Totals {},
+    /// That no coins are owed, and that every dispute runs or has ended.
+    #[returns(InvariantsResponse)]
+    Invariants {},
 }
 
 /// Answer to `Config {}`.
@@ -224,6 +237,8 @@ pub enum Outcome {
     NotGuilty,
     /// The statement was contested: the votes decide.
     Contested,
+    /// The case ended before the dispute did.
+    Lapsed,
 }
 
 /// A dispute.
@@ -261,6 +276,24 @@ pub struct DisputeResponse {
     pub shown: HashPath,
     /// How it ended.
     pub outcome: Option<Outcome>,
+}
+
+/// Answer to `Totals {}`; `opened` is the sum of the others.
+#[cw_serde]
+#[derive(Default, Copy, Eq)]
+pub struct TotalsResponse {
+    /// Disputes ever opened.
+    pub opened: u64,
+    /// That have no outcome yet.
+    pub running: u64,
+    /// Nodes found guilty.
+    pub guilty: u64,
+    /// Challengers that lost.
+    pub not_guilty: u64,
+    /// Given back to the votes by the other side.
+    pub contested: u64,
+    /// Whose case ended first.
+    pub lapsed: u64,
 }
 
 /// Answer to `Disputes {}`.

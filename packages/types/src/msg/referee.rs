@@ -59,6 +59,8 @@ pub struct InstantiateMsg {
     pub node_registry: String,
     /// The escrow.
     pub escrow: String,
+    /// The arbiter, as `SetArbiter` names it; its address may be known before it exists.
+    pub arbiter: Option<String>,
     /// Windows, bonds and cuts.
     pub params: Params,
 }
