@@ -2,8 +2,8 @@
 
 use cosmwasm_std::{to_json_vec, Addr, HexBinary};
 use openledger_dispute::layout::Layout;
+use openledger_dispute::play;
 use openledger_dispute::trace::{Rows, Trace};
-use openledger_dispute::tree::Descent;
 use openledger_exact::trace::{commit_root, EXACT_COMMIT_SCHEME};
 use openledger_merkle::ZERO_HASH;
 use openledger_testing::{Answer, Client, Document, NodeModel, Posting, Result, World};
@@ -12,7 +12,6 @@ use openledger_types::msg::arbiter::{
     DisputeResponse, DisputesResponse, ExecuteMsg, Outcome, Params, QueryMsg, TotalsResponse, Turn,
 };
 use openledger_types::msg::referee::{CaseResponse, ReceiptFault, Subject};
-use openledger_types::packed::HashPath;
 use sha2::{Digest, Sha256};
 
 #[path = "../../../packages/dispute/tests/answers.rs"]
@@ -54,11 +53,11 @@ impl Suite {
 
     /// The same under a manifest that names this `config.json`.
     pub fn said_to_have(seed: u64, said: String) -> Self {
-        let windows = |profile: &mut openledger_testing::Profile| {
-            profile.referee.dispute_blocks = 400;
-            profile.arbiter.move_blocks = MOVE;
-        };
-        let mut world = World::builder().profile(windows).build();
+        Suite::in_world(World::builder().profile(windows).build(), seed, said)
+    }
+
+    /// The same in a world with these [`windows`].
+    pub fn in_world(mut world: World, seed: u64, said: String) -> Self {
         let config = answers::config(false);
         let (rows, used) =
             (Rows::new(&answers::weights(&config, RIGHT)), Rows::new(&answers::weights(&config, seed)));
@@ -192,28 +191,7 @@ impl Suite {
     /// The node's next message in a dispute, by `trace` and the weights that it used.
     pub fn node_move(&self, case_id: u64, trace: &Trace) -> ExecuteMsg {
         let found = self.dispute(case_id);
-        let statement = trace.statement();
-        let digests = statement.digests.concat();
-        let descent = descent(&found);
-        match found.turn {
-            Turn::Answer => ExecuteMsg::Answer {
-                case_id,
-                tokens: statement.answer.clone(),
-                digests: digests.into(),
-                trace_root: trace.root().into(),
-            },
-            Turn::Show => ExecuteMsg::Show { case_id, hashes: HashPath(trace.open(&descent)) },
-            _ => {
-                let target = descent.target().unwrap();
-                ExecuteMsg::Step {
-                    case_id,
-                    prompt: statement.prompt.clone(),
-                    tokens: statement.answer.clone(),
-                    digests: digests.into(),
-                    openings: trace.openings(&self.used, target.slot, target.unit).unwrap(),
-                }
-            }
-        }
+        play::accused(&found, trace, &self.used).unwrap().expect("it is the node's turn")
     }
 
     /// Plays a dispute until it has ended, or a side cannot move: then its time passes.
@@ -224,8 +202,9 @@ impl Suite {
             let moved = match found.turn {
                 Turn::Over => return,
                 Turn::Pick => {
-                    let index = challenger.pick(&descent(&found)).unwrap_or(0) as u8;
-                    self.tell(&accuser, &ExecuteMsg::Pick { case_id, index })
+                    // A challenger that finds nothing wrong has to pick something.
+                    let pick = play::challenger(&found, challenger).unwrap();
+                    self.tell(&accuser, &pick.unwrap_or(ExecuteMsg::Pick { case_id, index: 0 }))
                 }
                 _ => {
                     let msg = self.node_move(case_id, node);
@@ -241,15 +220,10 @@ impl Suite {
     }
 }
 
-/// Where a dispute stands.
-pub fn descent(found: &DisputeResponse) -> Descent {
-    Descent {
-        slot: found.slot,
-        offset: found.offset,
-        size: found.size,
-        hash: hash32("hash", &found.hash).unwrap(),
-        shown: found.shown.0.clone(),
-    }
+/// Windows into which all moves of these disputes fit.
+pub fn windows(profile: &mut openledger_testing::Profile) {
+    profile.referee.dispute_blocks = 400;
+    profile.arbiter.move_blocks = MOVE;
 }
 
 fn manifest(rows: &Rows, config: &str) -> Manifest {

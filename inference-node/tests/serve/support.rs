@@ -430,6 +430,9 @@ impl Answerer for Rote {
         }
         Vec::new()
     }
+    fn computation(&self, _: &AnswerBundle) -> Result<openledger_node::dispute::Computation> {
+        Err(Fault::invalid("E-DISPUTE-001", "rote answers are of no class", "Leave it."))
+    }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
         let odd = (asked.answer.len() % 7) as u16;

@@ -8,10 +8,11 @@
 //! before it is agreed, and what is left follows from agreed values or it does not.
 //!
 //! In the order of the data: [`layout`] where which value lies, [`tree`] the root and the descent, [`step`]
-//! how a value follows from others, [`opened`] the same from opened values, [`trace`] both parties' side.
+//! how a value follows from others, [`opened`] the same from opened values, [`trace`] both parties' side, [`play`] their messages.
 
 pub mod layout;
 pub mod opened;
+pub mod play;
 pub mod step;
 pub mod trace;
 pub mod tree;

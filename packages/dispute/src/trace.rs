@@ -216,6 +216,11 @@ impl Trace {
         None
     }
 
+    /// Whether every token and digest of the statement is the one that follows.
+    pub fn is_true(&self) -> bool {
+        (0..self.layout.slots()).all(|slot| !self.misstated(slot, 0..self.layout.units(slot).unwrap_or(0)))
+    }
+
     /// Whether a unit of these is not what the statement says.
     fn misstated(&self, slot: u64, units: std::ops::Range<u64>) -> bool {
         let Some(values) = self.slots.get(slot as usize) else { return false };

@@ -4,7 +4,7 @@ use openledger_dispute::layout::{Layout, Place, Statement};
 use openledger_dispute::opened::Opened;
 use openledger_dispute::step::holds;
 use openledger_dispute::trace::{Rows, Trace};
-use openledger_dispute::tree::{most_moves, Descent};
+use openledger_dispute::tree::{most_moves, root_of, slot_leaf, unit_leaves, Descent};
 use openledger_merkle::Hash;
 use proptest::prelude::*;
 
@@ -151,4 +151,29 @@ proptest! {
         let trace = Trace::new(Layout::new(&config, &statement).unwrap(), statement.clone(), &rows).unwrap();
         prop_assert!(is_guilty(&trace, &trace, &statement, &rows, &rows.root()));
     }
+}
+
+/// docs/formats.md in numbers: `packages/dispute/vectors/trace.json` was made by another implementation and is frozen.
+#[test]
+fn the_formats_of_a_trace_are_those_of_their_vectors() {
+    let text = std::fs::read_to_string("vectors/trace.json").unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let hash = |value: &serde_json::Value| -> Hash {
+        hex::decode(value.as_str().unwrap()).unwrap().try_into().unwrap()
+    };
+    let mut leaves = Vec::new();
+    for slot in vectors["slots"].as_array().unwrap() {
+        let bits = hex::decode(slot["values"].as_str().unwrap()).unwrap();
+        let words = bits.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap()));
+        let values: Vec<f32> = words.map(f32::from_bits).collect();
+        let units = unit_leaves(&values);
+        let expected: Vec<Hash> = slot["units"].as_array().unwrap().iter().map(hash).collect();
+        assert_eq!(units, expected);
+        leaves.push(slot_leaf(&root_of(&units)));
+        assert_eq!(leaves.last(), Some(&hash(&slot["leaf"])));
+    }
+    assert_eq!(root_of(&leaves), hash(&vectors["root"]));
+    let tokens = &vectors["tokens"];
+    let input: Vec<u32> = serde_json::from_value(tokens["input"].clone()).unwrap();
+    assert_eq!(openledger_types::formats::tokens_hash(&input), hash(&tokens["hash"]));
 }

@@ -169,8 +169,9 @@ impl Profile {
         storage.cover_blocks = 240;
         // What a demo keeps for a minute is worth whole base units.
         storage.default_price = Uint128::new(100_000_000_000);
-        // A dispute has two halves; neither may vanish.
-        referee.dispute_blocks = referee.dispute_blocks.max(4);
+        // A move in a dispute is made by programs that look once a second; all of them fit the dispute (F2).
+        arbiter.move_blocks = arbiter.move_blocks.max(6);
+        referee.dispute_blocks = referee.dispute_blocks.max(118);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
         gateway.grace_seconds = 60;
         // Keys of a devnet that is left running overnight still work in the morning.

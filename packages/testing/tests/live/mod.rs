@@ -36,9 +36,19 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The world that the environment names.
 pub fn world() -> World {
+    world_with(|_| {})
+}
+
+/// The same with some parameters changed.
+pub fn world_with(change: fn(&mut Profile)) -> World {
     match shared() {
-        None => World::new(),
-        Some(shared) => World::builder().profile(shorten).balance(BALANCE).chain(Devnet::new(shared)).build(),
+        None => World::builder().profile(change).build(),
+        Some(shared) => World::builder()
+            .profile(shorten)
+            .profile(change)
+            .balance(BALANCE)
+            .chain(Devnet::new(shared))
+            .build(),
     }
 }
 
