@@ -227,7 +227,7 @@ pub fn told(result: &TxResult, contract: &str, key: &str) -> Result<u64> {
 /// that nothing expires while the machine is slow. Windows do not change what a transaction costs.
 fn profile() -> Profile {
     let mut profile = Profile::devnet(DENOM);
-    let Profile { datanet, node_registry, escrow, referee, .. } = &mut profile;
+    let Profile { datanet, node_registry, escrow, referee, arbiter, .. } = &mut profile;
     datanet.acceptance_blocks = 2;
     datanet.withdrawal_grace = 400_000;
     escrow.challenge_blocks = 2;
@@ -238,6 +238,8 @@ fn profile() -> Profile {
     node_registry.unbonding_blocks = 600_000;
     referee.availability_blocks = 1;
     referee.demand_blocks = 1;
+    referee.dispute_blocks = 50_000;
+    arbiter.move_blocks = 2_000;
     for denom in &mut escrow.denoms {
         denom.min_deposit = Uint128::new(100_000);
     }

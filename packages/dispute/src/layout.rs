@@ -254,6 +254,11 @@ impl Layout {
         }
     }
 
+    /// The last position that is read.
+    pub fn last(&self) -> usize {
+        self.prompt + self.answer - 2
+    }
+
     /// Tiles of keys that a position sees.
     pub(crate) fn tiles(&self, position: usize) -> usize {
         (position + 1).div_ceil(TILE)
@@ -308,7 +313,7 @@ impl Layout {
 
     /// The most units that a slot of the trace has.
     pub fn most_units(&self) -> u64 {
-        let last = self.prompt + self.answer - 2;
+        let last = self.last();
         let slots = [
             Place::Logits,
             Place::Layer(0, Op::Gate),
@@ -324,7 +329,7 @@ impl Layout {
     pub fn most_bytes(&self) -> u64 {
         let config = &self.config;
         let (hidden, width) = (config.hidden_size, config.head_dim());
-        let last = self.prompt + self.answer - 2;
+        let last = self.last();
         let depth = |leaves: u64| u64::from(u64::BITS - leaves.leading_zeros());
         // Values and path in base64, with names, numbers and what a packed path says of itself.
         let opened = |bytes: usize, hashes: u64| (bytes as u64 + 32 * hashes).div_ceil(3) * 4 + 200;
