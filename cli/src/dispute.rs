@@ -66,8 +66,8 @@ pub async fn dispute(
     let own = blocking(move || Ok(Computation::new(&model, &again)?)).await?;
     bar.finish_and_clear();
     let mut txs = Vec::new();
-    let (case_id, new) = match running(&reader, signer, bundle).await? {
-        Some(case_id) => (case_id, false),
+    let case_id = match running(&reader, signer, bundle).await? {
+        Some(case_id) => case_id,
         None => {
             if own.holds() {
                 return Err(CliError::new(
@@ -77,10 +77,15 @@ pub async fn dispute(
                     "do not dispute it: the bond would be lost",
                 ));
             }
-            (accuse(ctx, &reader, signer, &prepared, bundle, &mut txs).await?, true)
+            accuse(ctx, &reader, signer, &prepared, bundle, &mut txs).await?
         }
     };
-    if new || reader.dispute(case_id).await.is_err() {
+    let opened = match reader.dispute(case_id).await {
+        Ok(_) => true,
+        Err(openledger_client::Error::Contract { .. } | openledger_client::Error::NotFound(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !opened {
         let file = |name: &str| {
             let path = cache_dir.join(name);
             std::fs::read(&path).map_err(|e| CliError::file(&path, e))
