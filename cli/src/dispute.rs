@@ -63,7 +63,7 @@ pub async fn dispute(
     let prepared = verify::prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
     let bar = progress::bar(ctx, 1, "computing the answer again");
     let (model, again) = (prepared.model().clone(), bundle.clone());
-    let own = blocking(move || Ok(Computation::new(&model, &again)?)).await?;
+    let own = blocking(move || Computation::new(&model, &again)).await?;
     bar.finish_and_clear();
     let mut txs = Vec::new();
     let case_id = match running(&reader, signer, bundle).await? {

@@ -15,7 +15,7 @@ use openledger_types::msg::referee::{ReceiptFault, Verdict};
 use suite::{config_of, Suite, OTHER, RIGHT};
 
 fn town(seed: u64) -> Suite {
-    Suite::in_world(live::world_with(suite::windows), seed, config_of(50))
+    Suite::in_world(live::world(suite::windows), seed, config_of(50))
 }
 
 /// A second copy of a trace with one value altered by `bits`.

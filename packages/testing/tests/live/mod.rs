@@ -34,13 +34,8 @@ const SELF_DELEGATION: u128 = 1_000_000_000;
 /// Longest wait for blocks.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The world that the environment names.
-pub fn world() -> World {
-    world_with(|_| {})
-}
-
-/// The same with some parameters changed.
-pub fn world_with(change: fn(&mut Profile)) -> World {
+/// The world that the environment names, with some parameters changed.
+pub fn world(change: fn(&mut Profile)) -> World {
     match shared() {
         None => World::builder().profile(change).build(),
         Some(shared) => World::builder()
