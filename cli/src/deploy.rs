@@ -4,7 +4,9 @@ use std::path::Path;
 
 use openledger_client::contracts::Contracts;
 use openledger_client::{Chain, Signer};
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
+use openledger_types::msg::{
+    arbiter, datanet, escrow, gateway, model_registry, node_registry, referee, storage,
+};
 use openledger_types::profile::Profile;
 
 use crate::context::{write_json, Context, Deployment};
@@ -42,6 +44,7 @@ pub async fn deploy(
     let referee = store(signer, wasm_dir, "referee").await?;
     let ibc_gateway = store(signer, wasm_dir, "ibc-gateway").await?;
     let storage = store(signer, wasm_dir, "storage").await?;
+    let arbiter = store(signer, wasm_dir, "arbiter").await?;
     let contracts = Contracts {
         datanet: datanet.address.clone(),
         model_registry: model_registry.address.clone(),
@@ -50,6 +53,7 @@ pub async fn deploy(
         referee: referee.address.clone(),
         ibc_gateway: Some(ibc_gateway.address.clone()),
         storage: Some(storage.address.clone()),
+        arbiter: Some(arbiter.address.clone()),
     };
     let Profile {
         datanet: data,
@@ -57,6 +61,7 @@ pub async fn deploy(
         node_registry: nodes,
         escrow,
         referee: judging,
+        arbiter: disputes,
         gateway: payouts,
         storage: keeping,
     } = profile;
@@ -102,9 +107,17 @@ pub async fn deploy(
         datanet: c.datanet.clone(),
         node_registry: c.node_registry.clone(),
         escrow: c.payable_escrow.clone(),
+        arbiter: c.arbiter.clone(),
         params: judging,
     };
     make(signer, &referee, &msg, "openledger referee", &owner).await?;
+    let msg = arbiter::InstantiateMsg {
+        owner: owner.clone(),
+        referee: c.referee.clone(),
+        model_registry: c.model_registry.clone(),
+        params: disputes,
+    };
+    make(signer, &arbiter, &msg, "openledger arbiter", &owner).await?;
     // Routes come with the channels, by governance.
     let msg = gateway::InstantiateMsg {
         owner: owner.clone(),
@@ -128,6 +141,7 @@ pub async fn deploy(
         ("referee", referee.code_id),
         ("ibc_gateway", ibc_gateway.code_id),
         ("storage", storage.code_id),
+        ("arbiter", arbiter.code_id),
     ];
     let deployment = Deployment {
         chain_id: chain.config().chain_id.clone(),
@@ -160,7 +174,12 @@ async fn check_connections(chain: &Chain, deployment: &Deployment) -> Result<()>
     let escrow = believed.datanet.as_ref() == Some(&c.datanet)
         && believed.referee.as_ref() == Some(&c.referee)
         && believed.gateway == c.ibc_gateway;
-    for (name, connected) in [("datanet", datanet), ("node registry", nodes), ("payable escrow", escrow)] {
+    let believed: referee::ArbiterResponse =
+        chain.query_smart(&c.referee, &referee::QueryMsg::Arbiter { case_id: None }).await?;
+    let referee = believed.arbiter == c.arbiter;
+    let all =
+        [("datanet", datanet), ("node registry", nodes), ("payable escrow", escrow), ("referee", referee)];
+    for (name, connected) in all {
         if !connected {
             return Err(CliError::new(
                 Class::Refused,

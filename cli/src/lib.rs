@@ -10,6 +10,7 @@ pub mod data_rights;
 pub mod datanet;
 pub mod demo;
 pub mod deploy;
+pub mod dispute;
 pub mod earnings;
 pub mod error;
 pub mod events;

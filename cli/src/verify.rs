@@ -240,7 +240,7 @@ impl Prepared {
     }
 
     /// The model.
-    pub fn model(&self) -> &Model {
+    pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
@@ -385,7 +385,11 @@ impl Prepared {
         Ok((None, "settled, in no epoch's receipts".into()))
     }
 
-    async fn receipts(
+    /// All receipts of an epoch, checked against its commitment; remembered.
+    ///
+    /// # Errors
+    /// Of chain and nodes, and when the blob is not the one committed to.
+    pub async fn receipts(
         &self,
         ctx: &Context,
         reader: &Reader,

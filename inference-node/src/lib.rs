@@ -11,6 +11,7 @@
 //! - [`fault`]: what goes wrong, with code and advice.
 //! - [`config`]: the operator's file.
 //! - [`audit`]: the loop that checks and attests the roots of other nodes.
+//! - [`dispute`]: the whole computation of an answer, for a dispute; shared by accused and challenger.
 //! - [`storage`]: keeps fragments of datanets, proves them, is paid; repairs what others lost.
 //! - [`serve`]: the HTTP API and the loops behind it.
 
@@ -18,6 +19,7 @@ pub mod attribution;
 pub mod audit;
 pub mod config;
 pub mod corpus;
+pub mod dispute;
 pub mod engine;
 pub mod fault;
 pub mod journal;

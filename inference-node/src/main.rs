@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::contracts::Contracts;
 use openledger_client::{keyfile, Chain, Coin, Key};
-use openledger_node::audit::{Auditor, Responder};
+use openledger_node::audit::{Auditor, Defender, Responder};
 use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
@@ -184,6 +184,7 @@ async fn run(cli: &Cli) -> Result<()> {
                 values.push(("contracts.payable_escrow", quoted(&c.payable_escrow)));
                 values.push(("contracts.referee", quoted(&c.referee)));
                 values.extend(c.storage.iter().map(|storage| ("contracts.storage", quoted(storage))));
+                values.extend(c.arbiter.iter().map(|arbiter| ("contracts.arbiter", quoted(arbiter))));
             }
             init(cli, &home, &values)
         }
@@ -507,6 +508,7 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     let keeps = config.contracts.storage.as_deref().is_some_and(|storage| !storage.is_empty());
     let watch = Watch {
         responder: Some(Responder::new(node.clone(), view.clone())),
+        defender: Some(Defender::new(node.clone(), view.clone())),
         auditor: node
             .is(Role::Audit)
             .then(|| Auditor::new(node.clone(), view.clone(), config.audit.settings())),

@@ -3,6 +3,7 @@
 
 mod audit;
 mod contribute;
+mod dispute;
 mod fault;
 mod ledger;
 pub mod page;
@@ -93,6 +94,8 @@ pub async fn measure(
     note("fault proofs", fault::measure(&world, &market, &data, size, &mut metrics).await);
     eprintln!("attestations");
     note("attestations", audit::measure(&world, &market, size, &mut metrics).await);
+    eprintln!("disputes");
+    note("disputes", dispute::measure(&world, &data, &mut metrics).await);
     metrics.push(naive.empty);
     metrics.push(naive.multisend);
     Ok((metrics, failed))

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use bech32::{Bech32, Hrp};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::Key;
-use openledger_merkle::{chunk_root, Frontier, SumNode, Tree, CONTENT_CHUNK, ZERO_HASH};
+use openledger_merkle::{chunk_root, Frontier, Hash, SumNode, Tree, CONTENT_CHUNK, ZERO_HASH};
 use openledger_types::formats::{
     manifest_hash, node_key_digest, request_hash, seed, training_leaf, training_root, Account, BlobRef,
     Decoding, Detail, EpochCommit, LedgerLeaf, NumericClass, Outcome, Receipt, Share, SignedReceipt,
@@ -44,13 +44,26 @@ pub struct Market {
 impl Market {
     /// Registers a model on the data.
     pub async fn open(world: &World, data: &Data) -> Result<Self> {
+        Market::with(world, data, new_version(world, data)?).await
+    }
+
+    /// The same of the class exact, with this manifest and root of weights.
+    pub async fn exact(world: &World, data: &Data, manifest: &[u8], weights_root: Hash) -> Result<Self> {
+        let mut version = new_version(world, data)?;
+        version.manifest_hash = HexBinary::from(&manifest_hash(manifest));
+        version.manifest = BlobRef::of(manifest);
+        version.weights_root = HexBinary::from(&weights_root);
+        version.numeric_class = NumericClass::Exact;
+        Market::with(world, data, version).await
+    }
+
+    async fn with(world: &World, data: &Data, version: NewVersion) -> Result<Self> {
         let registry = &world.model_registry;
         let msg =
             model_registry::ExecuteMsg::RegisterModel { name: "model".into(), description: String::new() };
         let made = world.execute(&world.developer, registry, &msg, 0).await?;
         let model_id = told(&made, registry, "model_id")?;
-        let msg =
-            model_registry::ExecuteMsg::RegisterVersion { model_id, version: new_version(world, data)? };
+        let msg = model_registry::ExecuteMsg::RegisterVersion { model_id, version };
         let made = world.execute(&world.developer, registry, &msg, 0).await?;
         let min_fee = world.profile.escrow.denoms.iter().find(|terms| terms.denom == world.denom());
         let min_fee = min_fee.context("the denom is allowed")?.min_fee.u128();

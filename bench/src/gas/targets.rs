@@ -16,7 +16,7 @@ pub struct Target {
 pub const LEAST_RATIO: f64 = 800.0;
 
 /// Every figure, in the order of the table.
-pub const TARGETS: [Target; 36] = [
+pub const TARGETS: [Target; 45] = [
     asked("settle_session", "`PostEpoch` with one session of 1,000 answers", 200_000.0),
     asked("settle_next_session", "each further session of 1,000 answers in the same message", 40_000.0),
     asked("per_answer_1000", "the first line divided by its answers", 200.0),
@@ -26,13 +26,13 @@ pub const TARGETS: [Target; 36] = [
     asked("contribute", "`Commit` and `Reveal` of one document, two transactions", 170_000.0),
     asked("contribute_batch", "the same for each of 64 documents under one commit", 20_000.0),
     asked("fraud_proof_span", "`ProveFault` of a false span: root voided, bond cut", 250_000.0),
+    asked("wasm_kib_arbiter", "size of the contract", 600.0),
     asked("wasm_kib_datanet", "size of the contract", 600.0),
     asked("wasm_kib_ibc-gateway", "size of the contract", 600.0),
     asked("wasm_kib_model-registry", "size of the contract", 600.0),
     asked("wasm_kib_node-registry", "size of the contract", 600.0),
     asked("wasm_kib_payable-escrow", "size of the contract", 740.0),
     asked("wasm_kib_referee", "size of the contract", 600.0),
-    asked("wasm_kib_storage", "size of the contract", 600.0),
     asked("wasm_kib_storage", "size of the contract", 600.0),
     shown(
         "claim_20_nodes_16_leaves",
@@ -55,6 +55,15 @@ pub const TARGETS: [Target; 36] = [
     shown("finalize", "`Finalize` of a root with one session"),
     shown("attest", "`Attest` by the only auditor: snapshot of the weight, quorum"),
     shown("commit_seed", "`CommitSeed`"),
+    shown("dispute_open", "`Open` of a dispute: receipt, manifest, configuration, the prompt's 20 tokens"),
+    shown("dispute_answer", "`Answer`: the answer's 100 tokens, its windows, the root of the trace"),
+    shown("dispute_show", "`Show` of at most 16 hashes"),
+    shown("dispute_pick", "`Pick` of one of them"),
+    shown("dispute_step_product", "`Step` that ends it: 16 rows of the widest matrix of a layer"),
+    shown("dispute_step_scores", "`Step`: one tile of attention's scores"),
+    shown("dispute_step_logits", "`Step`: 16 rows of the output head"),
+    shown("dispute_step_token", "`Step`: the draw of a token from 2,048 logits"),
+    shown("dispute_whole", "case and dispute, all messages of both sides together"),
     shown("close_session", "`RequestClose` and `Refund`, two transactions"),
     shown("withdraw", "`Withdraw` of a balance"),
     shown("contribute_commit", "`Commit` of one document"),

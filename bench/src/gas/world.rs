@@ -6,14 +6,22 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cosmwasm_std::Uint128;
 use openledger_client::{Chain, ChainConfig, Coin, Key, Signer, TxResult};
-use openledger_types::msg::{datanet, escrow, model_registry, node_registry, referee};
+use openledger_types::msg::{arbiter, datanet, escrow, model_registry, node_registry, referee};
 use openledger_types::profile::Profile;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 /// The contracts in the order in which they are set up.
-pub const CONTRACTS: [&str; 7] =
-    ["datanet", "model-registry", "node-registry", "payable-escrow", "referee", "ibc-gateway", "storage"];
+pub const CONTRACTS: [&str; 8] = [
+    "datanet",
+    "model-registry",
+    "node-registry",
+    "payable-escrow",
+    "referee",
+    "ibc-gateway",
+    "storage",
+    "arbiter",
+];
 
 /// Denom of fees and bonds.
 const DENOM: &str = "uopen";
@@ -48,8 +56,10 @@ pub struct World {
     pub escrow: String,
     /// The referee.
     pub referee: String,
+    /// The arbiter.
+    pub arbiter: String,
     /// Bytes of the contracts.
-    pub wasm_bytes: [usize; 7],
+    pub wasm_bytes: [usize; 8],
 }
 
 impl World {
@@ -59,8 +69,8 @@ impl World {
         let signer = |name: &str| -> Result<Signer> { Ok(chain.signer(account(accounts, name)?)?) };
         let owner = signer("deployer")?;
         let profile = profile();
-        let mut codes = [0; 7];
-        let mut wasm_bytes = [0; 7];
+        let mut codes = [0; 8];
+        let mut wasm_bytes = [0; 8];
         for (i, name) in CONTRACTS.iter().enumerate() {
             let path = wasm_dir.join(format!("{name}.wasm"));
             let wasm = std::fs::read(&path)
@@ -98,9 +108,17 @@ impl World {
             datanet: datanet.clone(),
             node_registry: node_registry.clone(),
             escrow: escrow.clone(),
+            arbiter: None,
             params: profile.referee.clone(),
         };
         let referee = owner.instantiate(codes[4], &msg, "referee", admin).await?;
+        let msg = arbiter::InstantiateMsg {
+            owner: by.clone(),
+            referee: referee.clone(),
+            model_registry: model_registry.clone(),
+            params: profile.arbiter,
+        };
+        let arbiter = owner.instantiate(codes[7], &msg, "arbiter", admin).await?;
         let world = World {
             profile,
             operator: signer("node")?,
@@ -114,6 +132,7 @@ impl World {
             node_registry,
             escrow,
             referee,
+            arbiter,
             wasm_bytes,
             chain,
         };
@@ -133,6 +152,8 @@ impl World {
         self.execute(&self.owner, &self.datanet, &to_datanet, 0).await?;
         self.execute(&self.owner, &self.node_registry, &to_nodes, 0).await?;
         self.execute(&self.owner, &self.escrow, &to_escrow, 0).await?;
+        let to_referee = referee::ExecuteMsg::SetArbiter { arbiter: self.arbiter.clone() };
+        self.execute(&self.owner, &self.referee, &to_referee, 0).await?;
         Ok(())
     }
 
@@ -206,7 +227,7 @@ pub fn told(result: &TxResult, contract: &str, key: &str) -> Result<u64> {
 /// that nothing expires while the machine is slow. Windows do not change what a transaction costs.
 fn profile() -> Profile {
     let mut profile = Profile::devnet(DENOM);
-    let Profile { datanet, node_registry, escrow, referee, .. } = &mut profile;
+    let Profile { datanet, node_registry, escrow, referee, arbiter, .. } = &mut profile;
     datanet.acceptance_blocks = 2;
     datanet.withdrawal_grace = 400_000;
     escrow.challenge_blocks = 2;
@@ -217,6 +238,8 @@ fn profile() -> Profile {
     node_registry.unbonding_blocks = 600_000;
     referee.availability_blocks = 1;
     referee.demand_blocks = 1;
+    referee.dispute_blocks = 50_000;
+    arbiter.move_blocks = 2_000;
     for denom in &mut escrow.denoms {
         denom.min_deposit = Uint128::new(100_000);
     }

@@ -81,6 +81,8 @@ pub enum Command {
     Payout(Payout),
     /// Verify a paid answer from chain and public blobs
     Verify(Verify),
+    /// Dispute a paid answer of the class exact: a bond, then every move until arithmetic has decided
+    Dispute(Dispute),
     /// Conservation of money in the contracts, term by term
     Invariants,
     /// Give coins of a development chain away, a little at a time
@@ -721,6 +723,15 @@ pub struct Verify {
     /// Write the answer with its spans, shares and checks to this file, as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Dispute {
+    /// File that `ask` wrote, or a receipt's id
+    pub answer: String,
+    /// Folder for the fetched model, kept afterwards; a fresh one that is removed when absent
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
 }
 
 fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {

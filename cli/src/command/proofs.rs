@@ -2,7 +2,9 @@
 
 use openledger::context::{Context, DENOM};
 use openledger::error::{Class, CliError, Result};
-use openledger::{explain, html, show, usage as uses, verify as verifier};
+use openledger::{dispute as disputes, explain, html, show, usage as uses, verify as verifier};
+use openledger_types::api::AnswerBundle;
+use openledger_types::msg::arbiter::Outcome;
 use rand::RngCore;
 
 use super::args;
@@ -67,15 +69,48 @@ fn usage_text(found: &uses::Usage) -> String {
     text
 }
 
-pub(super) async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
-    let bundle = verifier::read_bundle(ctx, &args.answer).await?;
-    let node = match ctx.node_url() {
-        Ok(url) => url,
+/// The node that is asked for blobs: the one that was named, else the one that answered.
+async fn source_of(ctx: &Context, bundle: &AnswerBundle) -> Result<String> {
+    match ctx.node_url() {
+        Ok(url) => Ok(url),
         Err(_) => {
             let node = ctx.reader().await?.node(bundle.receipt.receipt.node_id).await?;
-            node.endpoint.trim_end_matches('/').to_string()
+            Ok(node.endpoint.trim_end_matches('/').to_string())
         }
-    };
+    }
+}
+
+pub(super) async fn dispute(ctx: &Context, out: &Out, args: args::Dispute) -> Result<()> {
+    let bundle = verifier::read_bundle(ctx, &args.answer).await?;
+    let node = source_of(ctx, &bundle).await?;
+    let signer = ctx.signer(None).await?;
+    let fresh = ctx.home.join(format!("dispute-{:016x}", rand::rng().next_u64()));
+    let cache = args.cache.as_ref().unwrap_or(&fresh);
+    let found = disputes::dispute(ctx, &signer, &bundle, &node, cache).await;
+    // A folder that stays behind only costs space; the result is what matters.
+    let _ = std::fs::remove_dir_all(&fresh);
+    let found = found?;
+    out.print(&found, || {
+        let outcome = match found.outcome {
+            Outcome::Guilty => "the node is guilty: the root is void and its bond is cut after the veto",
+            Outcome::NotGuilty => "the node has shown that its value follows; the bond depends on the votes",
+            Outcome::Contested => "the node contests the prompt: the auditors vote",
+            Outcome::Lapsed => "the case ended before the dispute did",
+        };
+        format!(
+            "case {} against node {}: {outcome}\n{} picks among {} slots, {} transactions",
+            found.case_id,
+            found.node_id,
+            found.picks,
+            found.slots,
+            found.txs.len()
+        )
+    })
+}
+
+pub(super) async fn verify(ctx: &Context, out: &Out, args: args::Verify) -> Result<()> {
+    let bundle = verifier::read_bundle(ctx, &args.answer).await?;
+    let node = source_of(ctx, &bundle).await?;
     let fresh = ctx.home.join(format!("verify-{:016x}", rand::rng().next_u64()));
     let cache = args.cache.as_ref().unwrap_or(&fresh);
     let found = verifier::explained(ctx, &bundle, cache, &node).await;

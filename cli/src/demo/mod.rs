@@ -202,11 +202,12 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     println!("    node registry  {}", deployment.contracts.node_registry);
     println!("    escrow         {}", deployment.contracts.payable_escrow);
     println!("    referee        {}", deployment.contracts.referee);
-    println!("    storage        {}", reader_storage(&deployment.contracts));
+    println!("    storage        {}", shown(&deployment.contracts.storage));
+    println!("    arbiter        {}", shown(&deployment.contracts.arbiter));
     println!("    owner, admin   {}", deployment.owner);
     let c = &deployment.contracts;
     let mut addresses = vec![&c.datanet, &c.model_registry, &c.node_registry, &c.payable_escrow, &c.referee];
-    addresses.extend(&c.storage);
+    addresses.extend(c.storage.iter().chain(&c.arbiter));
     for address in addresses {
         let admin = chain.contract_info(address).await?.admin;
         if admin != deployment.owner {
@@ -489,9 +490,9 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Address of the storage contract, which this release always deploys.
-fn reader_storage(contracts: &openledger_client::contracts::Contracts) -> &str {
-    contracts.storage.as_deref().unwrap_or("-")
+/// Address of a contract that deployments of earlier releases lack.
+fn shown(contract: &Option<String>) -> &str {
+    contract.as_deref().unwrap_or("-")
 }
 
 fn read_corpus(args: &Args) -> Result<Corpus> {

@@ -8,8 +8,10 @@ use openledger_types::msg::referee::{ExecuteMsg, InstantiateMsg, MigrateMsg, Que
 
 use crate::execute::attest::RootKey;
 use crate::execute::vote::Opened;
-use crate::execute::{admin, attest, case, demand, fault, money, seed, verdict, vote};
-use crate::state::{Contracts, Totals, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS};
+use crate::execute::{admin, arbitrate, attest, case, demand, fault, money, seed, verdict, vote};
+use crate::state::{
+    Contracts, Totals, ARBITER, CASE_COUNT, CONTRACTS, DEMAND_COUNT, PARAMS, ROOT_COUNT, TOTALS,
+};
 use crate::{query, ContractError};
 
 /// Name on record, constant for ever.
@@ -37,6 +39,9 @@ pub fn instantiate(
     CONTRACTS.save(deps.storage, &contracts)?;
     PARAMS.save(deps.storage, &msg.params)?;
     TOTALS.save(deps.storage, &Totals::default())?;
+    if let Some(arbiter) = &msg.arbiter {
+        ARBITER.save(deps.storage, &deps.api.addr_validate(arbiter)?)?;
+    }
     for counter in [ROOT_COUNT, DEMAND_COUNT, CASE_COUNT] {
         counter.save(deps.storage, &0)?;
     }
@@ -74,6 +79,9 @@ pub fn execute(
             vote::reveal_vote(deps, env, info, Opened { case_id, auditor, guilty, salt })
         }
         ExecuteMsg::Conclude { case_id } => verdict::conclude(deps, env, info, case_id),
+        ExecuteMsg::SetArbiter { arbiter } => arbitrate::set_arbiter(deps, info, arbiter),
+        ExecuteMsg::Arbitrate { case_id } => arbitrate::arbitrate(deps, info, case_id),
+        ExecuteMsg::Award { case_id, guilty } => arbitrate::award(deps, info, case_id, guilty),
         ExecuteMsg::CommitSeed { auditor, period, commitment } => {
             seed::commit_seed(deps, env, info, auditor, period, commitment)
         }

@@ -26,6 +26,14 @@ pub enum ContractError {
     /// Checked maths of parts.
     #[error(transparent)]
     Ratio(#[from] CheckedMultiplyRatioError),
+    /// The arbiter has the case.
+    #[error("the arbiter decides case {case_id}; conclude it after height {until} if it has not")]
+    Arbitrated {
+        /// Case.
+        case_id: u64,
+        /// Height at which the case ends.
+        until: u64,
+    },
     /// A proof that proves nothing.
     #[error(transparent)]
     Fault(#[from] FaultError),

@@ -1,17 +1,17 @@
 //! Questions.
 
-use cosmwasm_std::{to_json_binary, Binary, Deps, Env, Order};
+use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
 use openledger_contract::{invariants, ownership, paging};
 use openledger_types::msg::common::InvariantsResponse;
 use openledger_types::msg::referee::{
-    AttestationResponse, AuditorResponse, BalanceResponse, CaseResponse, CasesResponse, ConfigResponse,
-    DemandResponse, DemandsResponse, EligibleWeightResponse, QueryMsg, SeedResponse,
+    ArbiterResponse, AttestationResponse, AuditorResponse, BalanceResponse, CaseResponse, CasesResponse,
+    ConfigResponse, DemandResponse, DemandsResponse, EligibleWeightResponse, QueryMsg, SeedResponse,
 };
 
 use crate::state::{
-    self, Case, Contracts, Demand, Docket, Standing, Totals, ATTESTED, BALANCES, CASES, CONTRACTS, DEMANDS,
-    PARAMS, ROOTS, SEEDS, SNAPSHOTS, STANDINGS, TOTALS,
+    self, Case, Contracts, Demand, Docket, Standing, Totals, ARBITER, ARBITRATED, ATTESTED, BALANCES, CASES,
+    CONTRACTS, DEMANDS, PARAMS, ROOTS, SEEDS, SNAPSHOTS, STANDINGS, TOTALS,
 };
 use crate::{weight, ContractError};
 
@@ -28,6 +28,16 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
             let Standing { missed, suspended } =
                 STANDINGS.may_load(deps.storage, auditor)?.unwrap_or_default();
             to_json_binary(&AuditorResponse { missed, suspended })
+        }
+        QueryMsg::Arbiter { case_id } => {
+            let of_case = match case_id {
+                Some(case_id) => ARBITRATED.may_load(deps.storage, case_id)?,
+                None => None,
+            };
+            to_json_binary(&ArbiterResponse {
+                arbiter: ARBITER.may_load(deps.storage)?.map(Addr::into_string),
+                of_case: of_case.map(Addr::into_string),
+            })
         }
         QueryMsg::Demand { demand_id } => {
             to_json_binary(&demand_response(demand_id, state::demand(deps.storage, demand_id)?))

@@ -218,6 +218,15 @@ pub const CASES: Map<u64, Case> = Map::new("cases");
 /// Key: case.
 pub const DOCKETS: Map<u64, Docket> = Map::new("dockets");
 
+/// The contract that decides cases by arithmetic; absent until the owner has named one.
+pub const ARBITER: Item<Addr> = Item::new("arbiter");
+
+/// The arbiter that has a case. Key: case.
+pub const ARBITRATED: Map<u64, Addr> = Map::new("arbitrated");
+
+/// Whether a case's challenger has lost by arithmetic. Key: case.
+pub const REFUTED: Map<u64, bool> = Map::new("refuted");
+
 /// (auditor, weight) at the opening, at most 128, rising. Key: case.
 pub const JURIES: Map<u64, Vec<(u64, Uint128)>> = Map::new("juries");
 

@@ -56,6 +56,7 @@ fn no_parameter_may_disable_its_rule() {
             datanet: suite.datanet.to_string(),
             node_registry: suite.nodes.to_string(),
             escrow: suite.escrow.to_string(),
+            arbiter: None,
             params,
         };
         let made = suite.app.instantiate_contract(suite.code_id, admin.clone(), &msg, &[], "r", None);
@@ -88,6 +89,7 @@ fn finding_p1_addresses_of_messages_are_validated() {
         datanet: suite.datanet.to_string(),
         node_registry: suite.nodes.to_string(),
         escrow: suite.escrow.to_string(),
+        arbiter: None,
         params: params(),
     };
     let made = suite.app.instantiate_contract(suite.code_id, admin, &msg, &[], "r", None);

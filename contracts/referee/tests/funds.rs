@@ -77,6 +77,10 @@ pub fn messages(suite: &Suite) -> Vec<(ExecuteMsg, &'static [&'static str], Coin
         (ExecuteMsg::CommitVote { case_id: 1, auditor, commitment: hash() }, auditors, Coins::None),
         (ExecuteMsg::RevealVote { case_id: 1, auditor, guilty: true, salt: hash() }, auditors, Coins::None),
         (ExecuteMsg::Conclude { case_id: 1 }, &[], Coins::None),
+        (ExecuteMsg::SetArbiter { arbiter: suite.bob.to_string() }, owner, Coins::None),
+        // Until the owner has named one, nobody is the arbiter.
+        (ExecuteMsg::Arbitrate { case_id: 1 }, &["arbiter"], Coins::None),
+        (ExecuteMsg::Award { case_id: 1, guilty: Some(true) }, &["arbiter"], Coins::None),
         (ExecuteMsg::CommitSeed { auditor, period: 1, commitment: hash() }, auditors, Coins::None),
         (ExecuteMsg::RevealSeed { auditor, period: 1, seed: hash() }, auditors, Coins::None),
         (ExecuteMsg::ReportSeed { auditor, period: 1 }, &[], Coins::None),

@@ -5,10 +5,12 @@
 //! - [`Auditor`]: the loop of a node with the role `audit`: fetch, check, compute again what its secret
 //!   seed draws, keep a copy, attest; demand what is withheld.
 //! - [`Responder`]: the loop of a serving node: shows on chain what is demanded of it.
+//! - [`Defender`]: the loop of a serving node: makes its moves in disputes about its answers.
 //! - [`RefereeView`]: the contracts as both see them, behind a trait so that they run in tests without
 //!   a chain.
 
 mod check;
+mod defend;
 mod prove;
 mod respond;
 mod round;
@@ -16,6 +18,7 @@ mod sample;
 mod view;
 
 pub use check::{check, Books, Finding};
+pub use defend::{ArbiterView, Defender};
 pub use respond::Responder;
 pub use round::{AuditSettings, Auditor};
 pub use sample::rate_bps;

@@ -200,12 +200,17 @@ impl Model {
         Some(self)
     }
 
-    /// Bytes of the exact class's int8 weights in memory.
-    pub fn quantized_bytes(&self) -> Option<usize> {
+    /// The exact class's int8 weights; `None` in the tolerant class.
+    pub fn exact_weights(&self) -> Option<&ExactWeights> {
         match &self.class {
-            Class::Exact(net) => Some(net.weights().bytes()),
+            Class::Exact(net) => Some(net.weights()),
             Class::Tolerant(_) => None,
         }
+    }
+
+    /// Bytes of the exact class's int8 weights in memory.
+    pub fn quantized_bytes(&self) -> Option<usize> {
+        self.exact_weights().map(ExactWeights::bytes)
     }
 
     /// Reads `tokens` as they are (teacher forcing) and shows every position from `from` on. In the exact

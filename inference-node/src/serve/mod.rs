@@ -47,7 +47,7 @@ pub use node::{LocalBlobs, Node, Settings, Store};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 
-use crate::audit::{Auditor, Responder};
+use crate::audit::{Auditor, Defender, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
 use crate::storage::Keeper;
@@ -57,6 +57,8 @@ use crate::storage::Keeper;
 pub struct Watch {
     /// Answers demands against this node's roots.
     pub responder: Option<Responder>,
+    /// Makes moves in disputes about this node's answers.
+    pub defender: Option<Defender>,
     /// Audits the roots of others.
     pub auditor: Option<Auditor>,
     /// Keeps fragments.
@@ -142,6 +144,9 @@ pub async fn run(
     if let Some(responder) = watch.responder {
         loops.spawn(respond_loop(node.clone(), responder));
     }
+    if let Some(defender) = watch.defender {
+        loops.spawn(defend_loop(node.clone(), defender));
+    }
     if let Some(auditor) = watch.auditor {
         loops.spawn(audit_loop(node.clone(), auditor));
     }
@@ -207,6 +212,15 @@ async fn settle_loop(node: Arc<Node>) {
 async fn respond_loop(node: Arc<Node>, responder: Responder) {
     loop {
         if let Err(fault) = responder.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+async fn defend_loop(node: Arc<Node>, defender: Defender) {
+    loop {
+        if let Err(fault) = defender.round().await {
             report(&node, &fault);
         }
         tokio::time::sleep(node.settings.tick).await;

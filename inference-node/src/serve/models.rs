@@ -16,6 +16,7 @@ use openledger_types::msg::model_registry::ModelVersionResponse;
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
+use crate::dispute::Computation;
 use crate::engine::{join_parts, BatchSettings, Batcher, GenRequest, Generation, Model};
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
@@ -62,6 +63,8 @@ pub trait Answerer: Send + Sync {
     fn cites(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<u64>;
     /// Computes an answer again: one line for each thing that is not as its receipt says.
     fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String>;
+    /// Computes every value of an answer again, for a dispute about it.
+    fn computation(&self, bundle: &AnswerBundle) -> Result<Computation>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -108,6 +111,10 @@ impl Answerer for Traceable {
         check_answer(&mut checks, bundle);
         checks.0.extend(recompute(self.batcher.model(), &self.attribution, bundle, barred).checks.0);
         checks.failures()
+    }
+
+    fn computation(&self, bundle: &AnswerBundle) -> Result<Computation> {
+        Computation::new(self.batcher.model(), bundle)
     }
 
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {

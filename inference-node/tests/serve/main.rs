@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod blobs;
+mod disputes;
 mod payment;
 mod restart;
 mod settlement;

@@ -12,6 +12,7 @@ use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::{verify_digest, Key};
 use openledger_node::attribution::Asked;
 use openledger_node::corpus::{Answer, DatanetView, Identities};
+use openledger_node::dispute::Computation;
 use openledger_node::engine::{GenRequest, Generation};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
@@ -379,6 +380,8 @@ pub struct Rote {
     pub pause: Duration,
     pub written: Arc<AtomicU64>,
     pub fails: bool,
+    /// What is computed for a dispute.
+    pub computation: Option<fn() -> Computation>,
 }
 
 impl Answerer for Rote {
@@ -429,6 +432,12 @@ impl Answerer for Rote {
             return vec!["the answer is not the model's".into()];
         }
         Vec::new()
+    }
+    fn computation(&self, _: &AnswerBundle) -> Result<Computation> {
+        let compute = self.computation.ok_or_else(|| {
+            Fault::invalid("E-DISPUTE-001", "rote answers are of no class", "Leave it to the votes.")
+        })?;
+        Ok(compute())
     }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.

@@ -6,7 +6,9 @@ use cosmwasm_std::HexBinary;
 use openledger_merkle::Hash;
 use openledger_types::formats::{Account, ContributionFacts};
 use openledger_types::msg::common::{InvariantsResponse, OwnershipResponse};
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
+use openledger_types::msg::{
+    arbiter, datanet, escrow, gateway, model_registry, node_registry, referee, storage,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
@@ -38,6 +40,9 @@ pub struct Contracts {
     /// Who keeps which fragments of datanets; none in deployments of earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<String>,
+    /// Disputes about answers of the class exact; none in deployments of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arbiter: Option<String>,
 }
 
 impl Contracts {
@@ -608,6 +613,32 @@ impl Reader {
         }
     }
 
+    // Disputes.
+
+    /// Address of the arbiter. Errors: `Input` when the deployment has none.
+    pub fn arbiter(&self) -> Result<&str> {
+        self.contracts.arbiter.as_deref().ok_or_else(|| Error::Input {
+            what: "deployment file",
+            reason: "names no arbiter: cases of this deployment are decided by votes only".into(),
+        })
+    }
+
+    /// The dispute about a case.
+    pub async fn dispute(&self, case_id: u64) -> Result<arbiter::DisputeResponse> {
+        self.ask_arbiter(arbiter::QueryMsg::Dispute { case_id }).await
+    }
+
+    /// Disputes about cases after a number, at most 30, those that ended too.
+    pub async fn disputes(&self, start_after: Option<u64>) -> Result<Vec<arbiter::DisputeResponse>> {
+        let query = arbiter::QueryMsg::Disputes { start_after, limit: Some(PAGE) };
+        let page: arbiter::DisputesResponse = self.ask_arbiter(query).await?;
+        Ok(page.disputes)
+    }
+
+    async fn ask_arbiter<R: serde::de::DeserializeOwned>(&self, query: arbiter::QueryMsg) -> Result<R> {
+        self.chain.query_smart(self.arbiter()?, &query).await
+    }
+
     // All of them.
 
     /// The conservation equations of the contracts that hold coins: (name, answer).
@@ -623,6 +654,9 @@ impl Reader {
         }
         if self.contracts.storage.is_some() {
             all.push(("storage", self.ask_storage(storage::QueryMsg::Invariants {}).await?));
+        }
+        if self.contracts.arbiter.is_some() {
+            all.push(("arbiter", self.ask_arbiter(arbiter::QueryMsg::Invariants {}).await?));
         }
         Ok(all)
     }
@@ -641,6 +675,9 @@ impl Reader {
         }
         if self.contracts.storage.is_some() {
             all.push(("storage", self.ask_storage(storage::QueryMsg::Ownership {}).await?));
+        }
+        if self.contracts.arbiter.is_some() {
+            all.push(("arbiter", self.ask_arbiter(arbiter::QueryMsg::Ownership {}).await?));
         }
         Ok(all)
     }

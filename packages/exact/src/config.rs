@@ -120,11 +120,11 @@ impl ModelConfig {
         bounded("num_key_value_heads", self.kv_heads(), self.num_attention_heads)?;
         bounded("max_position_embeddings", self.max_position_embeddings, 65_536)?;
         bounded("head_dim", self.head_dim(), 1_024)?;
-        let divides = self.head_dim.is_some() || self.hidden_size.is_multiple_of(self.num_attention_heads);
-        if !divides || !self.head_dim().is_multiple_of(2) {
+        let divides = self.head_dim.is_some() || self.hidden_size % self.num_attention_heads == 0;
+        if !divides || self.head_dim() % 2 != 0 {
             return Err(refuse("hidden_size does not divide into heads of even width".into()));
         }
-        if !self.num_attention_heads.is_multiple_of(self.kv_heads()) {
+        if self.num_attention_heads % self.kv_heads() != 0 {
             return Err(refuse("heads do not divide by heads of keys and values".into()));
         }
         if !(1e-12..=1e-1).contains(&self.rms_norm_eps) {

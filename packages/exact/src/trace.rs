@@ -54,7 +54,7 @@ impl HiddenTrace {
     pub fn push(&mut self, hidden: &[f32]) {
         self.window.extend(hidden);
         self.tokens += 1;
-        if self.tokens.is_multiple_of(WINDOW) {
+        if self.tokens % WINDOW == 0 {
             self.close();
         }
     }

@@ -47,6 +47,15 @@ pub struct ExactWeights {
     pub head: Option<Matrix>,
 }
 
+/// A row of the tree of weights.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WeightRow {
+    /// Scales, one a block, and int8 values padded to whole blocks.
+    Quantized(Vec<f32>, Vec<i8>),
+    /// The values of a norm.
+    Plain(Vec<f32>),
+}
+
 fn refuse(name: &str, what: impl std::fmt::Display) -> Error {
     Error::new("E-MODEL-004", format!("{name}: {what}"), "Fetch the model again and compare its manifest.")
 }
@@ -117,9 +126,23 @@ impl ExactWeights {
         layers + self.embed.bytes() + self.head.as_ref().map_or(0, Matrix::bytes)
     }
 
-    /// Root over the rows as they are computed with: int8 rows `openledger/row-q8/1`, norms
+    /// Rows as they are computed with, each with its leaf: int8 rows `openledger/row-q8/1`, norms
     /// `openledger/row/1`, tensors in the order of their names as bytes.
+    pub fn rows(&self) -> Vec<(WeightRow, Hash)> {
+        let mut rows = Vec::new();
+        self.for_each_row(&mut |row, leaf| rows.push((row, leaf)));
+        rows
+    }
+
+    /// Root over [`ExactWeights::rows`].
     pub fn root(&self) -> Hash {
+        let mut leaves = Vec::new();
+        self.for_each_row(&mut |_, leaf| leaves.push(leaf));
+        Tree::new(leaves).unwrap_or_else(Tree::empty).root()
+    }
+
+    /// Tells `visit` every row and its leaf, in the order of the tree.
+    fn for_each_row(&self, visit: &mut dyn FnMut(WeightRow, Hash)) {
         enum Part<'a> {
             Rows(&'a Matrix),
             Norm(&'a [f32]),
@@ -149,16 +172,18 @@ impl ExactWeights {
             add("mlp.down_proj", Part::Rows(&layer.down));
         }
         parts.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut leaves = Vec::new();
         for (name, part) in &parts {
             match part {
-                Part::Norm(values) => leaves.push(weights_row_leaf(name, 0, &f32_bytes(values))),
-                Part::Rows(matrix) => leaves.extend((0..matrix.rows()).map(|row| {
+                Part::Norm(values) => {
+                    let leaf = weights_row_leaf(name, 0, &f32_bytes(values));
+                    visit(WeightRow::Plain(values.to_vec()), leaf);
+                }
+                Part::Rows(matrix) => (0..matrix.rows()).for_each(|row| {
                     let (scales, values) = matrix.row(row);
-                    quantized_row_leaf(name, row as u64, &scales, &values)
-                })),
+                    let leaf = quantized_row_leaf(name, row as u64, &scales, &values);
+                    visit(WeightRow::Quantized(scales, values), leaf);
+                }),
             }
         }
-        Tree::new(leaves).unwrap_or_else(Tree::empty).root()
     }
 }

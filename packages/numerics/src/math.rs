@@ -228,15 +228,29 @@ pub fn cos(x: f64) -> f64 {
 /// `width / 2` cosines, then as many sines. The angle of pair i is position * e^(-(2i / width) ln theta), in
 /// f64; the result is rounded to f32 once.
 pub fn rope_table(positions: usize, width: usize, theta: f64) -> Vec<f32> {
-    let half = width / 2;
-    let log = ln(theta);
-    let rates: Vec<f64> = (0..half).map(|i| exp(-((2 * i) as f64 / width as f64) * log)).collect();
-    let mut table = Vec::with_capacity(positions * half * 2);
+    let rates = rope_rates(width, theta);
+    let mut table = Vec::with_capacity(positions * rates.len() * 2);
     for position in 0..positions {
-        table.extend(rates.iter().map(|rate| cos(position as f64 * rate) as f32));
-        table.extend(rates.iter().map(|rate| sin(position as f64 * rate) as f32));
+        push_turns(&mut table, position, &rates);
     }
     table
+}
+
+/// The part of [`rope_table`] that belongs to one position.
+pub fn rope_row(position: usize, width: usize, theta: f64) -> Vec<f32> {
+    let mut row = Vec::with_capacity(width);
+    push_turns(&mut row, position, &rope_rates(width, theta));
+    row
+}
+
+fn rope_rates(width: usize, theta: f64) -> Vec<f64> {
+    let log = ln(theta);
+    (0..width / 2).map(|i| exp(-((2 * i) as f64 / width as f64) * log)).collect()
+}
+
+fn push_turns(table: &mut Vec<f32>, position: usize, rates: &[f64]) {
+    table.extend(rates.iter().map(|rate| cos(position as f64 * rate) as f32));
+    table.extend(rates.iter().map(|rate| sin(position as f64 * rate) as f32));
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@
 //! # Ok::<(), openledger_testing::Refused>(())
 //! ```
 
+mod arbiter;
 mod chain;
 mod client;
 pub mod conformity;

@@ -12,7 +12,9 @@ use cw_multi_test::{
     Executor, FailingModule, StakeKeeper, StakingInfo, SudoMsg, WasmKeeper,
 };
 use openledger_types::msg::common::InvariantsResponse;
-use openledger_types::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
+use openledger_types::msg::{
+    arbiter, datanet, escrow, gateway, model_registry, node_registry, referee, storage,
+};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
@@ -59,6 +61,8 @@ pub struct World {
     pub escrow: Addr,
     /// The referee.
     pub referee: Addr,
+    /// The arbiter.
+    pub arbiter: Addr,
     /// The IBC gateway.
     pub gateway: Addr,
     /// The storage contract.
@@ -121,6 +125,7 @@ impl WorldBuilder {
             node_registry: nowhere.clone(),
             escrow: nowhere.clone(),
             referee: nowhere.clone(),
+            arbiter: nowhere.clone(),
             gateway: nowhere.clone(),
             storage: nowhere,
             balance: self.balance,
@@ -225,10 +230,13 @@ impl World {
                 datanet: self.datanet.to_string(),
                 node_registry: self.node_registry.to_string(),
                 escrow: self.escrow.to_string(),
+                arbiter: None,
                 params: profile.referee,
             },
         );
         self.connect();
+        self.arbiter = self.deploy_arbiter(profile.arbiter);
+        self.name_arbiter(&self.arbiter.clone()).expect("the owner names the arbiter");
         self.deploy_gateway(profile.gateway);
         self.deploy_storage(profile.storage);
     }
@@ -374,13 +382,14 @@ impl World {
         self.app.wrap().query_wasm_smart(contract, msg).map_err(Refused::from)
     }
 
-    /// Answers of all contracts that hold coins, with their names.
+    /// Answers of all contracts that take part in payments, with their names.
     pub fn invariants(&self) -> Vec<(&'static str, InvariantsResponse)> {
         let answers = [
             ("datanet", self.query(&self.datanet, &datanet::QueryMsg::Invariants {})),
             ("node-registry", self.query(&self.node_registry, &node_registry::QueryMsg::Invariants {})),
             ("payable-escrow", self.query(&self.escrow, &escrow::QueryMsg::Invariants {})),
             ("referee", self.query(&self.referee, &referee::QueryMsg::Invariants {})),
+            ("arbiter", self.query(&self.arbiter, &arbiter::QueryMsg::Invariants {})),
             ("ibc-gateway", self.query(&self.gateway, &gateway::QueryMsg::Invariants {})),
             ("storage", self.query(&self.storage, &storage::QueryMsg::Invariants {})),
         ];

@@ -36,7 +36,7 @@ fn paid_out(world: &mut World, to: &Addr) -> u128 {
 #[test]
 fn rule_d6_training_access_is_bought_used_and_shared_by_training_leaves() {
     const PRICE: u128 = 1_000;
-    let mut world = live::world();
+    let mut world = live::world(|_| {});
     let (owner, alice, bob) = (world.account("owner"), world.account("alice"), world.account("bob"));
     let developer = world.account("developer");
     let mut msg = datanet_msg("for sale");
@@ -84,7 +84,7 @@ fn rule_d6_training_access_is_bought_used_and_shared_by_training_leaves() {
 
 #[test]
 fn a_bounty_pays_who_brought_what_was_missing() {
-    let mut world = live::world();
+    let mut world = live::world(|_| {});
     let (owner, funder, alice) = (world.account("owner"), world.account("funder"), world.account("alice"));
     let datanet_id = world.create_datanet(&owner).unwrap();
     let fund = ExecuteMsg::FundBounty { datanet_id, topic: "bread baking".into(), blocks: 30 };
@@ -113,7 +113,7 @@ fn a_bounty_pays_who_brought_what_was_missing() {
 
 #[test]
 fn a_curated_version_takes_what_a_quorum_approved_and_a_slashed_bond_is_gone() {
-    let mut world = live::world();
+    let mut world = live::world(|_| {});
     let (owner, bob) = (world.account("owner"), world.account("bob"));
     let mut curators: Vec<Addr> = ["one", "two"].map(|name| world.account(name)).to_vec();
     curators.sort();
@@ -155,7 +155,7 @@ fn a_curated_version_takes_what_a_quorum_approved_and_a_slashed_bond_is_gone() {
 
 #[test]
 fn rule_a1_a_pause_stops_new_work_and_no_exit() {
-    let mut world = live::world();
+    let mut world = live::world(|_| {});
     let (owner, alice, user) = (world.account("owner"), world.account("alice"), world.account("user"));
     let datanet_id = world.create_datanet(&owner).unwrap();
     let given = world.contribute(&alice, datanet_id, Document::generate(5, 1)).unwrap();

@@ -32,7 +32,7 @@ struct Town {
 impl Town {
     /// With this many auditors of equal weight.
     fn new(auditors: usize) -> Result<Self> {
-        let mut world = live::world();
+        let mut world = live::world(|_| {});
         let owner = world.account("owner");
         let datanet = world.create_datanet(&owner)?;
         let mut given = vec![];
@@ -563,7 +563,7 @@ fn rule_d4_a_withdrawn_source_is_a_fault_after_its_grace() {
 
 #[test]
 fn a_key_that_a_stranger_proves_is_no_nodes() {
-    let mut world = live::world();
+    let mut world = live::world(|_| {});
     let (operator, thief) = (world.account("operator"), world.account("thief"));
     let key = Key::named("key");
     // The proof names the operator: copied out of the mempool it is of no use to another one.

@@ -2,7 +2,7 @@
 
 use cosmwasm_std::Uint128;
 
-use crate::msg::{datanet, escrow, gateway, model_registry, node_registry, referee, storage};
+use crate::msg::{arbiter, datanet, escrow, gateway, model_registry, node_registry, referee, storage};
 
 /// Parameters of all contracts.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Profile {
     pub escrow: escrow::Params,
     /// Attestations, demands, cases.
     pub referee: referee::Params,
+    /// Disputes before the arbiter.
+    pub arbiter: arbiter::Params,
     /// Payouts to other chains, sessions paid from there.
     pub gateway: gateway::Params,
     /// Fragments, draws, deposits.
@@ -94,6 +96,8 @@ impl Profile {
                 seed_blocks: 720,
                 seed_cut_bps: 10,
             },
+            // The longest descent through a trace fits half a dispute (F2).
+            arbiter: arbiter::Params { move_blocks: 360 },
             gateway: gateway::Params {
                 grace_seconds: 86_400,
                 holdoff_blocks: 720,
@@ -128,7 +132,7 @@ impl Profile {
     /// between commit and reveal.
     pub fn devnet(denom: &str) -> Self {
         let mut profile = Self::protocol(denom);
-        let Profile { datanet, model_registry, node_registry, escrow, referee, gateway, storage } =
+        let Profile { datanet, model_registry, node_registry, escrow, referee, arbiter, gateway, storage } =
             &mut profile;
         for window in [
             &mut datanet.acceptance_blocks,
@@ -147,6 +151,7 @@ impl Profile {
             &mut referee.availability_blocks,
             &mut referee.demand_blocks,
             &mut referee.dispute_blocks,
+            &mut arbiter.move_blocks,
             &mut gateway.holdoff_blocks,
             &mut gateway.bounty_window_blocks,
             &mut storage.assign_blocks,
@@ -164,8 +169,9 @@ impl Profile {
         storage.cover_blocks = 240;
         // What a demo keeps for a minute is worth whole base units.
         storage.default_price = Uint128::new(100_000_000_000);
-        // A dispute has two halves; neither may vanish.
-        referee.dispute_blocks = referee.dispute_blocks.max(4);
+        // A move in a dispute is made by programs that look once a second; all of them fit the dispute (F2).
+        arbiter.move_blocks = arbiter.move_blocks.max(6);
+        referee.dispute_blocks = referee.dispute_blocks.max(118);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
         gateway.grace_seconds = 60;
         // Keys of a devnet that is left running overnight still work in the morning.
@@ -187,6 +193,7 @@ mod tests {
             node_registry: n,
             escrow: e,
             referee: r,
+            arbiter: a,
             gateway: g,
             storage: s,
         } = profile;
@@ -244,6 +251,7 @@ mod tests {
             seed_blocks,
             seed_cut_bps,
         } = r;
+        let arbiter::Params { move_blocks } = a;
         let gateway::Params {
             grace_seconds,
             holdoff_blocks,
@@ -292,6 +300,7 @@ mod tests {
             *demand_blocks,
             u64::from(*max_demands),
             *dispute_blocks,
+            *move_blocks,
             u64::from(*missed_roots),
             *seed_blocks,
             *grace_seconds,
@@ -362,6 +371,9 @@ mod tests {
         // longer than a leaving node owes its fragments.
         assert!(answer_blocks < draw_blocks && cover_blocks >= draw_blocks);
         assert!(leave_blocks + draw_blocks < *unbonding_blocks);
+        // F2: a trace of 2^20 slots, none of more than 2^12 units, is descended in 17 moves, with two more for the answer
+        // and the expiry of the last.
+        assert!(move_blocks * 19 <= *dispute_blocks, "{move_blocks} {dispute_blocks}");
         // F3: a quorum is more than half.
         assert!(*quorum_bps > 5_000);
     }

@@ -1,6 +1,7 @@
 //! Messages, one file a topic.
 
 pub mod admin;
+pub mod arbitrate;
 pub mod attest;
 pub mod case;
 pub mod demand;

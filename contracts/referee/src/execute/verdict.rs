@@ -11,21 +11,41 @@ use openledger_types::msg::referee::{ContributionClaim, ReceiptFault, Subject, V
 
 use super::vote::running;
 use crate::state::{
-    self, Case, Contracts, Docket, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS, RECEIPT_CASES,
-    TOTALS,
+    self, Case, Contracts, Docket, ARBITRATED, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS,
+    RECEIPT_CASES, REFUTED, TOTALS,
 };
 use crate::{weight, ContractError};
 
 /// Ends a case whose time is over, or whose whole jury has revealed.
 pub fn conclude(deps: DepsMut, env: Env, info: MessageInfo, case_id: u64) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
-    let mut docket = running(deps.storage, case_id)?;
-    if env.block.height <= docket.reveal_until && !docket.silent.is_zero() {
-        return Err(ContractError::CaseRuns { case_id, until: docket.reveal_until });
+    let docket = running(deps.storage, case_id)?;
+    if env.block.height <= docket.reveal_until {
+        if ARBITRATED.has(deps.storage, case_id) {
+            return Err(ContractError::Arbitrated { case_id, until: docket.reveal_until });
+        }
+        if !docket.silent.is_zero() {
+            return Err(ContractError::CaseRuns { case_id, until: docket.reveal_until });
+        }
     }
+    ARBITRATED.remove(deps.storage, case_id);
+    let verdict = match decide(&docket) {
+        Verdict::Undecided if REFUTED.has(deps.storage, case_id) => Verdict::NotGuilty,
+        verdict => verdict,
+    };
+    end(deps, case_id, docket, verdict, "conclude")
+}
+
+/// Carries a verdict out: releases or convicts, settles the bond.
+pub(crate) fn end(
+    deps: DepsMut,
+    case_id: u64,
+    mut docket: Docket,
+    verdict: Verdict,
+    action: &str,
+) -> Result<Response, ContractError> {
     let case = CASES.may_load(deps.storage, case_id)?.ok_or(ContractError::CaseNotFound { case_id })?;
     let contracts = CONTRACTS.load(deps.storage)?;
-    let verdict = decide(&docket);
     docket.verdict = Some(verdict);
     let mut messages = match &case.subject {
         Subject::Receipts { .. } => on_receipts(&contracts, case_id, &case, verdict)?,
@@ -44,7 +64,7 @@ pub fn conclude(deps: DepsMut, env: Env, info: MessageInfo, case_id: u64) -> Res
 
     DOCKETS.save(deps.storage, case_id, &docket)?;
     Ok(Response::new()
-        .add_attribute("action", "conclude")
+        .add_attribute("action", action)
         .add_event(
             Event::new("case_ended")
                 .add_attribute("case_id", case_id.to_string())

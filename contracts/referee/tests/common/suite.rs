@@ -125,6 +125,7 @@ impl Suite {
             datanet: datanet.to_string(),
             node_registry: nodes.to_string(),
             escrow: escrow.to_string(),
+            arbiter: None,
             params: params(),
         };
         let keeper = Some(admin.to_string());

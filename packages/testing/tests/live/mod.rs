@@ -34,11 +34,16 @@ const SELF_DELEGATION: u128 = 1_000_000_000;
 /// Longest wait for blocks.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The world that the environment names.
-pub fn world() -> World {
+/// The world that the environment names, with some parameters changed.
+pub fn world(change: fn(&mut Profile)) -> World {
     match shared() {
-        None => World::new(),
-        Some(shared) => World::builder().profile(shorten).balance(BALANCE).chain(Devnet::new(shared)).build(),
+        None => World::builder().profile(change).build(),
+        Some(shared) => World::builder()
+            .profile(shorten)
+            .profile(change)
+            .balance(BALANCE)
+            .chain(Devnet::new(shared))
+            .build(),
     }
 }
 
@@ -92,6 +97,7 @@ fn shared() -> Option<&'static Shared> {
                 let faucet = chain.signer(key).expect("the faucet signs");
                 let mut codes = BTreeMap::new();
                 for name in [
+                    "arbiter",
                     "datanet",
                     "ibc-gateway",
                     "model-registry",

@@ -319,6 +319,14 @@ pub fn window_leaf(request_hash: &Hash, window: u32, tokens: &[u32], trace: &[u8
     )
 }
 
+/// Tokens as a dispute names them before they are shown.
+///
+/// `openledger/tokens/1`: token ids (one field: u32 each).
+pub fn tokens_hash(tokens: &[u32]) -> Hash {
+    let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_be_bytes()).collect();
+    Preimage::new("openledger/tokens/1").bytes(&ids).hash()
+}
+
 /// A voucher with the session key's signature.
 #[cw_serde]
 pub struct SignedVoucher {

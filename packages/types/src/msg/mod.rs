@@ -1,5 +1,6 @@
 //! Messages and queries of the contracts.
 
+pub mod arbiter;
 mod claims;
 pub mod common;
 pub mod datanet;

@@ -59,6 +59,8 @@ pub struct InstantiateMsg {
     pub node_registry: String,
     /// The escrow.
     pub escrow: String,
+    /// The arbiter, as `SetArbiter` names it; its address may be known before it exists.
+    pub arbiter: Option<String>,
     /// Windows, bonds and cuts.
     pub params: Params,
 }
@@ -229,10 +231,30 @@ pub enum ExecuteMsg {
         /// Its salt (32 bytes).
         salt: HexBinary,
     },
-    /// Ends a case whose dispute is over. By anyone.
+    /// Ends a case whose dispute is over. By anyone; not while the arbiter has it, unless the time of the
+    /// whole dispute is over.
     Conclude {
         /// Case.
         case_id: u64,
+    },
+    /// Names the contract that decides cases of the class exact by arithmetic (F2). Only by the owner; the one
+    /// before keeps the cases that it has.
+    SetArbiter {
+        /// The contract.
+        arbiter: String,
+    },
+    /// Takes a running case about receipts from the votes. Only by the arbiter.
+    Arbitrate {
+        /// Case.
+        case_id: u64,
+    },
+    /// Ends a case that the arbiter has as guilty, or gives it back to the votes. Only by the arbiter that has it.
+    Award {
+        /// Case.
+        case_id: u64,
+        /// Whether the node is guilty by arithmetic. False: the challenger lost, and its bond is forfeited unless
+        /// a quorum says guilty. None: neither.
+        guilty: Option<bool>,
     },
     /// Commits an auditor's seed for the next period: `formats::seed_commitment` (F4).
     CommitSeed {
@@ -322,6 +344,12 @@ pub enum QueryMsg {
         /// The auditor's node.
         auditor: u64,
     },
+    /// The arbiter, and which of them has a case.
+    #[returns(ArbiterResponse)]
+    Arbiter {
+        /// Case; none to ask for the arbiter alone.
+        case_id: Option<u64>,
+    },
     /// One demand.
     #[returns(DemandResponse)]
     Demand {
@@ -409,6 +437,15 @@ pub struct AuditorResponse {
     pub missed: u32,
     /// Whether it lost its weight.
     pub suspended: bool,
+}
+
+/// Answer to `Arbiter {}`.
+#[cw_serde]
+pub struct ArbiterResponse {
+    /// The contract that may take cases; none until the owner has named one.
+    pub arbiter: Option<String>,
+    /// The contract that has the case; none while it is voted on.
+    pub of_case: Option<String>,
 }
 
 /// What has become of a demand.

@@ -1,0 +1,63 @@
+//! The whole computation of an answer, as a dispute before the arbiter is about it (PROTOCOL F2). Pure.
+
+use openledger_dispute::layout::{Layout, Statement};
+use openledger_dispute::trace::{Rows, Trace};
+use openledger_types::api::AnswerBundle;
+use openledger_types::merkle::Hash;
+
+use crate::engine::Model;
+use crate::fault::{Class, Fault, Result};
+use crate::request::{parse, Endpoint};
+
+/// Bytes of a digest in the trace of the class exact.
+const DIGEST: usize = 32;
+
+/// Every value of an answer's computation, and the weights that it was computed with.
+pub struct Computation {
+    /// The values.
+    pub trace: Trace,
+    /// The weights, row by row.
+    pub rows: Rows,
+}
+
+impl Computation {
+    /// Computes the answer of `bundle` again with the weights of `model`, for the tokens and digests that its
+    /// receipt commits to. It takes the time of reading prompt and answer one token at a time on one core, and the
+    /// memory of all values.
+    ///
+    /// # Errors
+    /// `E-DISPUTE-001` for an answer that no dispute can be about.
+    pub fn new(model: &Model, bundle: &AnswerBundle) -> Result<Self> {
+        let receipt = &bundle.receipt.receipt;
+        let weights = model.exact_weights().ok_or_else(|| refuse("the model is not of the class exact"))?;
+        let mut asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        let prompt = model.read(&mut asked)?;
+        let digests = bundle.trace.chunks(DIGEST).map(Hash::try_from).collect::<std::result::Result<_, _>>();
+        let statement = Statement {
+            prompt,
+            answer: bundle.tokens.clone(),
+            digests: digests.map_err(|_| refuse("the trace does not divide into digests"))?,
+            decoding: receipt.decoding,
+            repetition_milli: asked.repetition_milli,
+            seed: Hash::try_from(receipt.seed.as_slice()).map_err(|_| refuse("its seed has not 32 bytes"))?,
+        };
+        let layout = Layout::new(model.config(), &statement).map_err(refuse)?;
+        let rows = Rows::new(weights);
+        let trace = Trace::new(layout, statement, &rows).map_err(refuse)?;
+        Ok(Computation { trace, rows })
+    }
+
+    /// Whether tokens and digests of the receipt are those that follow from the weights.
+    pub fn holds(&self) -> bool {
+        self.trace.is_true()
+    }
+}
+
+fn refuse(what: impl std::fmt::Display) -> Fault {
+    Fault::new(
+        Class::Invalid,
+        "E-DISPUTE-001",
+        format!("no dispute can be about this answer: {what}"),
+        "Leave the case to the auditors' votes.",
+    )
+}
