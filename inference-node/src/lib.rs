@@ -13,6 +13,7 @@
 //! - [`audit`]: the loop that checks and attests the roots of other nodes.
 //! - [`storage`]: keeps fragments of datanets, proves them, is paid; repairs what others lost.
 //! - [`serve`]: the HTTP API and the loops behind it.
+//! - [`stores`]: which store the blobs are in, and how they are moved to another.
 
 pub mod attribution;
 pub mod audit;
@@ -26,4 +27,5 @@ pub mod recompute;
 pub mod request;
 pub mod serve;
 pub mod storage;
+pub mod stores;
 pub mod train;
