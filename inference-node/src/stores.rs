@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openledger_store::{move_all, BlobStore, BucketStore, Credentials, Moved, RedbStore, S3Settings};
+use openledger_store::{move_all, BucketStore, Credentials, Moved, RedbStore, S3Settings};
 
 use crate::config::{Config, Home, StoreKind};
 use crate::fault::{Fault, Result};
