@@ -141,10 +141,59 @@ impl Audit {
     }
 }
 
-/// How to keep fragments.
+/// Where a node's blobs and fragments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// In one file of the home.
+    #[default]
+    Embedded,
+    /// In a bucket of an S3-compatible service.
+    S3,
+}
+
+/// The bucket of a node whose blobs are in one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3 {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Region that requests are signed for.
+    pub region: String,
+    /// URL of the service; empty: AWS.
+    pub endpoint: String,
+    /// First part of all keys; empty: `openledger/CHAIN_ID/node-NUMBER`.
+    pub prefix: String,
+    /// File of credentials; empty: environment variables.
+    pub credentials: PathBuf,
+    /// Longest silence of the service, in milliseconds.
+    pub timeout_ms: u64,
+    /// Further tries of a request that failed.
+    pub retries: usize,
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        S3 {
+            bucket: String::new(),
+            region: "us-east-1".to_string(),
+            endpoint: String::new(),
+            prefix: String::new(),
+            credentials: PathBuf::new(),
+            timeout_ms: 15_000,
+            retries: 4,
+        }
+    }
+}
+
+/// How to keep fragments, and where blobs are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
+    /// Where all blobs of the node are, fragments or not.
+    pub store: StoreKind,
+    /// The bucket, for `store = "s3"`.
+    pub s3: S3,
     /// MiB that the node offers; 0 offers nothing more and leaves.
     pub capacity_mib: u64,
     /// Milliseconds between two rounds.
@@ -155,7 +204,13 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Storage { capacity_mib: 1_024, tick_ms: 2_000, least_claim: 10_000 }
+        Storage {
+            store: StoreKind::default(),
+            s3: S3::default(),
+            capacity_mib: 1_024,
+            tick_ms: 2_000,
+            least_claim: 10_000,
+        }
     }
 }
 
@@ -259,7 +314,25 @@ mod tests {
         assert_eq!((config.serve, config.audit), (Serve::default(), Audit::default()));
         assert_eq!(config.storage, Storage::default());
         assert!(config.listen.ip().is_loopback());
-        assert!(toml::from_str::<Config>(&EXAMPLE.replace("queue = 16", "qeue = 16")).is_err());
+        for (right, wrong) in [
+            ("queue = 16", "qeue = 16"),
+            ("store = \"embedded\"", "store = \"s4\""),
+            ("bucket = \"\"", "bukket = \"\""),
+            // Secrets have no place in this file.
+            ("bucket = \"\"", "secret_access_key = \"x\""),
+        ] {
+            assert!(EXAMPLE.contains(right), "{right}");
+            assert!(toml::from_str::<Config>(&EXAMPLE.replace(right, wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_chosen_by_two_lines() {
+        let values =
+            [("storage.store", "\"s3\"".to_string()), ("storage.s3.bucket", "\"blobs\"".to_string())];
+        let text = Config::edit(EXAMPLE, Path::new("config.toml"), &values).unwrap();
+        let config: Config = toml::from_str(&text).unwrap();
+        assert_eq!((config.storage.store, config.storage.s3.bucket.as_str()), (StoreKind::S3, "blobs"));
     }
 
     #[test]

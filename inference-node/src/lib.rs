@@ -14,6 +14,7 @@
 //! - [`dispute`]: the whole computation of an answer, for a dispute; shared by accused and challenger.
 //! - [`storage`]: keeps fragments of datanets, proves them, is paid; repairs what others lost.
 //! - [`serve`]: the HTTP API and the loops behind it.
+//! - [`stores`]: which store the blobs are in, and how they are moved to another.
 
 pub mod attribution;
 pub mod audit;
@@ -28,4 +29,5 @@ pub mod recompute;
 pub mod request;
 pub mod serve;
 pub mod storage;
+pub mod stores;
 pub mod train;

@@ -18,7 +18,8 @@ use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
 use openledger_node::serve::{self, ClientChain, Node, Settings, SigningKeys, Watch};
 use openledger_node::storage::Keeper;
-use openledger_store::{DatanetKey, RedbStore};
+use openledger_node::stores;
+use openledger_store::DatanetKey;
 use openledger_types::formats::node_key_digest;
 use openledger_types::msg::node_registry::{ExecuteMsg, Role};
 use serde_json::json;
@@ -115,6 +116,9 @@ enum Command {
         #[arg(long = "model", env = "OPENLEDGER_NODE_MODELS", value_delimiter = ',')]
         models: Vec<String>,
     },
+    /// Move all blobs into the store that [storage] in the config chooses, out of the other one. The node must
+    /// not run. Called again after a failure, it goes on.
+    MoveBlobs,
     /// Show where the node stands, from its config, the chain and, if it runs, its API.
     Status,
 }
@@ -238,6 +242,26 @@ async fn run(cli: &Cli) -> Result<()> {
                 config.serve.models = models.iter().map(|m| model_of(m)).collect::<Result<_>>()?;
             }
             serve_node(cli, &home, config).await
+        }
+        Command::MoveBlobs => {
+            let config = registered(&home)?;
+            // Held by a node that runs.
+            let _journal = journal(&home, &config)?;
+            let moved = stored(&home, &config, stores::move_blobs).await?;
+            let damaged: Vec<String> = moved.damaged.iter().map(hex::encode).collect();
+            match cli.json {
+                true => println!(
+                    "{}",
+                    json!({"entries": moved.entries, "bytes": moved.bytes, "damaged": damaged})
+                ),
+                false => {
+                    println!("moved {} blobs, {} bytes", moved.entries, moved.bytes);
+                    for id in damaged {
+                        println!("damaged, left where it was: {id}");
+                    }
+                }
+            }
+            Ok(())
         }
         Command::Status => status(cli, &home).await,
     }
@@ -485,20 +509,15 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
         Ok(_) => {}
         Err(error) => tracing::warn!(code = error.code(), "{error}"),
     }
-    let journal = Journal::open(
-        &home.journal(),
-        &config.chain.chain_id,
-        &config.contracts.payable_escrow,
-        config.node_id,
-    )?;
-    let store = RedbStore::open(&home.blobs()).map_err(|e| file_fault(&home.blobs(), e))?;
+    let journal = journal(home, &config)?;
+    let store = stored(home, &config, stores::open).await?;
     let view = ClientChain::new(reader, signer, config.node_id);
     let identities = Identities { node: Some((config.node_id, age)), ..Identities::default() };
     let view = Arc::new(view);
     let node = Node::new(
         view.clone(),
         journal,
-        Arc::new(store),
+        store,
         in_force.public_key(),
         keys,
         config.node_id,
@@ -522,6 +541,24 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     serve::run(node, watch, listener, home.models(), stop_signal()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn journal(home: &Home, config: &Config) -> Result<Journal> {
+    let Config { chain, contracts, node_id, .. } = config;
+    Journal::open(&home.journal(), &chain.chain_id, &contracts.payable_escrow, *node_id)
+}
+
+/// Work with the stores of blobs, on a thread that may block.
+async fn stored<T: Send + 'static>(
+    home: &Home,
+    config: &Config,
+    work: fn(&Config, &Home) -> Result<T>,
+) -> Result<T> {
+    let (home, config) = (home.clone(), config.clone());
+    tokio::task::spawn_blocking(move || work(&config, &home)).await.unwrap_or_else(|error| {
+        let advice = "Report this with the log; blobs that were confirmed are still there.";
+        Err(Fault::new(Class::Internal, "E-NODE-050", format!("a task ended early: {error}"), advice))
+    })
 }
 
 /// Done at SIGTERM or Ctrl-C.

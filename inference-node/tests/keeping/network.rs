@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use object_store::memory::InMemory;
 use openledger_node::corpus::Answer;
 use openledger_node::fault::Fault;
 use openledger_node::serve::{Posting, Store};
 use openledger_node::storage::{KeepSettings, Keeper, StorageView};
-use openledger_store::{fragment_root, fragments, RedbStore};
+use openledger_store::{fragment_root, fragments, BucketStore, RedbStore};
 use openledger_testing::{Document, World};
 use openledger_types::formats::{BlobRef, Coding};
 use openledger_types::merkle::Hash;
@@ -185,7 +186,11 @@ impl Network {
 
     async fn node_of(chain: &Chain, number: usize) -> Node {
         let home = tempfile::tempdir().unwrap();
-        let store: Store = Arc::new(RedbStore::open(&home.path().join("blobs.redb")).unwrap());
+        // Two of three have a file, the others a bucket.
+        let store: Store = match number % 3 {
+            2 => Arc::new(BucketStore::over(Arc::new(InMemory::new()), "node", "keeper").unwrap()),
+            _ => Arc::new(RedbStore::open(&home.path().join("blobs.redb")).unwrap()),
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let router = axum::Router::new().route("/v1/blobs/{root}", get(blob)).with_state(store.clone());

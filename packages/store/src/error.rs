@@ -60,9 +60,35 @@ pub enum StoreError {
     /// Fragments that give no pack, or a pack that gives no fragments.
     #[error("the pack cannot be put together: {0}")]
     Coding(&'static str),
-    /// An object store that does not answer, or refuses.
-    #[error("the object store cannot be used: {0}")]
+    /// A bucket's service answered what is no answer of such a service, or refused for a reason of its own.
+    #[error("the bucket cannot be used: {0}")]
     Remote(String),
+    /// A bucket's service does not answer, or says that it is overloaded, after several tries.
+    #[error("the bucket's service does not answer: {0}")]
+    Unreachable(String),
+    /// There is no such bucket.
+    #[error("there is no such bucket: {0}")]
+    NoBucket(String),
+    /// The service refuses the credentials, or what they may do.
+    #[error("the bucket's service refuses the credentials: {0}")]
+    Refused(String),
+    /// What arrived in the bucket is not as long as what was sent. Nothing of it remains.
+    #[error("of {sent} bytes {arrived} arrived in the bucket")]
+    PartialUpload {
+        /// Bytes sent.
+        sent: u64,
+        /// Bytes that the service counts.
+        arrived: u64,
+    },
+    /// The bucket keeps what is deleted from it.
+    #[error("the bucket keeps what is deleted: {0}")]
+    NotErased(&'static str),
+    /// Another node keeps its blobs under the same prefix.
+    #[error("the prefix belongs to {0}")]
+    Taken(String),
+    /// Settings or credentials that cannot be used.
+    #[error("{0}")]
+    Settings(String),
     /// Another error of the file system.
     #[error("the store's file cannot be used: {0}")]
     Io(String),
@@ -88,6 +114,13 @@ impl StoreError {
             StoreError::Io(_) => "E-STORE-014",
             StoreError::Coding(_) => "E-STORE-015",
             StoreError::Remote(_) => "E-STORE-016",
+            StoreError::Unreachable(_) => "E-STORE-017",
+            StoreError::NoBucket(_) => "E-STORE-018",
+            StoreError::Refused(_) => "E-STORE-019",
+            StoreError::PartialUpload { .. } => "E-STORE-020",
+            StoreError::NotErased(_) => "E-STORE-021",
+            StoreError::Taken(_) => "E-STORE-022",
+            StoreError::Settings(_) => "E-STORE-023",
         }
     }
 
@@ -102,6 +135,8 @@ impl StoreError {
                 | StoreError::Io(_)
                 | StoreError::Coding(_)
                 | StoreError::Remote(_)
+                | StoreError::Unreachable(_)
+                | StoreError::PartialUpload { .. }
         )
     }
 
@@ -130,8 +165,25 @@ impl StoreError {
             StoreError::Closed => "Reopen the store; everything that was confirmed is still there.",
             StoreError::Coding(_) => "Fetch more fragments from other holders, then try again.",
             StoreError::Remote(_) => {
-                "Check the store's address, bucket and credentials and that it is reachable, then try again."
+                "Check the endpoint and region of the bucket and the service's own log, then try again."
             }
+            StoreError::Unreachable(_) => {
+                "Check the endpoint, the network and the service's state; the node tries again by itself."
+            }
+            StoreError::NoBucket(_) => "Make the bucket, or correct its name and region in the config.",
+            StoreError::Refused(_) => {
+                "Give credentials that may get, put, delete and list objects of the bucket, and check the clock."
+            }
+            StoreError::PartialUpload { .. } => {
+                "Try again; if it repeats, look for a proxy between the node and the bucket."
+            }
+            StoreError::NotErased(_) => {
+                "Use a bucket without versioning and object lock: withdrawn data must be erased."
+            }
+            StoreError::Taken(_) => {
+                "Give every node a prefix of its own; delete the object `owner` when that node is gone."
+            }
+            StoreError::Settings(_) => "Correct the section [storage.s3] of the config, or the credentials.",
             StoreError::Io(_) => {
                 "Check the path, its permissions and the disk's health, then reopen the store."
             }
@@ -156,7 +208,7 @@ impl From<redb::Error> for StoreError {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => StoreError::InUse,
             redb::Error::PreviousIo | redb::Error::DatabaseClosed => StoreError::Closed,
             redb::Error::ValueTooLarge(bytes) => {
-                StoreError::TooLarge { bytes, limit: crate::redb_store::MAX_BLOB_BYTES }
+                StoreError::TooLarge { bytes, limit: crate::store::MAX_BLOB_BYTES }
             }
             other => StoreError::Corrupt(other.to_string()),
         }

@@ -1,5 +1,8 @@
 //! Tests of the store, a module for each subject.
 
+mod bucket;
 mod fragments;
+mod s3;
 mod sealing;
+mod stores;
 mod storing;

@@ -1,7 +1,7 @@
 //! Packs and their fragments.
 
 use openledger_merkle::{leaf_hash, verify_inclusion};
-use openledger_store::{fragment_leaf, fragment_root, fragments, restore, BlobStore, RedbStore, StoreError};
+use openledger_store::{fragment_leaf, fragment_root, fragments, restore, StoreError};
 use openledger_types::formats::Coding;
 use proptest::prelude::*;
 
@@ -77,15 +77,4 @@ fn the_code_is_frozen() {
 
 fn frozen() -> Vec<&'static str> {
     include_str!("fragments.txt").lines().collect()
-}
-
-#[test]
-fn a_store_keeps_fragments_under_their_roots() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RedbStore::open(&folder.path().join("blobs.redb")).unwrap();
-    let fragment = &fragments(&[7; 50_000], CODE).unwrap()[6];
-    let root = fragment_root(fragment);
-    assert!(store.put(&root, fragment).unwrap());
-    assert_eq!(store.get(&root).unwrap().as_ref(), Some(fragment));
-    assert!(matches!(store.put(&[1; 32], fragment), Err(StoreError::WrongId)));
 }

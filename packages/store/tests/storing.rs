@@ -1,92 +1,15 @@
-//! The embedded store.
+//! What only the embedded store can meet: a kill, a second process, a full disk.
 
 use std::error::Error;
 use std::sync::Mutex;
 
 use openledger_merkle::Hash;
 use openledger_store::{blob_id, BlobStore, RedbStore, StoreError};
-use proptest::prelude::*;
 use redb::{Database, StorageBackend, TableDefinition};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 const BLOBS: TableDefinition<Hash, &[u8]> = TableDefinition::new("blobs/1");
-
-#[test]
-fn what_is_put_is_there_until_it_is_deleted() -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let store = RedbStore::open(&folder.path().join("blobs"))?;
-    assert!(store.is_empty()?);
-    let bytes = vec![3; 40_000];
-    let id = blob_id(&bytes);
-    assert!(store.put(&id, &bytes)?);
-    assert!(!store.put(&id, &bytes)?);
-    assert_eq!((store.has(&id)?, store.size(&id)?, store.len()?), (true, Some(40_000), 1));
-    assert_eq!(store.get(&id)?, Some(bytes));
-    assert!(store.delete(&id)?);
-    assert!(!store.delete(&id)?);
-    assert_eq!((store.has(&id)?, store.get(&id)?, store.size(&id)?, store.len()?), (false, None, None, 0));
-    Ok(())
-}
-
-#[test]
-fn bytes_under_a_wrong_id_are_refused() -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let store = RedbStore::open(&folder.path().join("blobs"))?;
-    assert!(matches!(store.put(&[1; 32], b"bytes"), Err(StoreError::WrongId)));
-    assert!(store.is_empty()?);
-    Ok(())
-}
-
-#[test]
-fn ids_come_in_pages() -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let store = RedbStore::open(&folder.path().join("blobs"))?;
-    let mut expected = Vec::new();
-    for number in 0..25u8 {
-        let bytes = [number; 10];
-        store.put(&blob_id(&bytes), &bytes)?;
-        expected.push(blob_id(&bytes));
-    }
-    expected.sort_unstable();
-    let mut seen: Vec<Hash> = Vec::new();
-    loop {
-        let page = store.ids(seen.last(), 10)?;
-        if page.is_empty() {
-            break;
-        }
-        seen.extend(page);
-    }
-    assert_eq!(seen, expected);
-    assert!(store.ids(None, 0)?.is_empty());
-    Ok(())
-}
-
-#[test]
-fn a_damaged_entry_is_noticed_at_read_and_healed_by_put() -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("blobs");
-    let bytes = vec![7; 20_000];
-    let id = blob_id(&bytes);
-    RedbStore::open(&path)?.put(&id, &bytes)?;
-    let database = Database::create(&path)?;
-    let write = database.begin_write()?;
-    let mut damaged = bytes.clone();
-    damaged[19_999] ^= 1;
-    write.open_table(BLOBS)?.insert(id, damaged.as_slice())?;
-    write.commit()?;
-    drop(database);
-
-    let store = RedbStore::open(&path)?;
-    let refused = store.get(&id);
-    assert!(
-        matches!(&refused, Err(StoreError::Damaged { id: shown }) if *shown == hex::encode(id)),
-        "{refused:?}"
-    );
-    assert!(!store.put(&id, &bytes)?, "an entry was there");
-    assert_eq!(store.get(&id)?, Some(bytes));
-    Ok(())
-}
 
 #[test]
 fn a_killed_process_loses_nothing_that_was_confirmed() -> Outcome {
@@ -197,36 +120,4 @@ fn a_full_disk_is_an_error_of_its_own() -> Outcome {
         assert_eq!((error.code(), error.retryable()), ("E-STORE-010", true));
     }
     Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-
-    #[test]
-    fn a_store_behaves_like_a_map(steps in prop::collection::vec((0u8..8, any::<bool>()), 1..30)) {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("blobs");
-        let fail = |error: StoreError| TestCaseError::fail(error.to_string());
-        let mut model = std::collections::BTreeMap::new();
-        let mut store = RedbStore::open(&path).map_err(fail)?;
-        for (index, (number, put)) in steps.into_iter().enumerate() {
-            let bytes = vec![number; usize::from(number) * 3_000];
-            let id = blob_id(&bytes);
-            if put {
-                let new = store.put(&id, &bytes).map_err(fail)?;
-                prop_assert_eq!(new, model.insert(id, bytes).is_none());
-            } else {
-                let gone = store.delete(&id).map_err(fail)?;
-                prop_assert_eq!(gone, model.remove(&id).is_some());
-            }
-            if index % 7 == 6 {
-                drop(store);
-                store = RedbStore::open(&path).map_err(fail)?;
-            }
-            prop_assert_eq!(store.ids(None, 100).map_err(fail)?, model.keys().copied().collect::<Vec<_>>());
-        }
-        for (id, bytes) in model {
-            prop_assert_eq!(store.get(&id).map_err(fail)?, Some(bytes));
-        }
-    }
 }
