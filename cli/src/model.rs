@@ -135,10 +135,9 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
     let bar = progress::bar(ctx, 0, "indexing influence");
     let done = blocking(move || {
         // A copy is stored, but never trained on (rule D3): its credit belongs to the first.
-        let copies: HashSet<u64> =
-            build_index(docs.clone())?.duplicates().iter().map(|copy| copy.contribution_id).collect();
+        let texts = build_index(docs.clone())?;
         let docs: Vec<_> =
-            docs.into_iter().filter(|doc| !copies.contains(&doc.facts.contribution_id)).collect();
+            docs.into_iter().filter(|doc| !texts.is_left_out(doc.facts.contribution_id)).collect();
         let documents: Vec<train::Document> = docs
             .iter()
             .map(|doc| train::Document {

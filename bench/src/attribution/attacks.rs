@@ -49,13 +49,15 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         }
     }
     let honest = mean(&paid(&recipe, &docs, contributors, &queries)?);
-    let attacks: [(&str, Attack); 7] = [
+    let attacks: [(&str, Attack); 9] = [
         ("own_documents_4_times", |docs, first| clones(docs, first, ATTACKER, 4, false)),
         ("own_documents_16_owners", |docs, first| clones(docs, first, ATTACKER, 16, true)),
         ("victim_copied", |docs, first| clones(docs, first, VICTIM, 1, true)),
         ("victim_copied_10_percent_new", |docs, first| near(docs, first, 10)),
         ("victim_copied_30_percent_new", |docs, first| near(docs, first, 30)),
-        ("stuffed_words", stuffed),
+        ("stuffed_words", |docs, first| stuffed(docs, first, 1)),
+        ("stuffed_pairs_of_words", |docs, first| stuffed(docs, first, 2)),
+        ("stuffed_runs_of_four_words", |docs, first| stuffed(docs, first, 4)),
         ("outliers", outliers),
     ];
     let (mut metrics, mut gains, mut copies) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,10 +87,9 @@ fn paid(recipe: &Recipe, docs: &[Doc], contributors: usize, queries: &[String]) 
         priority: (id, 0),
         match_text: openledger_ingest::match_text(&doc.text),
     });
-    let copies: BTreeSet<u64> =
-        Index::build(all.collect())?.duplicates().iter().map(|copy| copy.contribution_id).collect();
+    let texts = Index::build(all.collect())?;
     let kept: Vec<Doc> =
-        (1u64..).zip(docs).filter(|(id, _)| !copies.contains(id)).map(|(_, d)| d.clone()).collect();
+        (1u64..).zip(docs).filter(|(id, _)| !texts.is_left_out(*id)).map(|(_, d)| d.clone()).collect();
     let texts: Vec<String> = kept.iter().map(|d| d.text.clone()).collect();
     let experiment = Experiment::new(recipe, &texts)?;
     let model = experiment.train(&vec![true; kept.len()])?;
@@ -132,14 +133,16 @@ fn near(docs: &mut Vec<Doc>, first: usize, percent: u64) {
     }));
 }
 
-/// Documents of all words of everybody, in random order.
-fn stuffed(docs: &mut Vec<Doc>, first: usize) {
+/// Documents of everybody's words in runs of `run` words, the runs in random order.
+fn stuffed(docs: &mut Vec<Doc>, first: usize, run: usize) {
     let mut numbers = Numbers(5);
     let words: Vec<String> =
         docs.iter().flat_map(|d| d.text.split(' ').map(str::to_string).collect::<Vec<_>>()).collect();
     for _ in 0..20 {
-        let text: Vec<&str> =
-            (0..90).map(|_| words[numbers.below(words.len() as u64) as usize].as_str()).collect();
+        let text: Vec<&str> = (0..96 / run)
+            .map(|_| numbers.below((words.len() - run) as u64) as usize)
+            .flat_map(|at| words[at..at + run].iter().map(String::as_str))
+            .collect();
         docs.push(Doc { contributor: first, text: text.join(" ") });
     }
 }

@@ -20,6 +20,7 @@ pub mod influence;
 mod layers;
 mod lexical;
 mod near;
+mod order;
 mod owners;
 mod packed;
 mod proof;
