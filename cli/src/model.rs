@@ -1,6 +1,5 @@
 //! Models: train from sealed versions, register, show.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -156,7 +155,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 bar.set_length(all);
                 bar.set_position(done);
             };
-            report.manifest_hash = Model::add_influence(&out, &sources, weights, &shown)?;
+            report.manifest_hash = Model::add_influence(&out, &sources, &texts, weights, &shown)?;
         }
         bar.finish_and_clear();
         let measured = match heldout.is_empty() {

@@ -12,6 +12,9 @@ const APART: [usize; 4] = [5, 8, 13, 21];
 /// Pairs of known words that a text must have, neighbours and others, to be judged: of fewer chance decides.
 const LEAST_PAIRS: u64 = 24;
 
+/// Words apart that must be known as neighbours: where chance is never met, its absence says nothing.
+const LEAST_MET: u64 = 8;
+
 /// Neighbours must be known more often than others by one in so many of the others that are not known.
 const MARGIN: u128 = 8;
 
@@ -70,9 +73,12 @@ impl Seen {
             return true;
         }
         APART.iter().for_each(|distance| self.count(text, owner, *distance, &mut apart));
+        if apart.pairs < LEAST_PAIRS || apart.neighbours < LEAST_MET {
+            return true;
+        }
         // f - g < (1 - g) / MARGIN, of the parts f of the next and g of the others, without a division.
         let [k, f, l, g] = [next.pairs, next.neighbours, apart.pairs, apart.neighbours].map(u128::from);
-        apart.pairs < LEAST_PAIRS || MARGIN * f * l >= MARGIN * g * k + k * (l - g)
+        MARGIN * f * l >= MARGIN * g * k + k * (l - g)
     }
 
     fn add(&mut self, text: &[u32], owner: u32) {
@@ -91,10 +97,7 @@ impl Seen {
 /// Texts, in order of priority with their owners, whose words are in no order. Each is held against the
 /// earlier texts of other owners that have one, so that no later text changes the verdict. `words` is
 /// how many words there are.
-pub(crate) fn without_order<'a>(
-    texts: impl Iterator<Item = (&'a [u32], u32)>,
-    words: usize,
-) -> Vec<usize> {
+pub(crate) fn without_order<'a>(texts: impl Iterator<Item = (&'a [u32], u32)>, words: usize) -> Vec<usize> {
     let mut seen = Seen { words: vec![0; words], pairs: HashMap::new() };
     let mut found = Vec::new();
     for (number, (text, owner)) in texts.enumerate() {
