@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let index = Index::build(documents)?;
     let built = start.elapsed();
-    println!("documents {count}, duplicates left out {}, match text {bytes} bytes", index.duplicates().len());
+    let (copies, disordered) = (index.duplicates().len(), index.disordered().len());
+    println!("documents {count}, match text {bytes} bytes; left out: {copies} copies, {disordered} without order");
     println!("words {}, build {} ms", index.tokens(), built.as_millis());
     println!(
         "index {} bytes, {} bytes a word without texts",

@@ -4,7 +4,7 @@
 //! before, far more often than words taken from places some words apart are. Where the one happens hardly
 //! more often than the other, the order says nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Distances of the words that are compared with neighbours.
 const APART: [usize; 4] = [5, 8, 13, 21];
@@ -38,7 +38,7 @@ fn pair(first: u32, second: u32) -> u64 {
     u64::from(first) << 32 | u64::from(second)
 }
 
-/// Pairs of words that others know one by one, and those of them that others have as neighbours.
+/// Different pairs of words that others know one by one, and those of them that others have as neighbours.
 #[derive(Clone, Copy, Default)]
 struct Count {
     pairs: u64,
@@ -57,7 +57,12 @@ impl Seen {
     }
 
     fn count(&self, text: &[u32], owner: u32, apart: usize, count: &mut Count) {
+        // What a text repeats is no further evidence.
+        let mut counted = HashSet::new();
         for (first, second) in text.iter().zip(text.iter().skip(apart)) {
+            if !counted.insert(pair(*first, *second)) {
+                continue;
+            }
             if [first, second].into_iter().all(|word| used_by_others(self.word(*word), owner)) {
                 let users = self.pairs.get(&pair(*first, *second)).copied().unwrap_or(0);
                 count.pairs += 1;

@@ -30,7 +30,7 @@ fn ordered(documents: Vec<Document>) -> Vec<Document> {
         let text = words(&document.match_text);
         let count = |apart: usize| {
             let knows = |word: &String| others.iter().any(|other| other.contains(word));
-            let pairs: Vec<_> =
+            let pairs: HashSet<_> =
                 text.iter().zip(text.iter().skip(apart)).filter(|(a, b)| knows(a) && knows(b)).collect();
             let met = pairs.iter().filter(|(a, b)| {
                 others.iter().any(|other| other.windows(2).any(|w| w[0] == **a && w[1] == **b))
