@@ -311,7 +311,7 @@ async fn packets_of_a_live_chain_are_read_once_and_in_order() {
     };
     let chain_id = std::env::var("OPENLEDGER_TEST_CHAIN_ID").unwrap_or_else(|_| "openledger-1".into());
     let chain = Chain::connect(ChainConfig::new(chain_id.clone(), rpc.clone())).await.unwrap();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/dev-accounts.json");
+    let path = "../testnet/dev-accounts.json";
     let accounts: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let accounts = accounts["accounts"].as_array().unwrap();
     let auditor = accounts.iter().find(|a| a["name"] == "auditor").unwrap();

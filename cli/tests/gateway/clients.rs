@@ -29,7 +29,7 @@ async fn run(program: &Path, script: &str, folder: &Path) -> Value {
     let mut client = Client::open(&chain, &[(NODE, &world.url)], CAP);
     client.limit = Some(CAP / 100);
     let (url, app, _closing) = client.gateway().await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway").join(script);
+    let script = std::env::current_dir().unwrap().join("tests/gateway").join(script);
     let mut command = Command::new(program);
     command.arg(script).env("OPENAI_BASE_URL", url).env("OPENAI_API_KEY", KEY).current_dir(folder);
     command.env("OPENLEDGER_OPENAI_CLIENTS", folder);

@@ -53,9 +53,10 @@ impl Credits {
         }
         // Ledgers that began under the first release were claimed from under another key.
         match ledger.old {
-            true => Ok(CLAIMED
-                .may_load(storage, (node_id, denom, &account))?
-                .map_or_else(Credit::default, |entry| parse_claimed(&entry))),
+            true => match CLAIMED.may_load(storage, (node_id, denom, &account))? {
+                Some(entry) => parse_claimed(&entry),
+                None => Ok(Credit::default()),
+            },
             false => Ok(Credit::default()),
         }
     }
@@ -112,12 +113,13 @@ fn account_key(account: &Account) -> String {
     format!("{}{}", account.code(), account.address())
 }
 
-/// Amount and answers of an entry in [`CLAIMED`]; the first release has no answers.
-fn parse_claimed(entry: &str) -> Credit {
-    let (amount, uses) = entry.split_once('/').unwrap_or((entry, ""));
-    Credit {
-        amount: Uint128::new(amount.parse().unwrap_or_default()),
-        uses: uses.parse().unwrap_or_default(),
+/// Amount and answers of an entry in [`CLAIMED`]; the first release has no answers. An entry that cannot be read is
+/// an error: taken for nothing, what was claimed before would be paid again.
+fn parse_claimed(entry: &str) -> StdResult<Credit> {
+    let (amount, uses) = entry.split_once('/').unwrap_or((entry, "0"));
+    match (amount.parse(), uses.parse()) {
+        (Ok(amount), Ok(uses)) => Ok(Credit { amount: Uint128::new(amount), uses }),
+        _ => Err(StdError::msg("an entry of what was claimed under release 0.1.0 cannot be read")),
     }
 }
 
@@ -187,7 +189,19 @@ mod tests {
         credits.set(&storage, place, credit(900, 5)).unwrap();
         credits.save(&mut storage);
         assert_eq!(Credits::default().get(&storage, place, &old).unwrap(), credit(900, 5));
-        assert_eq!(parse_claimed("12"), credit(12, 0));
+        assert_eq!(parse_claimed("12").unwrap(), credit(12, 0));
+    }
+
+    #[test]
+    fn finding_p11_a_broken_entry_of_the_first_release_is_an_error_and_not_zero() {
+        let somebody = Account::Contributor("somebody".into());
+        let old = Ledger { old: true, ..Ledger::new() };
+        for broken in ["", "/4", "7x/4", "-7/4", "700/", "700/four", "700/4/1"] {
+            let mut storage = MockStorage::new();
+            CLAIMED.save(&mut storage, (3, DENOM, "2somebody"), &broken.to_string()).unwrap();
+            let got = Credits::default().get(&storage, (3, DENOM, &somebody), &old);
+            assert!(got.is_err(), "{broken:?}");
+        }
     }
 
     #[test]

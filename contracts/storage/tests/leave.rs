@@ -67,15 +67,8 @@ fn a_node_that_misses_too_often_is_out_and_may_come_back_with_nothing_owed() {
     suite.miss(node_id).unwrap();
     assert_eq!(suite.world.storer(node_id).unwrap().state, StorerState::Out);
     assert_eq!(operators(&suite), 2);
-    let (operator, registry) = (suite.operator(node_id), suite.world.node_registry.clone());
-    let enroll = ExecuteMsg::Enroll { node_id, capacity: CAPACITY };
-    assert!(suite.tell(&operator, enroll.clone()).is_err(), "it is in jail");
-    let jail = suite.world.profile.node_registry.jail_blocks;
-    suite.world.advance(jail);
-    let (bond, funds) = (node_registry::ExecuteMsg::AddBond { node_id }, suite.world.coins(1_000_000));
-    suite.world.execute(&operator, &registry, &bond, &funds).unwrap();
-    suite.world.execute(&operator, &registry, &node_registry::ExecuteMsg::Unjail { node_id }, &[]).unwrap();
-    suite.tell(&operator, enroll).unwrap();
+    let operator = suite.operator(node_id);
+    suite.tell(&operator, ExecuteMsg::Enroll { node_id, capacity: CAPACITY }).unwrap();
     let storer = suite.world.storer(node_id).unwrap();
     assert_eq!((storer.state, storer.misses, operators(&suite)), (StorerState::Active, 0, 3));
     assert_eq!(suite.world.challenge(node_id).unwrap().draw, None);

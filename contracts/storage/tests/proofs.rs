@@ -86,12 +86,13 @@ fn rule_i3_a_miss_cuts_the_bond_frees_what_was_asked_for_and_pays_nothing() {
     let (bond, bob) = (suite.world.node(node_id).unwrap().bond.u128(), suite.bob.clone());
     suite.draw();
     suite.miss(node_id).unwrap();
-    assert_eq!(suite.world.node(node_id).unwrap().bond.u128(), bond - bond / 100);
+    let node = suite.world.node(node_id).unwrap();
+    assert_eq!((node.bond.u128(), node.jailed_until), (bond - bond / 100, None), "it answers and audits on");
     let object = suite.world.object(object_id).unwrap();
     assert_eq!((object.slots[1].holder, suite.world.storer(node_id).unwrap().misses), (None, 1));
     assert!(suite.claim(node_id).is_err());
     assert!(suite.tell(&bob, ExecuteMsg::ReportMiss { node_id }).is_err(), "once");
-    // Somebody else takes the slot over; the jailed node cannot.
+    // Somebody else takes the slot over.
     let next = suite.world.ranking(&object).into_iter().find(|node| !suite.holders(object_id).contains(node));
     suite.tell(&bob, ExecuteMsg::Nominate { object_id, nominees: vec![(1, next.unwrap())] }).unwrap();
     suite.world.assert_invariants();

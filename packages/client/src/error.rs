@@ -144,6 +144,12 @@ pub enum Error {
         /// What the module said.
         log: String,
     },
+    /// The chain node has started and not made or seen a block since: it takes no transactions yet.
+    #[error("the chain node takes no transactions before its first block: {log}")]
+    Starting {
+        /// What the node said.
+        log: String,
+    },
     /// The transaction stands in a block and failed there; its fee was paid.
     #[error("transaction {hash} failed at height {height} (codespace {codespace}, code {code}): {log}")]
     TxFailed {
@@ -215,6 +221,7 @@ impl Error {
             Error::TxFailed { .. } => "E-CLIENT-037",
             Error::Unconfirmed { .. } => "E-CLIENT-038",
             Error::Expired { .. } => "E-CLIENT-039",
+            Error::Starting { .. } => "E-CLIENT-040",
         }
     }
 
@@ -228,6 +235,7 @@ impl Error {
                 | Error::MempoolFull { .. }
                 | Error::Sequence { .. }
                 | Error::Expired { .. }
+                | Error::Starting { .. }
         )
     }
 
@@ -256,6 +264,7 @@ impl Error {
             Error::TooLarge { .. } => "split the transaction",
             Error::Sequence { .. } => "let one program at a time use this account, then try again",
             Error::TxRejected { .. } => "correct the transaction as the chain says; nothing was paid",
+            Error::Starting { .. } => "wait for the node's next block and try again, or use another node",
             Error::TxFailed { .. } => "correct the transaction as the chain says; its fee was paid",
             Error::Unconfirmed { .. } => "look the transaction up by its hash before sending anything again",
             Error::Expired { .. } => "send again: this one can not land any more",
@@ -310,6 +319,10 @@ pub(crate) fn refusal(codespace: &str, code: u32, log: &str) -> Error {
     let sdk = codespace == "sdk";
     if (sdk && code == 32) || log.contains("account sequence mismatch") {
         return Error::Sequence { expected: expected_sequence(log), log: shorten(log) };
+    }
+    // wasmd checks against the header of the last block, which a node has from its first block on.
+    if log.contains("Block (unix) time must never be empty") {
+        return Error::Starting { log: shorten(log) };
     }
     if let Some(message) = contract_message(log) {
         return Error::Contract { message, hash: None };
@@ -368,6 +381,9 @@ mod tests {
         ));
         assert!(matches!(refusal("sdk", 20, "x"), Error::MempoolFull { .. }));
         assert!(matches!(refusal("wasm", 5, "strange"), Error::TxRejected { code: 5, .. }));
+        assert!(!refusal("wasm", 5, "strange").retryable());
+        let starting = refusal("sdk", 1, "Block (unix) time must never be empty or negative : panic");
+        assert!(matches!(starting, Error::Starting { .. }) && starting.retryable(), "{starting}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn config() -> Option<ChainConfig> {
 
 /// An account of the development chain.
 fn dev_key(name: &str) -> Key {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testnet/dev-accounts.json");
+    let path = "../../testnet/dev-accounts.json";
     let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let account = file["accounts"].as_array().unwrap().iter().find(|a| a["name"] == name).unwrap();
     let key = Key::from_mnemonic(account["mnemonic"].as_str().unwrap()).unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/devnet");
+    let script = "../testnet/devnet";
     let (action, rest) = arguments.split_first().unwrap();
     let output =
         Command::new(script).arg(action).arg("--home").arg(home.join("second")).args(rest).output().unwrap();

@@ -51,7 +51,7 @@ pub fn config(a: &str, b: &str, trusting: &str, extra: &str) -> Config {
 
 /// A development account's secret words.
 pub fn mnemonic(name: &str) -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testnet/dev-accounts.json");
+    let path = "../testnet/dev-accounts.json";
     let accounts: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let accounts = accounts["accounts"].as_array().unwrap();
     let account = accounts.iter().find(|a| a["name"] == name).unwrap();

@@ -172,9 +172,9 @@ pub enum ExecuteMsg {
         /// What to add.
         work: RecordedWork,
     },
-    /// Cuts a bond at once for a fault that was proved, jails the node and counts the fault in the
-    /// record of its work. Only by the referee, the escrow and the storage contract. A bond that is gone
-    /// is cut by nothing: the message does not fail.
+    /// Cuts a bond at once for a fault that was proved and counts the fault in the record of its work;
+    /// jails the node unless the storage contract asks. Only by the referee, the escrow and the storage
+    /// contract. A bond that is gone is cut by nothing: the message does not fail.
     Slash {
         /// Node.
         node_id: u64,
