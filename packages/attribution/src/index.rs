@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use openledger_types::formats::Piece;
 
+use crate::layers::THREE_LAYERS;
 use crate::near::{borrowed_run, near_duplicates, LEAST_WORDS};
 use crate::order::without_order;
 use crate::owners::Owners;
@@ -79,8 +80,21 @@ impl Index {
     /// documents whose words are in no order: where neighbouring words, known from earlier documents of
     /// other contributors, are neighbours there hardly more often than words that stand apart.
     ///
-    /// Memory: 10 to 16 bytes a word and the texts, 45 a word while it is built. Time: linear.
-    pub fn build(mut documents: Vec<Document>) -> Result<Self, Error> {
+    /// Memory: 10 to 16 bytes a word and the texts, while it is built 45 a word and some 30 for every
+    /// different pair of neighbours. Time: linear.
+    ///
+    /// # Errors
+    /// When a number of a contribution is 0 or stands twice, or there is more text than 32 bits can address.
+    pub fn build(documents: Vec<Document>) -> Result<Self, Error> {
+        Self::for_scheme(documents, THREE_LAYERS)
+    }
+
+    /// The index of a model of this attribution scheme: before [`THREE_LAYERS`] no document was left out for
+    /// its order, and models of those schemes go on paying as they did.
+    ///
+    /// # Errors
+    /// Those of [`Index::build`].
+    pub fn for_scheme(mut documents: Vec<Document>, scheme: &str) -> Result<Self, Error> {
         documents.sort_by_key(|d| (d.priority, d.contribution_id));
         let mut ids: Vec<u64> = documents.iter().map(|d| d.contribution_id).collect();
         ids.sort_unstable();
@@ -104,7 +118,7 @@ impl Index {
         drop(texts);
         documents.retain(|d| !of.contains_key(&d.contribution_id));
         let mut base = Base::build(&documents)?;
-        let disordered = base.disordered(&documents);
+        let disordered = if scheme == THREE_LAYERS { base.disordered(&documents) } else { Vec::new() };
         if !disordered.is_empty() {
             documents.retain(|d| disordered.binary_search(&d.contribution_id).is_err());
             base = Base::build(&documents)?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use openledger_attribution::influence::{
     Agreement, Builder, InfluenceIndex, Parameters, Passage, Raw, Signature, RANK, READOUT,
 };
-use openledger_attribution::{shares, Answer, Document, Layers, Method, Weights};
+use openledger_attribution::{shares, Answer, Document, Index, Layers, Method, Weights, TWO_LAYERS};
 use proptest::test_runner::Config;
 
 use crate::support::{cut, document, index, prose, Numbers};
@@ -352,7 +352,10 @@ fn attr_attack_07_words_in_no_order_are_left_out_whatever_is_committed_later() {
     for i in 0..20 {
         let text: Vec<&str> = (0..200).map(|_| words[numbers.below(words.len() as u64) as usize]).collect();
         let stuffed = document(100 + i, "attacker", &text.join(" "));
-        let alone = index([documents.clone(), vec![stuffed.clone()]].concat());
+        let with_it = [documents.clone(), vec![stuffed.clone()]].concat();
+        let before = Index::for_scheme(with_it.clone(), TWO_LAYERS).expect("documents are valid");
+        assert!(before.disordered().is_empty(), "models of earlier schemes pay as they did");
+        let alone = index(with_it);
         caught += usize::from(alone.disordered() == [100 + i] && alone.is_left_out(100 + i));
         documents.push(stuffed);
         let late = index([documents.clone(), vec![document(900, "late", &text.join(" "))]].concat());
