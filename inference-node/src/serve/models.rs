@@ -345,12 +345,11 @@ impl Node {
             None => None,
         };
         let named = manifest.clone();
-        let attribution =
-            blocking(move || {
-                let index = build_index(docs, &named.attribution)?;
-                Ok(Attribution::open(&named, index, influence.as_deref())?)
-            })
-            .await?;
+        let attribution = blocking(move || {
+            let index = build_index(docs, &named.attribution)?;
+            Ok(Attribution::open(&named, index, influence.as_deref())?)
+        })
+        .await?;
         let settings = BatchSettings {
             workers: self.settings.workers,
             batch: self.settings.batch,

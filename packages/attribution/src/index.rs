@@ -331,7 +331,7 @@ impl Base {
     /// Contributions whose words are in no order, sorted.
     fn disordered(&self, documents: &[Document]) -> Vec<u64> {
         let (owners, _) = owners(documents);
-        let found = without_order(self.texts().zip(owners), self.words.len());
+        let found = without_order(self.texts().zip(owners), &self.words.marks());
         let mut ids: Vec<u64> = found.into_iter().map(|number| documents[number].contribution_id).collect();
         ids.sort_unstable();
         ids

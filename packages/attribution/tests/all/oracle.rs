@@ -22,12 +22,10 @@ fn words(text: &str) -> Vec<String> {
 fn ordered(documents: Vec<Document>) -> Vec<Document> {
     let mut kept: Vec<Document> = Vec::new();
     for document in documents {
-        let others: Vec<Vec<String>> = kept
-            .iter()
-            .filter(|k| k.contributor != document.contributor)
-            .map(|k| words(&k.match_text))
-            .collect();
-        let text = words(&document.match_text);
+        let spoken = |d: &Document| words(&d.match_text).into_iter().filter(|w| w != ".").collect::<Vec<_>>();
+        let others: Vec<Vec<String>> =
+            kept.iter().filter(|k| k.contributor != document.contributor).map(spoken).collect();
+        let text = spoken(&document);
         let count = |apart: usize| {
             let knows = |word: &String| others.iter().any(|other| other.contains(word));
             let pairs: HashSet<_> =
@@ -41,7 +39,7 @@ fn ordered(documents: Vec<Document>) -> Vec<Document> {
         let far = [5, 8, 13, 21].map(count);
         let (l, g) = (far.iter().map(|c| c.0).sum::<f64>(), far.iter().map(|c| c.1).sum::<f64>());
         // Without a division, as equality has to be exact: whole numbers far below 2^53.
-        if k < 24.0 || l < 24.0 || g < 8.0 || 8.0 * (f * l - g * k) >= k * (l - g) {
+        if k < 24.0 || l < 24.0 || g < 8.0 || 12.0 * (f * l - g * k) >= k * (l - g) {
             kept.push(document);
         }
     }
@@ -188,7 +186,7 @@ impl Oracle {
 }
 
 /// Texts pasted from a pool of passages and noise over few words, so that copies, overlaps, shared
-/// phrases and duplicates all happen.
+/// phrases, marks and duplicates all happen.
 fn text(pool: &[Vec<u8>], picks: &[(usize, usize, usize, Vec<u8>)]) -> String {
     let mut words = Vec::new();
     for (passage, from, len, noise) in picks {
@@ -198,7 +196,8 @@ fn text(pool: &[Vec<u8>], picks: &[(usize, usize, usize, Vec<u8>)]) -> String {
         }
         words.extend_from_slice(noise);
     }
-    words.iter().map(|w| format!("{}", (b'a' + w) as char)).collect::<Vec<_>>().join(" ")
+    let word = |w: &u8| if *w == 5 { '.' } else { (b'a' + w) as char };
+    words.iter().map(|w| word(w).to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn picks() -> impl Strategy<Value = Vec<(usize, usize, usize, Vec<u8>)>> {
