@@ -34,9 +34,12 @@ enum Bench {
         /// One part alone.
         #[arg(long, value_enum)]
         part: Option<attribution::Part>,
-        /// File of plays, as a second corpus for influence.
+        /// File of plays, as a second corpus for influence and order.
         #[arg(long)]
         plays: Option<PathBuf>,
+        /// Folder of texts, as a third corpus for order.
+        #[arg(long)]
+        texts: Option<PathBuf>,
         /// Small sizes.
         #[arg(long)]
         quick: bool,
@@ -156,9 +159,9 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
-        Bench::Attribution { cache, exchange, part, plays, quick, json } => {
-            let metrics =
-                attribution::measure(&attribution::Settings { quick, part, plays, cache, exchange })?;
+        Bench::Attribution { cache, exchange, part, plays, texts, quick, json } => {
+            let settings = attribution::Settings { quick, part, plays, texts, cache, exchange };
+            let metrics = attribution::measure(&settings)?;
             return show("attribution", before, 1, metrics, json);
         }
         Bench::Simulate { docs, seed, quick, json, page } => {

@@ -213,7 +213,8 @@ pub async fn prepare(
             Some(_) => docs.iter().map(|doc| (doc.facts.contribution_id, doc.content.clone())).collect(),
             None => BTreeMap::new(),
         };
-        Ok((contents, Attribution::open(&manifest, build_index(docs)?, influence.as_deref())?))
+        let index = build_index(docs, &manifest.attribution)?;
+        Ok((contents, Attribution::open(&manifest, index, influence.as_deref())?))
     })
     .await?;
     checks.add("influence index as in the manifest", true, String::new);

@@ -54,6 +54,16 @@ fn texts() -> Vec<String> {
         .collect()
 }
 
+fn index(texts: &[String]) -> Index {
+    let documents = (1u64..).zip(texts).map(|(id, text)| Document {
+        contribution_id: id,
+        contributor: format!("contributor{id}"),
+        priority: (id, 0),
+        match_text: openledger_ingest::match_text(text),
+    });
+    Index::build(documents.collect()).expect("the texts can be indexed")
+}
+
 fn make() -> Honest {
     let texts = texts();
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
@@ -68,7 +78,7 @@ fn make() -> Honest {
         .expect("the tiny recipe trains");
     let sources: Vec<Source> =
         documents.iter().map(|d| Source { contribution_id: d.contribution_id, text: d.text }).collect();
-    Model::add_influence(dir.path(), &sources, Weights::default(), &|_, _| {})
+    Model::add_influence(dir.path(), &sources, &index(&texts), Weights::default(), &|_, _| {})
         .expect("the model gets its influence index");
     let influence = std::fs::read(dir.path().join(INFLUENCE_FILE)).expect("the index was written");
     let model = Model::load(dir.path()).expect("what was trained loads");
@@ -114,22 +124,13 @@ fn make() -> Honest {
     let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
     // One more document holds the answer, so that there is evidence whatever the small model writes.
     let quoting = format!("somebody wrote: {} and no more", made.text);
-    let index = Index::build(
-        texts
-            .iter()
-            .chain([&quoting])
-            .enumerate()
-            .map(|(i, text)| Document {
-                contribution_id: i as u64 + 1,
-                contributor: format!("contributor{i}"),
-                priority: (i as u64 + 1, 0),
-                match_text: openledger_ingest::match_text(text),
-            })
-            .collect(),
-    )
-    .expect("the texts can be indexed");
+    let index = index(&[texts.clone(), vec![quoting.clone()]].concat());
+    let mut manifest = model.manifest().clone();
+    if let Some(params) = &mut manifest.influence {
+        params.chance_bps = index.chance();
+    }
     let attribution =
-        Attribution::open(model.manifest(), index, Some(&influence)).expect("the index is the manifest's");
+        Attribution::open(&manifest, index, Some(&influence)).expect("the index is the manifest's");
     let answered =
         Asked { prompt: &asked.prompt, prompt_tokens: &prompt, answer: &made.text, tokens: &made.tokens };
     let signature = attribution.sign(&model, &answered).expect("the answer can be signed");

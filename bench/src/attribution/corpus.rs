@@ -1,5 +1,10 @@
 //! A corpus generated here: contributors with a vocabulary and facts of their own, in shared templates.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+
 /// SplitMix64: the same numbers on every run.
 pub struct Numbers(pub u64);
 
@@ -69,14 +74,10 @@ fn sentence(numbers: &mut Numbers, own: &[String], common: &[String]) -> String 
 /// Least bytes of a document of [`plays`]: more than a context of tokens.
 const SPEECH: usize = 420;
 
-/// Documents of the speakers who say most in a file of plays: blocks of `NAME:` and what is said, blank
-/// lines between them (the form of the corpus known as Tiny Shakespeare). A document is consecutive
-/// speeches of one speaker.
-///
-/// # Errors
-/// When the file has too few speakers who say enough.
-pub fn plays(text: &str, contributors: usize, each: usize) -> anyhow::Result<Vec<Doc>> {
-    let mut said: std::collections::BTreeMap<&str, Vec<String>> = Default::default();
+/// Documents of every speaker in a text of plays: blocks of `NAME:` and what is said, blank lines between them
+/// (the form of the corpus known as Tiny Shakespeare). A document is consecutive speeches of one speaker.
+fn speakers(text: &str) -> BTreeMap<&str, Vec<String>> {
+    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for block in text.split("\n\n") {
         let Some((name, speech)) = block.split_once(":\n") else { continue };
         let documents = said.entry(name).or_default();
@@ -88,7 +89,27 @@ pub fn plays(text: &str, contributors: usize, each: usize) -> anyhow::Result<Vec
             None => documents.push(speech.to_string()),
         }
     }
-    let mut speakers: Vec<(&str, Vec<String>)> = said.into_iter().collect();
+    said
+}
+
+/// All documents of a file of plays.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn speeches(path: &Path) -> anyhow::Result<Vec<Doc>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+    let documents = speakers(&text).into_values().enumerate().flat_map(|(contributor, documents)| {
+        documents.into_iter().map(move |text| Doc { contributor, text })
+    });
+    Ok(documents.collect())
+}
+
+/// Documents of the speakers who say most in a text of plays.
+///
+/// # Errors
+/// When the text has too few speakers who say enough.
+pub fn plays(text: &str, contributors: usize, each: usize) -> anyhow::Result<Vec<Doc>> {
+    let mut speakers: Vec<(&str, Vec<String>)> = speakers(text).into_iter().collect();
     for (_, documents) in &mut speakers {
         documents.retain(|document| document.len() >= SPEECH);
     }

@@ -775,6 +775,7 @@ fn weights(text: &str) -> Result<Weights, String> {
         influence_weight: weights.influence,
         lexical_weight: weights.lexical,
         span_weight: weights.span,
+        chance_bps: 0,
     };
     Weights::of(&params).map_err(|e| e.to_string())
 }

@@ -264,6 +264,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let folder = args.work.join("model");
     let heldout: Vec<String> = held.iter().map(|d| String::from_utf8_lossy(&d.bytes).into_owned()).collect();
     let keeping = storing::start(&ctx, &owner, created.datanet_id, &node.url).await?;
+    let weights = Weights::default();
     let trained = model::train(
         &ctx,
         model::TrainArgs {
@@ -272,7 +273,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             recipe: recipe(&args),
             heldout,
             heldout_bytes: EVAL_BYTES,
-            weights: Weights::default(),
+            weights,
             node: node.url.clone(),
         },
     )
@@ -343,7 +344,8 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         println!("    session {} with node {} and a deposit of 2 OPEN", opened.session_id, node.node_id);
         sessions.push(opened.session_id);
     }
-    let prepared = model::index(&ctx, registered.model_id, registered.version, &node.url).await?;
+    let scheme = weights.scheme();
+    let prepared = model::index(&ctx, registered.model_id, registered.version, scheme, &node.url).await?;
     let names: BTreeMap<u64, Contributor> =
         owners_of(&reader, created.datanet_id, sealed.size, &parties).await?;
     let mut answers: Vec<(String, ask::Answer)> = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmwasm_std::HexBinary;
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Statistics};
-use openledger_attribution::Weights;
+use openledger_attribution::{Index, Weights};
 use openledger_store::MAX_BLOB_BYTES;
 use openledger_types::formats::{manifest_hash, BlobRef, InfluenceParams, Manifest, ModelFile};
 use openledger_types::merkle::Hash;
@@ -153,13 +153,14 @@ pub fn check_documents(
 
 impl Model {
     /// Gives the model in `dir` the influence layer: writes the index and the manifest that commits it.
-    /// Says the manifest's hash.
+    /// `texts` is the index over all its texts. Says the manifest's hash.
     ///
     /// # Errors
     /// Those of [`Model::load`], [`build`] and of the disk.
     pub fn add_influence(
         dir: &Path,
         documents: &[Source<'_>],
+        texts: &Index,
         weights: Weights,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Hash> {
@@ -181,6 +182,7 @@ impl Model {
             influence_weight: weights.influence,
             lexical_weight: weights.lexical,
             span_weight: weights.span,
+            chance_bps: if weights.lexical == 0 { 0 } else { texts.chance() },
         });
         manifest.files.retain(|file| file.name != INFLUENCE_FILE);
         manifest.files.push(ModelFile { name: INFLUENCE_FILE.into(), blob: BlobRef::of(&bytes) });

@@ -51,6 +51,13 @@ impl Attribution {
                 }
                 let signer = Builder::of(&found);
                 let layers = Layers::new(index, found, weights).map_err(|e| refuse(e.to_string()))?;
+                if params.chance_bps != layers.chance() {
+                    return Err(refuse(format!(
+                        "chance grounds {} basis points in its texts, not {}",
+                        layers.chance(),
+                        params.chance_bps
+                    )));
+                }
                 Ok(Attribution { method: Box::new(layers), signer: Some(signer) })
             }
             (TWO_LAYERS | THREE_LAYERS, _, _) => Err(refuse("the influence index is missing".into())),

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use openledger_types::formats::Piece;
 
+use crate::layers::THREE_LAYERS;
 use crate::near::{borrowed_run, near_duplicates, LEAST_WORDS};
+use crate::order::without_order;
 use crate::owners::Owners;
 use crate::packed::{Mostly, Offsets};
 use crate::proof::TextProof;
@@ -48,6 +50,8 @@ pub struct Index {
     /// (contribution, document), sorted.
     by_contribution: Vec<(u64, u32)>,
     duplicates: Vec<Duplicate>,
+    /// Contributions left out because their words are in no order, sorted.
+    disordered: Vec<u64>,
     pub(crate) words: Dictionary,
     pub(crate) suffixes: Suffixes,
     /// First token of each document, and the end.
@@ -72,10 +76,25 @@ impl Index {
     /// least 80 % of its words lie in runs of 16 words that stand in earlier ones, when 70 % of its and an
     /// earlier document's runs of five words are common to both, or when at least 60 % of its words lie
     /// in short runs ([`crate::borrowed_run`]) that stand in earlier documents of other contributors; the
-    /// texts that it repeats are then as unique as if it had never been uploaded.
+    /// texts that it repeats are then as unique as if it had never been uploaded. Left out before that are
+    /// documents whose words are in no order: where neighbouring words, known from earlier documents of
+    /// other contributors, are neighbours there hardly more often than words that stand apart.
     ///
-    /// Memory: 10 to 16 bytes a word and the texts, 45 a word while it is built. Time: linear.
-    pub fn build(mut documents: Vec<Document>) -> Result<Self, Error> {
+    /// Memory: 10 to 16 bytes a word and the texts, while it is built 45 a word and some 30 for every
+    /// different pair of neighbours. Time: linear.
+    ///
+    /// # Errors
+    /// When a number of a contribution is 0 or stands twice, or there is more text than 32 bits can address.
+    pub fn build(documents: Vec<Document>) -> Result<Self, Error> {
+        Self::for_scheme(documents, THREE_LAYERS)
+    }
+
+    /// The index of a model of this attribution scheme: before [`THREE_LAYERS`] no document was left out for
+    /// its order, and models of those schemes go on paying as they did.
+    ///
+    /// # Errors
+    /// Those of [`Index::build`].
+    pub fn for_scheme(mut documents: Vec<Document>, scheme: &str) -> Result<Self, Error> {
         documents.sort_by_key(|d| (d.priority, d.contribution_id));
         let mut ids: Vec<u64> = documents.iter().map(|d| d.contribution_id).collect();
         ids.sort_unstable();
@@ -99,6 +118,13 @@ impl Index {
         drop(texts);
         documents.retain(|d| !of.contains_key(&d.contribution_id));
         let mut base = Base::build(&documents)?;
+        let disordered = if scheme == THREE_LAYERS { base.disordered(&documents) } else { Vec::new() };
+        if !disordered.is_empty() {
+            documents.retain(|d| disordered.binary_search(&d.contribution_id).is_err());
+            base = Base::build(&documents)?;
+            // Of a text that is left out there are no copies.
+            of.retain(|_, first| disordered.binary_search(first).is_err());
+        }
         let mut left_out = base.contained(&documents);
         left_out.extend(base.near(&documents, &left_out));
         left_out.extend(base.borrowed(&documents, &left_out));
@@ -111,10 +137,15 @@ impl Index {
             .iter()
             .map(|(id, first)| Duplicate { contribution_id: *id, of: resolve(&of, *first) })
             .collect();
-        Ok(Self::assemble(documents, duplicates, base))
+        Ok(Self::assemble(documents, duplicates, disordered, base))
     }
 
-    fn assemble(documents: Vec<Document>, duplicates: Vec<Duplicate>, base: Base) -> Self {
+    fn assemble(
+        documents: Vec<Document>,
+        duplicates: Vec<Duplicate>,
+        disordered: Vec<u64>,
+        base: Base,
+    ) -> Self {
         let Base { words, suffixes, starts, offsets, first16 } = base;
         let mut by_contribution: Vec<(u64, u32)> =
             documents.iter().enumerate().map(|(i, d)| (d.contribution_id, i as u32)).collect();
@@ -133,18 +164,12 @@ impl Index {
             .map(|v| suffixes.count(v))
             .map(|count| *known.entry(count).or_insert_with(|| bits16(total, count)))
             .collect();
-        let mut names: HashMap<&str, u32> = HashMap::new();
-        let mut owner_of = Vec::with_capacity(documents.len());
-        for document in &documents {
-            let next = names.len() as u32;
-            owner_of.push(*names.entry(&document.contributor).or_insert(next));
-        }
-        let count = names.len();
-        drop(names);
+        let (owner_of, count) = owners(&documents);
         let mut index = Index {
             documents,
             by_contribution,
             duplicates,
+            disordered,
             words,
             suffixes,
             starts,
@@ -161,9 +186,21 @@ impl Index {
         index
     }
 
-    /// Contributions left out, by id. They are paid nothing and should not be trained on.
+    /// Contributions left out as copies, by id. They are paid nothing and should not be trained on.
     pub fn duplicates(&self) -> &[Duplicate] {
         &self.duplicates
+    }
+
+    /// Contributions left out because their words are in no order, by id. As duplicates they are paid
+    /// nothing and should not be trained on.
+    pub fn disordered(&self) -> &[u64] {
+        &self.disordered
+    }
+
+    /// Whether a contribution was left out, for either reason.
+    pub fn is_left_out(&self, contribution_id: u64) -> bool {
+        self.disordered.binary_search(&contribution_id).is_ok()
+            || self.duplicates.binary_search_by_key(&contribution_id, |copy| copy.contribution_id).is_ok()
     }
 
     /// Indexed documents by (priority, contribution).
@@ -285,17 +322,28 @@ impl Base {
         Ok(Base { words, suffixes, starts, offsets, first16 })
     }
 
+    /// Words of each document.
+    fn texts(&self) -> impl Iterator<Item = &[u32]> {
+        let bounds = self.starts.windows(2);
+        bounds.map(|bounds| &self.suffixes.tokens[bounds[0] as usize..bounds[1] as usize - 1])
+    }
+
+    /// Contributions whose words are in no order, sorted.
+    fn disordered(&self, documents: &[Document]) -> Vec<u64> {
+        let (owners, _) = owners(documents);
+        let found = without_order(self.texts().zip(owners), &self.words.marks());
+        let mut ids: Vec<u64> = found.into_iter().map(|number| documents[number].contribution_id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Documents that resemble an earlier one, with the earliest that they do; those `contained` already
     /// are neither compared nor compared with.
     fn near(&self, documents: &[Document], contained: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = contained.iter().copied().collect();
         let skip =
             (0..documents.len()).filter(|i| known.contains_key(&documents[*i].contribution_id)).collect();
-        let texts: Vec<&[u32]> = self
-            .starts
-            .windows(2)
-            .map(|bounds| &self.suffixes.tokens[bounds[0] as usize..bounds[1] as usize - 1])
-            .collect();
+        let texts: Vec<&[u32]> = self.texts().collect();
         near_duplicates(&texts, &self.words.values(), &skip)
             .into_iter()
             .map(|(later, first)| (documents[later].contribution_id, documents[first].contribution_id))
@@ -306,12 +354,7 @@ impl Base {
     /// of other contributors have, with the contribution where most of these runs stand first.
     fn borrowed(&self, documents: &[Document], known: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = known.iter().copied().collect();
-        let mut names: HashMap<&str, u32> = HashMap::new();
-        let mut owners = Vec::with_capacity(documents.len());
-        for document in documents {
-            let next = names.len() as u32;
-            owners.push(*names.entry(&document.contributor).or_insert(next));
-        }
+        let (owners, _) = owners(documents);
         let mut numbers = vec![0u32; self.suffixes.tokens.len()];
         for (document, bounds) in self.starts.windows(2).enumerate() {
             numbers[bounds[0] as usize..bounds[1] as usize].fill(document as u32);
@@ -398,6 +441,17 @@ impl Base {
         }
         found
     }
+}
+
+/// The contributor of each document, numbered in the order in which they appear, and how many there are.
+fn owners(documents: &[Document]) -> (Vec<u32>, usize) {
+    let mut names: HashMap<&str, u32> = HashMap::new();
+    let mut owners = Vec::with_capacity(documents.len());
+    for document in documents {
+        let next = names.len() as u32;
+        owners.push(*names.entry(&document.contributor).or_insert(next));
+    }
+    (owners, names.len())
 }
 
 /// Follows duplicates of duplicates to a document that is kept. Sources are always earlier, so the

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_merkle::Hash;
-use openledger_types::formats::InfluenceParams;
+use openledger_types::formats::{InfluenceParams, BPS};
 
 use crate::influence::{InfluenceIndex, Signature};
 use crate::shares::{shares, Shares};
@@ -141,11 +141,13 @@ pub fn heard(words: &Grounding) -> u128 {
     part_of(words.words.saturating_sub(words.echo), words.words)
 }
 
-/// The same of an answer that is known to the data in a quarter of these words or more; of others it falls
-/// in proportion, to nothing where nothing is grounded.
-pub fn grounded(words: &Grounding) -> u128 {
+/// The same of an answer of whose own words a quarter and `chance` (basis points) more are known to the data;
+/// of others it falls in proportion, to nothing where no more is grounded than chance alone grounds.
+pub fn grounded(words: &Grounding, chance: u16) -> u128 {
     let own = words.words.saturating_sub(words.echo);
-    part_of(own.min(words.grounded.saturating_mul(GROUNDED_PART)), words.words)
+    let by_chance = own.saturating_mul(chance.into()).div_ceil(BPS.into());
+    let known = words.grounded.saturating_sub(by_chance);
+    part_of(own.min(known.saturating_mul(GROUNDED_PART)), words.words)
 }
 
 /// An answer to be attributed.
@@ -227,6 +229,8 @@ pub struct Layers {
     index: Index,
     influence: InfluenceIndex,
     weights: Weights,
+    /// See [`Index::chance`].
+    chance: u16,
 }
 
 impl Layers {
@@ -238,8 +242,17 @@ impl Layers {
     pub fn new(index: Index, influence: InfluenceIndex, weights: Weights) -> Result<Self, Error> {
         match influence.documents().iter().find(|(id, _)| index.document(*id).is_none()) {
             Some((id, _)) => Err(Error::ForeignDocument(*id)),
-            None => Ok(Layers { index, influence, weights }),
+            None => {
+                let chance = if weights.lexical == 0 { 0 } else { index.chance() };
+                Ok(Layers { index, influence, weights, chance })
+            }
         }
+    }
+
+    /// Basis points of an answer that chance alone grounds ([`Index::chance`]); 0 in the schemes that
+    /// do not ask.
+    pub fn chance(&self) -> u16 {
+        self.chance
     }
 
     /// The influence layer's own credits.
@@ -290,8 +303,10 @@ impl Layers {
                 Layer { credits: &wording, weight: span, whole: UNIT },
             ]);
         }
-        let (vocabulary, wording) = (self.index.vocabulary(trace), trace.phrase_credits(GROUNDED_WORDS));
-        let whole = grounded(&words);
+        let whole = grounded(&words, self.chance);
+        // Of an answer that says no more than chance does, copies alone count.
+        let least = if whole == 0 { usize::MAX } else { GROUNDED_WORDS };
+        let (vocabulary, wording) = (self.index.vocabulary(trace), trace.phrase_credits(least));
         combine(&[
             Layer { credits: influence, weight: first, whole },
             Layer { credits: &vocabulary, weight: lexical, whole },

@@ -12,6 +12,7 @@
 //! Pure and deterministic: no network, clock or file. Floating point only where rows of signatures are
 //! made from what a model computes; from the rows to the shares everything is integers.
 
+mod chance;
 mod error;
 mod evidence;
 mod highlight;
@@ -20,6 +21,7 @@ pub mod influence;
 mod layers;
 mod lexical;
 mod near;
+mod order;
 mod owners;
 mod packed;
 mod proof;

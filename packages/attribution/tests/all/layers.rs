@@ -61,7 +61,7 @@ fn computed() -> Value {
     let weights = Weights::default();
     let lexical = Credits { contributions: BTreeMap::from([(2, 500u128), (3, 90)]), no_evidence: 10 };
     let words = Grounding { words: 1_000, echo: 250, grounded: 150 };
-    let (echo, known) = (heard(&words), grounded(&words));
+    let (echo, known) = (heard(&words), grounded(&words, 100));
     let total = combine(&[
         Layer { credits: &credits, weight: weights.influence, whole: known },
         Layer { credits: &lexical, weight: weights.lexical, whole: known },
@@ -85,7 +85,7 @@ fn computed() -> Value {
         "span_credits": map(&span),
         "lexical_credits": map(&lexical),
         "weights": [weights.influence, weights.lexical, weights.span],
-        "words": "1000", "echo": "250", "grounded": "150",
+        "words": "1000", "echo": "250", "grounded": "150", "chance_bps": 100,
         "heard": echo.to_string(), "known": known.to_string(),
         "total": map(&total),
         "seed": hex(&SEED),
@@ -231,10 +231,11 @@ proptest! {
     #[test]
     fn rule_s2_shares_of_both_layers_are_ten_thousand(
         layers in prop::collection::vec((credits(), 0u32..100, any::<u64>()), 1..4),
-        (words, echo, known) in (any::<u64>(), any::<u64>(), any::<u64>()), seed in any::<[u8; 32]>(),
+        (words, echo, known) in (any::<u64>(), any::<u64>(), any::<u64>()), chance in 0u16..=10_000, seed in any::<[u8; 32]>(),
     ) {
         let words = Grounding { words: words.into(), echo: (echo % words.max(1)).into(), grounded: known.into() };
-        prop_assert!(grounded(&words) <= heard(&words) && heard(&words) <= 1 << 32);
+        prop_assert!(grounded(&words, chance) <= grounded(&words, 0));
+        prop_assert!(grounded(&words, 0) <= heard(&words) && heard(&words) <= 1 << 32);
         let layers: Vec<Layer> = layers
             .iter()
             .map(|(credits, weight, whole)| Layer { credits, weight: *weight, whole: u128::from(*whole) })

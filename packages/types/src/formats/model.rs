@@ -56,6 +56,10 @@ pub struct InfluenceParams {
     pub lexical_weight: u32,
     /// Weight of the span layer in shares.
     pub span_weight: u32,
+    /// Basis points of an answer's words that chance alone finds in the data: what is found counts above
+    /// them. Whoever has the data computes it again; 0, and absent, in the scheme `rkf16-span/1`.
+    #[serde(default)]
+    pub chance_bps: u16,
 }
 
 /// Everything that decides what a model answers. The chain holds the hash of the bytes of this
