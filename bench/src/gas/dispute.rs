@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{bail, Context, Result};
-use cosmwasm_std::{to_json_vec, HexBinary};
+use cosmwasm_std::HexBinary;
 use openledger_dispute::layout::{Layout, Op, Place, Statement};
 use openledger_dispute::play;
 use openledger_dispute::trace::{Rows, Trace};
@@ -46,7 +46,7 @@ pub async fn measure(world: &World, data: &Data, metrics: &mut Vec<Metric>) -> R
     let config = ModelConfig::parse(CONFIG.as_bytes()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let rows = Rows::new(&weights(&config)?);
     let manifest = manifest(&config, &rows);
-    let bytes = to_json_vec(&manifest)?;
+    let bytes = serde_json::to_vec(&manifest)?;
     let market = Market::exact(world, data, &bytes, rows.root()).await?;
     let mut gas: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for (name, place) in STEPS {
