@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod blobs;
+mod openapi;
 mod payment;
 mod restart;
 mod settlement;
