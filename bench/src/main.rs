@@ -7,6 +7,7 @@ mod host;
 mod relayer;
 mod report;
 mod simulate;
+mod train;
 
 use std::path::PathBuf;
 
@@ -57,6 +58,21 @@ enum Bench {
         python: Option<PathBuf>,
         /// Script that measures the peer.
         #[arg(long, default_value = "bench/peers/llama_cpp.py")]
+        script: PathBuf,
+        /// One run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Speed of training beside PyTorch, on one thread.
+    Train {
+        /// Python of an environment that has PyTorch.
+        #[arg(long)]
+        python: PathBuf,
+        /// Script that measures the peer.
+        #[arg(long, default_value = "bench/peers/torch_train.py")]
         script: PathBuf,
         /// One run.
         #[arg(long)]
@@ -205,6 +221,12 @@ async fn run(bench: Bench) -> Result<()> {
             let setting = engine::Setting { gguf, python, script, runs };
             let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
             return show("engine", before, runs as u64, metrics, json);
+        }
+        Bench::Train { python, script, quick, json } => {
+            let runs = if quick { 1 } else { 5 };
+            let setting = train::Setting { python, script, runs };
+            let metrics = tokio::task::spawn_blocking(move || train::measure(&setting)).await??;
+            return show("train", before, runs as u64, metrics, json);
         }
     };
     let size = if quick { gas::Size::quick() } else { gas::Size::full() };

@@ -5,7 +5,8 @@
 //! over it. Class `exact`: `exact` with canonical numerics, the same bits everywhere; [`Batcher`] serves many
 //! requests at once. Class `tolerant-f32`: candle-transformers' Llama answers, `net` with `ops` replays (and
 //! trains). Shape, sampler, stop strings and the exact network are `openledger_exact`, which pages replay with
-//! as well. The files, in the order of the data: `files`, `tokenizer`, `model`; `trace`; `generate`, `replay`.
+//! as well. The files, in the order of the data: `files`, `prepared`, `tokenizer`, `model`; `trace`; `generate`,
+//! `replay`.
 
 mod chat;
 mod error;
@@ -17,6 +18,7 @@ pub(crate) mod import;
 mod model;
 pub(crate) mod net;
 pub(crate) mod ops;
+mod prepared;
 mod replay;
 mod template;
 mod tokenizer;
@@ -32,6 +34,7 @@ pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
 pub use openledger_exact::config::ModelConfig;
+pub use openledger_exact::prepared::PREPARED_FILE;
 pub use openledger_exact::sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
 pub use openledger_exact::trace::{
     commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,

@@ -13,18 +13,17 @@ use sha2::{Digest, Sha256};
 
 use openledger_exact::cache;
 use openledger_exact::config::ModelConfig;
-use openledger_exact::net::{ExactNet, Workspace, CHUNK};
+use openledger_exact::net::{ExactNet, Workspace, REPLAY_CHUNK};
 use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
 use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
-use openledger_exact::weights::ExactWeights;
 
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};
 use super::files::{
-    read_bounded, read_weights, weights_root, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE,
-    TOKENIZER_FILE, WEIGHTS_FILE,
+    read_bounded, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
 };
 use super::net::Net;
+use super::prepared::{self, Checked};
 use super::tokenizer::Tokenizer;
 use super::trace::directions;
 use crate::request::Asked;
@@ -75,7 +74,7 @@ pub struct Position<'a> {
     pub logits: &'a [f32],
 }
 
-fn mismatch(what: String) -> Error {
+pub(super) fn mismatch(what: String) -> Error {
     Error::new(
         "E-MODEL-007",
         format!("the folder does not match its manifest: {what}"),
@@ -122,23 +121,9 @@ impl Model {
                 Some(ChatFormat::parse(&bytes)?)
             }
         };
-        let (weights_bytes, weights) = read_weights(&dir.join(WEIGHTS_FILE), &config)?;
-        let exact = match manifest.numeric_class {
-            NumericClass::Exact => Some(ExactWeights::new(&config, &weights)?),
-            _ => None,
-        };
-        let root = match &exact {
-            Some(exact) => exact.root(),
-            None => weights_root(&weights),
-        };
-        if manifest.weights_root.as_slice() != root {
-            return Err(mismatch(format!("{WEIGHTS_FILE} has another root")));
-        }
-        let mut whole = [
-            (CONFIG_FILE, &config_bytes, 0),
-            (TOKENIZER_FILE, &tokenizer_bytes, 0),
-            (WEIGHTS_FILE, &weights_bytes, 0),
-        ];
+        let weights = Checked::load(dir, &config, &manifest)?;
+        let mut whole = vec![(CONFIG_FILE, &config_bytes, 0), (TOKENIZER_FILE, &tokenizer_bytes, 0)];
+        whole.extend(weights.bytes().map(|bytes| (WEIGHTS_FILE, bytes, 0)));
         for file in &manifest.files {
             let name = whole_name(&file.name).0;
             let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else {
@@ -154,8 +139,13 @@ impl Model {
         if let Some((name, ..)) = whole.iter().find(|(_, bytes, done)| *done > 0 && *done != bytes.len()) {
             return Err(mismatch(format!("the manifest names a part of {name} only")));
         }
-        let class = match exact {
-            Some(exact) => {
+        if let (Checked::Made(exact, _), Ok(root)) =
+            (&weights, Hash::try_from(manifest.weights_root.as_slice()))
+        {
+            prepared::keep(dir, exact, &root);
+        }
+        let class = match weights {
+            Checked::Kept(exact) | Checked::Made(exact, _) => {
                 let path = chosen_path()?;
                 tracing::info!(
                     model = %manifest.name,
@@ -167,7 +157,7 @@ impl Model {
                 );
                 Class::Exact(Box::new(ExactNet::new(&config, exact, path)))
             }
-            None => {
+            Checked::Published(weights, _) => {
                 tracing::info!(
                     model = %manifest.name,
                     parameters = manifest.parameters,
@@ -228,7 +218,8 @@ impl Model {
         match &self.class {
             Class::Exact(net) => {
                 let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
-                net.read_text(&mut cache, tokens, (CHUNK, from), &mut room, &mut |index, hidden, logits| {
+                let pieces = (REPLAY_CHUNK, from);
+                net.read_text(&mut cache, tokens, pieces, &mut room, &mut |index, hidden, logits| {
                     visit(Position { index, hidden, logits });
                 });
             }

@@ -1,6 +1,9 @@
 //! Faults as HTTP answers, in OpenAI's form.
 
+use axum::body::to_bytes;
+use axum::extract::Request;
 use axum::http::{header, HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::Json;
 use openledger_types::api::{ErrorBody, ErrorDetail, PaymentRequired, HEADER_REQUIRED};
@@ -48,6 +51,31 @@ impl IntoResponse for Fault {
         }
         response
     }
+}
+
+/// What the framework refuses by itself, a path, query or form that cannot be read or a method that a path does
+/// not have, gets the form of all other refusals; status and headers stay.
+pub async fn refusals(request: Request, next: Next) -> Response {
+    const MOST: usize = 4_096;
+    let mut response = next.run(request).await;
+    let plain = match response.headers().get(header::CONTENT_TYPE) {
+        Some(kind) => kind.as_bytes().starts_with(b"text/plain"),
+        None => true,
+    };
+    if !response.status().is_client_error() || !plain {
+        return response;
+    }
+    let said = to_bytes(std::mem::take(response.body_mut()), MOST).await.unwrap_or_default();
+    let what = match said.is_empty() {
+        true => response.status().to_string(),
+        false => String::from_utf8_lossy(&said).into_owned(),
+    };
+    let fault = Fault::new(Class::Invalid, "E-NODE-029", what, "See docs/api.md for what a path takes.");
+    let (told, form) = Json(body(&fault)).into_response().into_parts();
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response.headers_mut().extend(told.headers);
+    *response.body_mut() = form;
+    response
 }
 
 /// A refusal for want of payment, with what to pay.

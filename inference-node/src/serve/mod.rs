@@ -95,6 +95,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(answers)
         .merge(replays)
         .fallback(unknown_path)
+        .layer(axum::middleware::from_fn(error::refusals))
         .layer(axum::middleware::from_fn_with_state(origins, cors::cors))
         .with_state(node)
 }

@@ -2,6 +2,7 @@
 //! computed, and every cheat must show.
 
 mod elsewhere;
+mod prepared;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

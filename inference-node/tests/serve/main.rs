@@ -4,6 +4,7 @@ mod answers;
 mod audit;
 mod blobs;
 mod disputes;
+mod openapi;
 mod payment;
 mod restart;
 mod settlement;

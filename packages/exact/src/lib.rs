@@ -1,8 +1,9 @@
 //! The exact class without candle (docs/numerics.md): what a node computes with, and what a page replays with.
 //!
 //! In the order of the data: [`config`] the network's shape, [`file`] the published weights, [`weights`] their
-//! int8 rows and root, [`bpe`] a tokenizer without a library, [`cache`] and [`net`] the network, [`sampler`] the
-//! choice of tokens, [`stream`] text from tokens, [`trace`] the commitment, [`replay`] all of it over one answer.
+//! int8 rows and root, [`prepared`] those rows in a file, [`bpe`] a tokenizer without a library, [`cache`] and
+//! [`net`] the network, [`sampler`] the choice of tokens, [`stream`] text from tokens, [`trace`] the commitment,
+//! [`replay`] all of it over one answer.
 
 pub mod bpe;
 pub mod cache;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod error;
 pub mod file;
 pub mod net;
+pub mod prepared;
 pub mod replay;
 pub mod sampler;
 pub mod stream;

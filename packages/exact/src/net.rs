@@ -14,6 +14,10 @@ use crate::weights::ExactWeights;
 /// Positions that are computed together at most when a text is read.
 pub const CHUNK: usize = 64;
 
+/// The same where nobody waits for the first token: weights are streamed from memory half as often, and the
+/// logits of a chunk still fit beside them.
+pub const REPLAY_CHUNK: usize = 128;
+
 /// A network ready to compute; shared between threads.
 pub struct ExactNet {
     config: ModelConfig,
@@ -41,6 +45,17 @@ pub struct Piece<'a> {
     pub tokens: &'a [u32],
     /// What is wanted of it.
     pub read: Read,
+}
+
+impl Piece<'_> {
+    /// Rows at the beginning whose hidden vectors nobody reads.
+    fn unread(&self) -> usize {
+        match self.read {
+            Read::None => self.tokens.len(),
+            Read::Last => self.tokens.len().saturating_sub(1),
+            Read::All => 0,
+        }
+    }
 }
 
 /// Room for one step's values; kept between steps by each thread.
@@ -118,10 +133,21 @@ impl ExactNet {
         for (layer, weights) in self.weights.layers.iter().enumerate() {
             self.normed(&room.x, &weights.norm_1, &mut room.h);
             room.quantized.quantize(path, &room.h, d);
-            product(path, &weights.q, &room.quantized, &mut room.q);
             product(path, &weights.k, &room.quantized, &mut room.k);
             product(path, &weights.v, &room.quantized, &mut room.v);
-            self.attention(layer, pieces, room);
+            self.write_keys(layer, pieces, room);
+            let last = layer + 1 == self.weights.layers.len();
+            if last && pieces.iter().any(|p| p.unread() > 0) {
+                // Of rows that nobody reads, later tokens see keys and values only.
+                keep_read(&mut room.x, pieces, d);
+                if room.x.is_empty() {
+                    break;
+                }
+                keep_read(&mut room.h, pieces, d);
+                room.quantized.quantize(path, &room.h, d);
+            }
+            product(path, &weights.q, &room.quantized, &mut room.q);
+            self.attention(layer, pieces, last, room);
             room.quantized.quantize(path, &room.mixed, weights.o.columns());
             product(path, &weights.o, &room.quantized, &mut room.h);
             add(path, &mut room.x, &room.h);
@@ -135,7 +161,7 @@ impl ExactNet {
             product(path, &weights.down, &room.quantized, &mut room.h);
             add(path, &mut room.x, &room.h);
         }
-        self.read(pieces, room);
+        self.read(room);
         for piece in pieces {
             piece.cache.advance(piece.tokens.len());
         }
@@ -150,38 +176,46 @@ impl ExactNet {
         }
     }
 
-    /// From queries, keys and values of all rows to the mixed values; writes the caches.
-    fn attention(&self, layer: usize, pieces: &mut [Piece], room: &mut Workspace) {
+    /// Keys and values of all rows into the caches.
+    fn write_keys(&self, layer: usize, pieces: &mut [Piece], room: &mut Workspace) {
+        let (kv_heads, width) = (self.config.kv_heads(), self.config.head_dim());
+        let norm = self.weights.layers[layer].k_norm.as_deref();
+        room.group.resize(QUERIES * width * 2, 0.0);
+        let mut row = 0;
+        for piece in pieces.iter_mut() {
+            let start = piece.cache.len();
+            for position in start..start + piece.tokens.len() {
+                let table = self.angles(position);
+                for head in 0..kv_heads {
+                    let at = (row * kv_heads + head) * width;
+                    let (key, value) = (&mut room.k[at..at + width], &room.v[at..at + width]);
+                    self.turn(key, norm, table, &mut room.group);
+                    piece.cache.write(layer, head, position, key, value);
+                }
+                row += 1;
+            }
+        }
+    }
+
+    /// From queries and caches to the mixed values: of all rows, or of those that are read.
+    fn attention(&self, layer: usize, pieces: &[Piece], read_only: bool, room: &mut Workspace) {
         let (config, path) = (&self.config, self.path);
         let (heads, kv_heads, width) = (config.num_attention_heads, config.kv_heads(), config.head_dim());
         let shared = heads / kv_heads.max(1);
         let scale = 1.0 / openledger_numerics::sqrt_f32(width as f32);
-        let weights = &self.weights.layers[layer];
+        let norm = self.weights.layers[layer].q_norm.as_deref();
         room.mixed.resize(room.q.len(), 0.0);
-        room.group.resize(QUERIES * width * 2, 0.0);
+        let mut tiles = Vec::new();
         let mut first = 0;
-        for piece in pieces.iter_mut() {
-            let (start, count) = (piece.cache.len(), piece.tokens.len());
+        for piece in pieces {
+            let skipped = if read_only { piece.unread() } else { 0 };
+            let (start, count) = (piece.cache.len() + skipped, piece.tokens.len() - skipped);
             for i in 0..count {
-                let row = first + i;
-                let table = &self.rope[(start + i) * width..(start + i + 1) * width];
-                for head in 0..heads {
-                    let at = (row * heads + head) * width;
-                    self.turn(&mut room.q[at..at + width], weights.q_norm.as_deref(), table, &mut room.group);
-                }
-                for head in 0..kv_heads {
-                    let at = (row * kv_heads + head) * width;
-                    self.turn(&mut room.k[at..at + width], weights.k_norm.as_deref(), table, &mut room.group);
-                    piece.cache.write(
-                        layer,
-                        head,
-                        start + i,
-                        &room.k[at..at + width],
-                        &room.v[at..at + width],
-                    );
+                let table = self.angles(start + i);
+                for query in room.q[(first + i) * heads * width..].chunks_exact_mut(width).take(heads) {
+                    self.turn(query, norm, table, &mut room.group);
                 }
             }
-            let mut tiles = Vec::new();
             for head in 0..kv_heads {
                 piece.cache.tiles(layer, head, &mut tiles);
                 // Queries that share keys and values: of all rows, then of all heads of the group.
@@ -207,6 +241,12 @@ impl ExactNet {
         }
     }
 
+    /// Cosines and sines of a position.
+    fn angles(&self, position: usize) -> &[f32] {
+        let width = self.config.head_dim();
+        &self.rope[position * width..(position + 1) * width]
+    }
+
     /// Norm, where the architecture has one, and rotation of one head.
     fn turn(&self, head: &mut [f32], norm: Option<&[f32]>, table: &[f32], spare: &mut [f32]) {
         if let (Some(norm), Some(spare)) = (norm, spare.get_mut(..head.len())) {
@@ -216,27 +256,10 @@ impl ExactNet {
         rope(self.path, head, table);
     }
 
-    /// Hidden vectors and logits of the rows that are asked for.
-    fn read(&self, pieces: &[Piece], room: &mut Workspace) {
-        let d = self.config.hidden_size;
-        let mut wanted = Vec::new();
-        let mut first = 0;
-        for piece in pieces {
-            let after = first + piece.tokens.len();
-            let from = match piece.read {
-                Read::None => after,
-                Read::Last => after.saturating_sub(1).max(first),
-                Read::All => first,
-            };
-            wanted.extend(from..after);
-            first = after;
-        }
-        room.hidden.resize(wanted.len() * d, 0.0);
-        for (row, out) in wanted.iter().zip(room.hidden.chunks_exact_mut(d)) {
-            let x = &room.x[row * d..(row + 1) * d];
-            rms_norm(self.path, x, &self.weights.norm, self.config.rms_norm_eps as f32, out);
-        }
-        room.quantized.quantize(self.path, &room.hidden, d);
+    /// Hidden vectors and logits of the rows that are left, which are those that are read.
+    fn read(&self, room: &mut Workspace) {
+        self.normed(&room.x, &self.weights.norm, &mut room.hidden);
+        room.quantized.quantize(self.path, &room.hidden, self.config.hidden_size);
         product(self.path, self.weights.head(), &room.quantized, &mut room.logits);
     }
 
@@ -268,6 +291,19 @@ impl ExactNet {
             done = end;
         }
     }
+}
+
+/// Leaves of `values`, which has `width` for each row of the pieces, the rows that are read.
+fn keep_read(values: &mut Vec<f32>, pieces: &[Piece], width: usize) {
+    let (mut from, mut to) = (0, 0);
+    for piece in pieces {
+        let end = from + piece.tokens.len() * width;
+        let kept = from + piece.unread() * width..end;
+        let count = kept.len();
+        values.copy_within(kept, to);
+        (from, to) = (end, to + count);
+    }
+    values.truncate(to);
 }
 
 /// A product into a buffer that grows to fit.

@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::file::parse_weights;
-use crate::net::{ExactNet, Workspace, CHUNK};
+use crate::net::{ExactNet, Workspace, REPLAY_CHUNK};
 use crate::sampler::{Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NO_PENALTY};
 use crate::stream::{ends_as, render};
 use crate::trace::{commit_root, differing_windows, HiddenTrace, EXACT_COMMIT_SCHEME};
@@ -161,8 +161,8 @@ impl Model {
         let first = prompt_tokens - 1;
         let (mut trace, mut mismatches) = (HiddenTrace::default(), Vec::new());
         let (mut cache, mut room) = (Cache::new(self.net.shape()), Workspace::default());
-        let prompt = &input[..prompt_tokens];
-        self.net.read_text(&mut cache, &input, (CHUNK, first), &mut room, &mut |index, hidden, logits| {
+        let (prompt, pieces) = (&input[..prompt_tokens], (REPLAY_CHUNK, first));
+        self.net.read_text(&mut cache, &input, pieces, &mut room, &mut |index, hidden, logits| {
             let at = index - first;
             let logits = sampler.penalised(logits, &[prompt, &tokens[..at.min(tokens.len())]]);
             if sampler.draw(&logits, at as u64) != tokens.get(at).copied() {

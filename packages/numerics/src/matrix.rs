@@ -146,6 +146,42 @@ impl Matrix {
         Ok(Matrix { rows, columns, blocks, lines, scales })
     }
 
+    /// A matrix from rows that are quantised already, one after the other as [`Matrix::row`] gives them: the
+    /// scales of a row as little-endian f32, then its int8, padded to whole blocks.
+    ///
+    /// # Errors
+    /// When the shape does not fit, or a value is none that [`quantize_block`] gives: a scale that is negative
+    /// or not finite, the int8 -128.
+    pub fn from_rows(rows: usize, columns: usize, bytes: &[u8]) -> Result<Self, Refused> {
+        let blocks = columns.div_ceil(BLOCK);
+        let row_bytes = blocks.checked_mul(4 + BLOCK).ok_or(Refused::Shape)?;
+        if rows == 0 || columns == 0 || rows.checked_mul(row_bytes) != Some(bytes.len()) {
+            return Err(Refused::Shape);
+        }
+        let tiles = rows.div_ceil(TILE_ROWS);
+        let mut lines = alloc::vec![Line([128; 64]); tiles * blocks * 8];
+        let mut scales = alloc::vec![Scales([0.0; TILE_ROWS]); tiles * blocks];
+        for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
+            let (tile, r) = (row / TILE_ROWS, row % TILE_ROWS);
+            let (row_scales, values) = bytes.split_at(blocks * 4);
+            for (b, (d, q)) in row_scales.chunks_exact(4).zip(values.chunks_exact(BLOCK)).enumerate() {
+                let d = f32::from_le_bytes([d[0], d[1], d[2], d[3]]);
+                if !d.is_finite() || d.is_sign_negative() || q.contains(&0x80) {
+                    let at = q.iter().position(|q| *q == 0x80).unwrap_or(0);
+                    return Err(Refused::NotFinite { row, column: b * BLOCK + at });
+                }
+                let block = tile * blocks + b;
+                scales[block].0[r] = d;
+                for (line, q) in lines[block * 8..block * 8 + 8].iter_mut().zip(q.chunks_exact(4)) {
+                    for (line, q) in line.0[4 * r..4 * r + 4].iter_mut().zip(q) {
+                        *line = q ^ 0x80;
+                    }
+                }
+            }
+        }
+        Ok(Matrix { rows, columns, blocks, lines, scales })
+    }
+
     /// Rows: the length of a product.
     pub fn rows(&self) -> usize {
         self.rows
