@@ -54,17 +54,16 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         }
     }
     let (honest, harmless) = paid(&recipe, &docs, contributors, &queries)?;
-    let attacks: [(&str, Attack); 12] = [
+    let attacks: [(&str, Attack); 11] = [
         ("own_documents_4_times", |docs, first| clones(docs, first, ATTACKER, 4, false)),
         ("own_documents_16_owners", |docs, first| clones(docs, first, ATTACKER, 16, true)),
         ("victim_copied", |docs, first| clones(docs, first, VICTIM, 1, true)),
         ("victim_copied_10_percent_new", |docs, first| near(docs, first, 10)),
         ("victim_copied_30_percent_new", |docs, first| near(docs, first, 30)),
-        ("stuffed_words", |docs, first| stuffed(docs, first, 20, 96, 1)),
-        ("stuffed_words_in_short_documents", |docs, first| stuffed(docs, first, 80, 24, 1)),
+        ("stuffed_words", |docs, first| stuffed(docs, first, 96, 1)),
         ("stuffed_words_between_new_ones", between),
-        ("stuffed_pairs_of_words", |docs, first| stuffed(docs, first, 20, 96, 2)),
-        ("stuffed_runs_of_four_words", |docs, first| stuffed(docs, first, 20, 96, 4)),
+        ("stuffed_pairs_of_words", |docs, first| stuffed(docs, first, 96, 2)),
+        ("stuffed_runs_of_four_words", |docs, first| stuffed(docs, first, 96, 4)),
         ("outliers", outliers),
         (HONEST, more),
     ];
@@ -147,12 +146,12 @@ fn near(docs: &mut Vec<Doc>, first: usize, percent: u64) {
     }));
 }
 
-/// So many documents of so many of everybody's words, in runs of `run` words, the runs in random order.
-fn stuffed(docs: &mut Vec<Doc>, first: usize, documents: usize, length: usize, run: usize) {
+/// Twenty documents of `length` of everybody's words in runs of `run` words, the runs in random order.
+fn stuffed(docs: &mut Vec<Doc>, first: usize, length: usize, run: usize) {
     let mut numbers = Numbers(5);
     let words: Vec<String> =
         docs.iter().flat_map(|d| d.text.split(' ').map(str::to_string).collect::<Vec<_>>()).collect();
-    for _ in 0..documents {
+    for _ in 0..20 {
         let text: Vec<&str> = (0..length / run)
             .map(|_| numbers.below((words.len() - run) as u64) as usize)
             .flat_map(|at| words[at..at + run].iter().map(String::as_str))
@@ -164,7 +163,7 @@ fn stuffed(docs: &mut Vec<Doc>, first: usize, documents: usize, length: usize, r
 /// The same of single words with a word of nobody behind each, so that no two neighbours are known.
 fn between(docs: &mut Vec<Doc>, first: usize) {
     let (mut numbers, before) = (Numbers(9), docs.len());
-    stuffed(docs, first, 20, 48, 1);
+    stuffed(docs, first, 48, 1);
     for doc in docs.iter_mut().skip(before) {
         let text = doc.text.split(' ').map(|word| format!("{word} zor{}", numbers.below(1_000_000)));
         doc.text = text.collect::<Vec<_>>().join(" ");

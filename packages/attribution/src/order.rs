@@ -16,8 +16,8 @@ const LEAST_PAIRS: u64 = 24;
 /// Words apart that must be known as neighbours: where chance is never met, its absence says nothing.
 const LEAST_MET: u64 = 8;
 
-/// Neighbours must be known more often than others by one in so many of the others that are not known: with 8
-/// several times as many honest texts were left out, with 16 more lists of words were kept.
+/// Neighbours must be known more often than others by one in so many of the others that are not known. A larger
+/// margin leaves out more honest texts, a smaller one keeps more lists.
 const MARGIN: u128 = 12;
 
 /// Who has used a word or a pair: nobody, one owner (its number from 1), or several.
