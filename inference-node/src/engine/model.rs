@@ -16,6 +16,7 @@ use openledger_exact::config::ModelConfig;
 use openledger_exact::net::{ExactNet, Workspace, REPLAY_CHUNK};
 use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
 use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
+use openledger_exact::weights::ExactWeights;
 
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};

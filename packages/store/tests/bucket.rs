@@ -247,3 +247,40 @@ fn credentials_come_from_variables_or_a_private_file() -> Outcome {
     assert_eq!(code(Credentials::from_file(&folder.path().join("none"))), ("E-STORE-023", false));
     Ok(())
 }
+
+/// Against a service that is not ours: `OPENLEDGER_TEST_S3` has its URL, `OPENLEDGER_TEST_S3_BUCKET` an existing
+/// bucket, the `AWS_` variables the credentials.
+#[test]
+fn another_service_does_the_same_when_one_is_named() -> Outcome {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(endpoint), Some(bucket)) =
+        (variable("OPENLEDGER_TEST_S3"), variable("OPENLEDGER_TEST_S3_BUCKET"))
+    else {
+        println!("skipped: OPENLEDGER_TEST_S3 and OPENLEDGER_TEST_S3_BUCKET name no service");
+        return Ok(());
+    };
+    let settings = openledger_store::S3Settings {
+        bucket,
+        region: variable("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+        endpoint: Some(endpoint),
+        prefix: format!("openledger-test/{}", std::process::id()),
+        timeout: Duration::from_secs(20),
+        retries: 2,
+    };
+    let store = BucketStore::open(&settings, &Credentials::from_env(variable)?, "a test")?;
+    let blobs: Vec<Vec<u8>> = (0..12u8).map(|number| vec![number; 100_000 * usize::from(number)]).collect();
+    for bytes in &blobs {
+        assert!(store.put(&blob_id(bytes), bytes)?);
+        assert!(!store.put(&blob_id(bytes), bytes)?);
+        assert_eq!(store.get(&blob_id(bytes))?.as_ref(), Some(bytes));
+    }
+    let (ids, missing) = (store.ids(None, 100)?, blob_id(b"never put"));
+    assert_eq!((ids.len(), store.len()?), (12, 12));
+    assert_eq!(store.ids(Some(&ids[4]), 5)?, ids[5..10]);
+    assert_eq!((store.get(&missing)?, store.has(&missing)?, store.delete(&missing)?), (None, false, false));
+    for id in &ids {
+        assert!(store.delete(id)?);
+    }
+    assert!(store.is_empty()?);
+    Ok(())
+}
