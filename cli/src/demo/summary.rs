@@ -9,6 +9,9 @@ use openledger_types::msg::escrow::RootStatus;
 use openledger_types::msg::gateway::PayoutState;
 use serde::{Deserialize, Serialize};
 
+/// Contracts that a deployment sets up.
+const CONTRACTS: usize = 8;
+
 /// Everything the demo did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
@@ -326,11 +329,11 @@ impl Summary {
         }
         let mut owners = self.owners.values();
         let first = owners.next();
-        if self.owners.len() != 7
+        if self.owners.len() != CONTRACTS
             || owners.any(|owner| Some(owner) != first)
             || first.is_none_or(String::is_empty)
         {
-            faults.push("the contracts are not owned by one account".into());
+            faults.push(format!("the {CONTRACTS} contracts are not owned by one account: {:?}", self.owners));
         }
         let kept = &self.storage;
         if kept.objects == 0 || kept.held < kept.slots {
