@@ -8,10 +8,9 @@ use openledger_node::request::Endpoint;
 use openledger_types::api::AnswerBundle;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Class, CliError, Result};
 pub use crate::payer::Answer;
 use crate::payer::{Body, Payer};
-use crate::session::under_way;
 
 /// What to ask.
 #[derive(Clone, Debug)]
@@ -86,4 +85,14 @@ pub async fn contributors(ctx: &Context, bundle: &AnswerBundle) -> Result<BTreeM
     .buffer_unordered(8)
     .try_collect()
     .await
+}
+
+/// What a session cannot do while an answer is under way.
+fn under_way(session_id: u64) -> CliError {
+    CliError::new(
+        Class::Refused,
+        "E-CLI-044",
+        format!("an answer of session {session_id} is under way"),
+        "fetch it first: openledger ask --resume",
+    )
 }

@@ -287,16 +287,6 @@ async fn fetch_open(payer: &Payer, session_id: u64, patience: Duration) -> Resul
     payer.take_over()
 }
 
-/// What a session cannot do while an answer is under way.
-pub(crate) fn under_way(session_id: u64) -> CliError {
-    CliError::new(
-        Class::Refused,
-        "E-CLI-044",
-        format!("an answer of session {session_id} is under way"),
-        "fetch it first: openledger ask --resume",
-    )
-}
-
 /// Numbers of the sessions that this home folder opened.
 ///
 /// # Errors

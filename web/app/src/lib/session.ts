@@ -181,7 +181,7 @@ async function sign(
   return { voucher, signature: bytesToHex(signature) };
 }
 
-/** Versions of models, which the chain never changes. */
+/** Versions of models as first read: what an answer is checked against never changes. Price and standing do. */
 const versions = new Map<string, Promise<Pins["version"]>>();
 
 async function versionOf(modelId: number, version: number): Promise<Pins["version"]> {
