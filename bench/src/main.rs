@@ -35,12 +35,9 @@ enum Bench {
         /// One part alone.
         #[arg(long, value_enum)]
         part: Option<attribution::Part>,
-        /// File of plays, as a second corpus for influence and order.
+        /// File of plays, as a second corpus for influence.
         #[arg(long)]
         plays: Option<PathBuf>,
-        /// Folder of texts, as a third corpus for order.
-        #[arg(long)]
-        texts: Option<PathBuf>,
         /// Small sizes.
         #[arg(long)]
         quick: bool,
@@ -175,8 +172,8 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
-        Bench::Attribution { cache, exchange, part, plays, texts, quick, json } => {
-            let settings = attribution::Settings { quick, part, plays, texts, cache, exchange };
+        Bench::Attribution { cache, exchange, part, plays, quick, json } => {
+            let settings = attribution::Settings { quick, part, plays, cache, exchange };
             let metrics = attribution::measure(&settings)?;
             return show("attribution", before, 1, metrics, json);
         }

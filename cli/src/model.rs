@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cosmwasm_std::Uint128;
-use openledger_attribution::{Index, Weights, SPAN_ONLY};
+use openledger_attribution::{Index, Weights};
 use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_node::attribution::Source;
@@ -134,8 +134,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
     let bar = progress::bar(ctx, 0, "indexing influence");
     let done = blocking(move || {
         // A copy is stored, but never trained on (rule D3): its credit belongs to the first.
-        let scheme = if public { weights.scheme() } else { SPAN_ONLY };
-        let texts = build_index(docs.clone(), scheme)?;
+        let texts = build_index(docs.clone())?;
         let docs: Vec<_> =
             docs.into_iter().filter(|doc| !texts.is_left_out(doc.facts.contribution_id)).collect();
         let documents: Vec<train::Document> = docs
@@ -557,22 +556,16 @@ pub async fn list(ctx: &Context) -> Result<Vec<ModelResponse>> {
     Ok(ctx.reader().await?.models().await?)
 }
 
-/// The index over the data of a model version whose attribution has this scheme, checked against the chain:
-/// for tracing answers without the model.
+/// The index over the data of a model version, checked against the chain: for tracing answers without the
+/// model.
 ///
 /// # Errors
 /// As [`load_corpus`].
-pub async fn index(
-    ctx: &Context,
-    model_id: u64,
-    version: u32,
-    scheme: &'static str,
-    node: &str,
-) -> Result<Index> {
+pub async fn index(ctx: &Context, model_id: u64, version: u32, node: &str) -> Result<Index> {
     let reader = ctx.reader().await?;
     let datanets = reader.model_version(model_id, version).await?.datanets;
     let docs = load_corpus(ctx, &reader, &datanets, node).await?;
-    blocking(move || build_index(docs, scheme)).await
+    blocking(move || build_index(docs)).await
 }
 
 #[cfg(test)]

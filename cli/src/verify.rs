@@ -213,7 +213,7 @@ pub async fn prepare(
             Some(_) => docs.iter().map(|doc| (doc.facts.contribution_id, doc.content.clone())).collect(),
             None => BTreeMap::new(),
         };
-        let index = build_index(docs, &manifest.attribution)?;
+        let index = build_index(docs)?;
         Ok((contents, Attribution::open(&manifest, index, influence.as_deref())?))
     })
     .await?;

@@ -76,11 +76,6 @@ fn make() -> Honest {
     let recipe = Recipe { steps: Some(150), ..Recipe::tiny() };
     train::train(&recipe, &documents, &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false))
         .expect("the tiny recipe trains");
-    let sources: Vec<Source> =
-        documents.iter().map(|d| Source { contribution_id: d.contribution_id, text: d.text }).collect();
-    Model::add_influence(dir.path(), &sources, &index(&texts), Weights::default(), &|_, _| {})
-        .expect("the model gets its influence index");
-    let influence = std::fs::read(dir.path().join(INFLUENCE_FILE)).expect("the index was written");
     let model = Model::load(dir.path()).expect("what was trained loads");
 
     let (node_key, session_key) = (Key::random().expect("random"), Key::random().expect("random"));
@@ -124,13 +119,16 @@ fn make() -> Honest {
     let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
     // One more document holds the answer, so that there is evidence whatever the small model writes.
     let quoting = format!("somebody wrote: {} and no more", made.text);
-    let index = index(&[texts.clone(), vec![quoting.clone()]].concat());
-    let mut manifest = model.manifest().clone();
-    if let Some(params) = &mut manifest.influence {
-        params.chance_bps = index.chance();
-    }
+    let all = [texts.clone(), vec![quoting.clone()]].concat();
+    let sources: Vec<Source> =
+        (1u64..).zip(&all).map(|(contribution_id, text)| Source { contribution_id, text }).collect();
+    let index = index(&all);
+    Model::add_influence(dir.path(), &sources, &index, Weights::default(), &|_, _| {})
+        .expect("the model gets its influence index");
+    let influence = std::fs::read(dir.path().join(INFLUENCE_FILE)).expect("the index was written");
+    let model = Model::load(dir.path()).expect("what was trained loads");
     let attribution =
-        Attribution::open(&manifest, index, Some(&influence)).expect("the index is the manifest's");
+        Attribution::open(model.manifest(), index, Some(&influence)).expect("the index is the manifest's");
     let answered =
         Asked { prompt: &asked.prompt, prompt_tokens: &prompt, answer: &made.text, tokens: &made.tokens };
     let signature = attribution.sign(&model, &answered).expect("the answer can be signed");

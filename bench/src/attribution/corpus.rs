@@ -1,9 +1,7 @@
 //! A corpus generated here: contributors with a vocabulary and facts of their own, in shared templates.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::Context;
 
 /// SplitMix64: the same numbers on every run.
 pub struct Numbers(pub u64);
@@ -90,18 +88,6 @@ fn speakers(text: &str) -> BTreeMap<&str, Vec<String>> {
         }
     }
     said
-}
-
-/// All documents of a file of plays.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn speeches(path: &Path) -> anyhow::Result<Vec<Doc>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
-    let documents = speakers(&text).into_values().enumerate().flat_map(|(contributor, documents)| {
-        documents.into_iter().map(move |text| Doc { contributor, text })
-    });
-    Ok(documents.collect())
 }
 
 /// Documents of the speakers who say most in a text of plays.

@@ -7,12 +7,10 @@ mod corpus;
 mod ground;
 mod infinigram;
 mod influence;
-mod order;
 mod planted;
 mod rivals;
 mod spans;
 mod stats;
-mod texts;
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +29,6 @@ pub enum Part {
     Influence,
     /// What attacks gain.
     Attacks,
-    /// What is left out for its order, among documents as they were written and among others.
-    Order,
 }
 
 /// How much is measured.
@@ -42,10 +38,8 @@ pub struct Settings {
     pub part: Option<Part>,
     /// Small sizes, for a first look.
     pub quick: bool,
-    /// A file of plays, the second corpus of influence and of order.
+    /// A file of plays, the second corpus of influence.
     pub plays: Option<PathBuf>,
-    /// A folder of texts, the third corpus of order.
-    pub texts: Option<PathBuf>,
     /// Folder in which finished trainings are kept, each under its recipe's hash.
     pub cache: PathBuf,
     /// Folder for what peers read; their scores are read from it as well.
@@ -61,12 +55,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     std::fs::create_dir_all(&settings.exchange)?;
     let mut metrics = Vec::new();
     type Measure = fn(&Settings) -> Result<Vec<Metric>>;
-    let parts: [(Part, Measure); 5] = [
+    let parts: [(Part, Measure); 4] = [
         (Part::Spans, spans::measure),
         (Part::Planted, planted::measure),
         (Part::Influence, influence::measure),
         (Part::Attacks, attacks::measure),
-        (Part::Order, order::measure),
     ];
     for (part, measure) in parts {
         if settings.part.is_none_or(|only| only == part) {

@@ -344,8 +344,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
         println!("    session {} with node {} and a deposit of 2 OPEN", opened.session_id, node.node_id);
         sessions.push(opened.session_id);
     }
-    let scheme = weights.scheme();
-    let prepared = model::index(&ctx, registered.model_id, registered.version, scheme, &node.url).await?;
+    let prepared = model::index(&ctx, registered.model_id, registered.version, &node.url).await?;
     let names: BTreeMap<u64, Contributor> =
         owners_of(&reader, created.datanet_id, sealed.size, &parties).await?;
     let mut answers: Vec<(String, ask::Answer)> = Vec::new();

@@ -29,6 +29,17 @@ pub(crate) struct About {
     pub training_root: HexBinary,
 }
 
+/// The weights root of a model of this class, as its manifest states it.
+///
+/// # Errors
+/// `E-MODEL-004` when the weights cannot be quantised.
+pub(crate) fn root_of(class: NumericClass, config: &ModelConfig, weights: &Weights) -> Result<Hash> {
+    Ok(match class {
+        NumericClass::Exact => ExactWeights::new(config, weights)?.root(),
+        _ => weights_root(weights),
+    })
+}
+
 /// The manifest of a model whose files, `files`, begin with weights, configuration and tokenizer.
 ///
 /// # Errors
@@ -46,10 +57,7 @@ pub(crate) fn manifest(
             "Use exact or tolerant-f32.",
         )
     })?;
-    let root = match about.class {
-        NumericClass::Exact => ExactWeights::new(config, weights)?.root(),
-        _ => weights_root(weights),
-    };
+    let root = root_of(about.class, config, weights)?;
     let sha = |name: &str| {
         let bytes = files.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, bytes)| bytes);
         HexBinary::from(&Hash::from(Sha256::digest(bytes)))

@@ -372,9 +372,13 @@ impl CustomOp1 for MergeHeads {
     }
 }
 
+/// In place of a row's target: nothing is learned from the row, which counts in the mean all the same.
+pub(crate) const NO_TARGET: u32 = u32::MAX;
+
 /// Mean cross-entropy of logits (N, V) in nats against `targets`. The derivative is computed in the
 /// forward pass, where the exponentials are at hand, and kept until it is asked for.
 pub(crate) struct CrossEntropy {
+    /// One a row, or [`NO_TARGET`].
     pub targets: Vec<u32>,
     pub derivative: Mutex<Vec<f32>>,
 }
@@ -394,6 +398,9 @@ impl CustomOp1 for CrossEntropy {
         let mut derivative = vec![0f32; xs.len()];
         let mut total = 0f64;
         for ((row, to), target) in xs.chunks_exact(v).zip(derivative.chunks_exact_mut(v)).zip(&self.targets) {
+            if *target == NO_TARGET {
+                continue;
+            }
             let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for (to, x) in to.iter_mut().zip(row) {
                 *to = exp_negative(x - max);

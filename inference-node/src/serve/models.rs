@@ -353,7 +353,7 @@ impl Node {
         };
         let named = manifest.clone();
         let attribution = blocking(move || {
-            let index = build_index(docs, &named.attribution)?;
+            let index = build_index(docs)?;
             Ok(Attribution::open(&named, index, influence.as_deref())?)
         })
         .await?;
@@ -403,11 +403,11 @@ impl Node {
     }
 }
 
-/// The index over a corpus for models of a scheme, as node and verifier build it.
+/// The index over a corpus, as node and verifier build it.
 ///
 /// # Errors
 /// `E-NODE-032` when the texts cannot be indexed.
-pub fn build_index(docs: Vec<CorpusDoc>, scheme: &str) -> Result<Index> {
+pub fn build_index(docs: Vec<CorpusDoc>) -> Result<Index> {
     let documents = docs
         .into_iter()
         .map(|doc| Document {
@@ -417,7 +417,7 @@ pub fn build_index(docs: Vec<CorpusDoc>, scheme: &str) -> Result<Index> {
             match_text: doc.match_text,
         })
         .collect();
-    Index::for_scheme(documents, scheme).map_err(|e| {
+    Index::build(documents).map_err(|e| {
         Fault::new(
             Class::Internal,
             "E-NODE-032",

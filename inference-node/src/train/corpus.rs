@@ -1,6 +1,6 @@
 //! Documents become one stream of tokens, the stream becomes sequences in a fixed order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openledger_types::merkle::Hash;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -12,6 +12,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, TokenizerBuilder};
 
 use super::recipe::Recipe;
+use crate::engine::ops::NO_TARGET;
 use crate::engine::{byte_alphabet, Error, Result, Tokenizer};
 
 /// Text that separates documents, as a token.
@@ -84,6 +85,7 @@ pub(crate) fn train_tokenizer(recipe: &Recipe, documents: &[Document]) -> Result
 pub(crate) const END_OF_TEXT_ID: u32 = 0;
 
 /// All documents as one stream: each begins with the end-of-text token.
+#[derive(Clone)]
 pub(crate) struct Corpus {
     tokens: Vec<u32>,
     /// First token of each document.
@@ -167,6 +169,20 @@ impl Corpus {
         let offset = (rng.next_u64() % self.context as u64) as usize;
         let place = self.order.1.get((index % n) as usize).copied().unwrap_or(0);
         place as usize * self.context + offset
+    }
+
+    /// Leaves contributions out, and with them nothing but what they teach: every sequence stays where it is. Their
+    /// tokens, and the end of text behind them, become [`NO_TARGET`], which is read as an end of text.
+    pub(crate) fn leave_out(&mut self, contributions: &BTreeSet<u64>) {
+        let last = self.tokens.len().saturating_sub(1);
+        let ends = self.starts.iter().skip(1).copied().chain([last]);
+        for ((start, end), contribution) in self.starts.iter().zip(ends).zip(&self.contributions) {
+            if contributions.contains(contribution) {
+                if let Some(own) = self.tokens.get_mut(start + 1..=end) {
+                    own.fill(NO_TARGET);
+                }
+            }
+        }
     }
 
     /// Inputs and targets of sequence `index`.

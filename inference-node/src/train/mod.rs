@@ -2,7 +2,8 @@
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
 //! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`), how often each
-//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`). [`evaluate`]
+//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`),
+//! [`Rerun`] a published model's own training (`without`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
 mod checkpoint;
@@ -16,6 +17,7 @@ mod progress;
 mod recipe;
 mod retrain;
 mod run;
+mod without;
 
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
@@ -27,3 +29,4 @@ pub use progress::{bar, Phase, Progress};
 pub use recipe::{Plan, Recipe};
 pub use retrain::{Experiment, Retrained};
 pub use run::{train, TrainReport};
+pub use without::Rerun;

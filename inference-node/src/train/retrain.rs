@@ -15,7 +15,7 @@ use super::optimizer::Params;
 use super::recipe::{Plan, Recipe};
 use crate::attribution::Positions;
 use crate::engine::net::Net;
-use crate::engine::ops::CrossEntropy;
+use crate::engine::ops::{CrossEntropy, NO_TARGET};
 use crate::engine::{Error, Result, Tokenizer};
 
 /// Documents as passages, and how a model is trained on them.
@@ -28,9 +28,9 @@ pub struct Experiment {
 
 /// A model trained on some of the passages.
 pub struct Retrained {
-    params: Params,
-    net: Net,
-    width: usize,
+    pub(super) params: Params,
+    pub(super) net: Net,
+    pub(super) width: usize,
 }
 
 impl Experiment {
@@ -162,11 +162,29 @@ impl Experiment {
 
 impl Retrained {
     fn tensor_loss(&self, passage: &[u32]) -> Result<candle_core::Tensor> {
-        let (inputs, targets) =
-            (&passage[..passage.len().saturating_sub(1)], passage.get(1..).unwrap_or(&[]));
+        self.loss_of(passage, passage.get(1..).unwrap_or(&[]).to_vec())
+    }
+
+    /// The mean over all tokens of a passage but the first; rows without a target add nothing.
+    fn loss_of(&self, passage: &[u32], targets: Vec<u32>) -> Result<candle_core::Tensor> {
+        let inputs = &passage[..passage.len().saturating_sub(1)];
         let logits = self.net.logits(&self.net.hidden(inputs, 1)?)?;
-        let op = CrossEntropy { targets: targets.to_vec(), derivative: Mutex::new(Vec::new()) };
-        Ok(logits.apply_op1(op)?)
+        Ok(logits.apply_op1(CrossEntropy { targets, derivative: Mutex::new(Vec::new()) })?)
+    }
+
+    /// Mean loss of an answer after its prompt, nats a token of the answer; 0 of an empty one.
+    ///
+    /// # Errors
+    /// When the two do not fit the model.
+    pub fn answer_loss(&self, prompt: &[u32], answer: &[u32]) -> Result<f64> {
+        let passage = [prompt, answer].concat();
+        if prompt.is_empty() || answer.is_empty() {
+            return Ok(0.0);
+        }
+        let targets: Vec<u32> =
+            prompt.iter().skip(1).map(|_| NO_TARGET).chain(answer.iter().copied()).collect();
+        let parts = targets.len() as f64 / answer.len() as f64;
+        Ok(f64::from(self.loss_of(&passage, targets)?.to_scalar::<f32>()?) * parts)
     }
 
     /// Mean loss of a passage, nats a token.

@@ -21,7 +21,7 @@ use super::progress::{Phase, Progress};
 use super::recipe::{Plan, Recipe};
 use crate::engine::files::{read_bounded, write_atomic};
 use crate::engine::net::Net;
-use crate::engine::ops::CrossEntropy;
+use crate::engine::ops::{CrossEntropy, NO_TARGET};
 use crate::engine::{Error, Result, Tokenizer, TOKENIZER_FILE};
 
 /// Steps after which the speed is first known well enough to plan by it.
@@ -224,7 +224,7 @@ fn steps(
 }
 
 /// One step: shards side by side, derivatives added in the order of the shards.
-fn step(
+pub(super) fn step(
     recipe: &Recipe,
     corpus: &mut Corpus,
     net: &Net,
@@ -239,7 +239,7 @@ fn step(
         for row in 0..rows {
             let index = state.step * recipe.batch as u64 + (shard * rows + row) as u64;
             let (input, target) = corpus.sequence(index);
-            inputs.extend_from_slice(input);
+            inputs.extend(input.iter().map(|token| if *token == NO_TARGET { END_OF_TEXT_ID } else { *token }));
             targets.extend_from_slice(target);
         }
         jobs.push((inputs, targets));
@@ -314,10 +314,10 @@ impl Pace {
 
 /// Threads for shards. Each has a pool of one thread of its own, so that the matrix products inside
 /// do not wait for one another; the result does not depend on their number.
-struct Workers(Vec<rayon::ThreadPool>);
+pub(super) struct Workers(Vec<rayon::ThreadPool>);
 
 impl Workers {
-    fn new(shards: usize) -> Result<Self> {
+    pub(super) fn new(shards: usize) -> Result<Self> {
         let threads = candle_core::utils::get_num_threads().clamp(1, shards.max(1));
         let pools = (0..threads).map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build());
         let pools = pools.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| {

@@ -29,6 +29,9 @@ pub enum Error {
     /// The influence index holds a contribution that the texts do not: unknown, or a duplicate.
     #[error("E-ATTR-007 the influence index holds contribution {0}, which is not indexed; a retry does not help: do not serve this model")]
     ForeignDocument(u64),
+    /// The influence index leaves an indexed contribution out, which could then earn nothing by influence.
+    #[error("E-ATTR-009 the influence index leaves contribution {0} out; a retry does not help: train the model again with this release")]
+    MissingDocument(u64),
     /// Weights of layers that mean nothing.
     #[error("E-ATTR-008 layers cannot be weighted {0:?}; a retry does not help: use weights of 0 to 10,000, not all 0")]
     Weights([u32; 3]),
@@ -46,6 +49,7 @@ impl Error {
             Error::Damaged(_) => "E-ATTR-006",
             Error::ForeignDocument(_) => "E-ATTR-007",
             Error::Weights(_) => "E-ATTR-008",
+            Error::MissingDocument(_) => "E-ATTR-009",
         }
     }
 }

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use openledger_types::formats::Piece;
 
-use crate::layers::THREE_LAYERS;
 use crate::near::{borrowed_run, near_duplicates, LEAST_WORDS};
-use crate::order::without_order;
 use crate::owners::Owners;
 use crate::packed::{Mostly, Offsets};
 use crate::proof::TextProof;
@@ -50,8 +48,6 @@ pub struct Index {
     /// (contribution, document), sorted.
     by_contribution: Vec<(u64, u32)>,
     duplicates: Vec<Duplicate>,
-    /// Contributions left out because their words are in no order, sorted.
-    disordered: Vec<u64>,
     pub(crate) words: Dictionary,
     pub(crate) suffixes: Suffixes,
     /// First token of each document, and the end.
@@ -76,25 +72,13 @@ impl Index {
     /// least 80 % of its words lie in runs of 16 words that stand in earlier ones, when 70 % of its and an
     /// earlier document's runs of five words are common to both, or when at least 60 % of its words lie
     /// in short runs ([`crate::borrowed_run`]) that stand in earlier documents of other contributors; the
-    /// texts that it repeats are then as unique as if it had never been uploaded. Left out before that are
-    /// documents whose words are in no order: where neighbouring words, known from earlier documents of
-    /// other contributors, are neighbours there hardly more often than words that stand apart.
+    /// texts that it repeats are then as unique as if it had never been uploaded.
     ///
-    /// Memory: 10 to 16 bytes a word and the texts, while it is built 45 a word and some 30 for every
-    /// different pair of neighbours. Time: linear.
+    /// Memory: 10 to 16 bytes a word and the texts, while it is built 45 a word. Time: linear.
     ///
     /// # Errors
     /// When a number of a contribution is 0 or stands twice, or there is more text than 32 bits can address.
-    pub fn build(documents: Vec<Document>) -> Result<Self, Error> {
-        Self::for_scheme(documents, THREE_LAYERS)
-    }
-
-    /// The index of a model of this attribution scheme: before [`THREE_LAYERS`] no document was left out for
-    /// its order, and models of those schemes go on paying as they did.
-    ///
-    /// # Errors
-    /// Those of [`Index::build`].
-    pub fn for_scheme(mut documents: Vec<Document>, scheme: &str) -> Result<Self, Error> {
+    pub fn build(mut documents: Vec<Document>) -> Result<Self, Error> {
         documents.sort_by_key(|d| (d.priority, d.contribution_id));
         let mut ids: Vec<u64> = documents.iter().map(|d| d.contribution_id).collect();
         ids.sort_unstable();
@@ -118,13 +102,6 @@ impl Index {
         drop(texts);
         documents.retain(|d| !of.contains_key(&d.contribution_id));
         let mut base = Base::build(&documents)?;
-        let disordered = if scheme == THREE_LAYERS { base.disordered(&documents) } else { Vec::new() };
-        if !disordered.is_empty() {
-            documents.retain(|d| disordered.binary_search(&d.contribution_id).is_err());
-            base = Base::build(&documents)?;
-            // Of a text that is left out there are no copies.
-            of.retain(|_, first| disordered.binary_search(first).is_err());
-        }
         let mut left_out = base.contained(&documents);
         left_out.extend(base.near(&documents, &left_out));
         left_out.extend(base.borrowed(&documents, &left_out));
@@ -137,15 +114,10 @@ impl Index {
             .iter()
             .map(|(id, first)| Duplicate { contribution_id: *id, of: resolve(&of, *first) })
             .collect();
-        Ok(Self::assemble(documents, duplicates, disordered, base))
+        Ok(Self::assemble(documents, duplicates, base))
     }
 
-    fn assemble(
-        documents: Vec<Document>,
-        duplicates: Vec<Duplicate>,
-        disordered: Vec<u64>,
-        base: Base,
-    ) -> Self {
+    fn assemble(documents: Vec<Document>, duplicates: Vec<Duplicate>, base: Base) -> Self {
         let Base { words, suffixes, starts, offsets, first16 } = base;
         let mut by_contribution: Vec<(u64, u32)> =
             documents.iter().enumerate().map(|(i, d)| (d.contribution_id, i as u32)).collect();
@@ -169,7 +141,6 @@ impl Index {
             documents,
             by_contribution,
             duplicates,
-            disordered,
             words,
             suffixes,
             starts,
@@ -191,16 +162,9 @@ impl Index {
         &self.duplicates
     }
 
-    /// Contributions left out because their words are in no order, by id. As duplicates they are paid
-    /// nothing and should not be trained on.
-    pub fn disordered(&self) -> &[u64] {
-        &self.disordered
-    }
-
-    /// Whether a contribution was left out, for either reason.
+    /// Whether a contribution was left out as a copy.
     pub fn is_left_out(&self, contribution_id: u64) -> bool {
-        self.disordered.binary_search(&contribution_id).is_ok()
-            || self.duplicates.binary_search_by_key(&contribution_id, |copy| copy.contribution_id).is_ok()
+        self.duplicates.binary_search_by_key(&contribution_id, |copy| copy.contribution_id).is_ok()
     }
 
     /// Indexed documents by (priority, contribution).
@@ -326,15 +290,6 @@ impl Base {
     fn texts(&self) -> impl Iterator<Item = &[u32]> {
         let bounds = self.starts.windows(2);
         bounds.map(|bounds| &self.suffixes.tokens[bounds[0] as usize..bounds[1] as usize - 1])
-    }
-
-    /// Contributions whose words are in no order, sorted.
-    fn disordered(&self, documents: &[Document]) -> Vec<u64> {
-        let (owners, _) = owners(documents);
-        let found = without_order(self.texts().zip(owners), &self.words.marks());
-        let mut ids: Vec<u64> = found.into_iter().map(|number| documents[number].contribution_id).collect();
-        ids.sort_unstable();
-        ids
     }
 
     /// Documents that resemble an earlier one, with the earliest that they do; those `contained` already

@@ -238,15 +238,18 @@ impl Layers {
     ///
     /// # Errors
     /// [`Error::ForeignDocument`] when the influence index holds a contribution that is not indexed:
-    /// unknown, or a duplicate, which earns nothing.
+    /// unknown, or a duplicate, which earns nothing; [`Error::MissingDocument`] when it leaves one out that is.
     pub fn new(index: Index, influence: InfluenceIndex, weights: Weights) -> Result<Self, Error> {
-        match influence.documents().iter().find(|(id, _)| index.document(*id).is_none()) {
-            Some((id, _)) => Err(Error::ForeignDocument(*id)),
-            None => {
-                let chance = if weights.lexical == 0 { 0 } else { index.chance() };
-                Ok(Layers { index, influence, weights, chance })
-            }
+        let held = influence.documents();
+        if let Some((id, _)) = held.iter().find(|(id, _)| index.document(*id).is_none()) {
+            return Err(Error::ForeignDocument(*id));
         }
+        let is_held = |id: u64| held.binary_search_by_key(&id, |(held, _)| *held).is_ok();
+        if let Some(missing) = index.documents().iter().find(|d| !is_held(d.contribution_id)) {
+            return Err(Error::MissingDocument(missing.contribution_id));
+        }
+        let chance = if weights.lexical == 0 { 0 } else { index.chance() };
+        Ok(Layers { index, influence, weights, chance })
     }
 
     /// Basis points of an answer that chance alone grounds ([`Index::chance`]); 0 in the schemes that

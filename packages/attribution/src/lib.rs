@@ -21,7 +21,6 @@ pub mod influence;
 mod layers;
 mod lexical;
 mod near;
-mod order;
 mod owners;
 mod packed;
 mod proof;

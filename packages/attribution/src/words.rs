@@ -41,15 +41,6 @@ impl Dictionary {
         values
     }
 
-    /// Of each word by its number, whether it is ASCII punctuation and nothing else.
-    pub(crate) fn marks(&self) -> Vec<bool> {
-        let mut marks = vec![false; self.lens.len()];
-        for (word, id) in &self.ids {
-            marks[*id as usize] = word.bytes().all(|byte| byte.is_ascii_punctuation());
-        }
-        marks
-    }
-
     /// How many different words.
     pub(crate) fn len(&self) -> usize {
         self.lens.len()

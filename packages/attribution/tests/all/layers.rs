@@ -178,6 +178,15 @@ fn a_contribution_that_is_not_indexed_earns_nothing_by_influence() {
 }
 
 #[test]
+fn attr_attack_13_an_influence_index_that_drops_a_contributor_is_refused() {
+    let texts = vec![document(1, "a", &prose(1, 60)), document(2, "dropped", &prose(2, 60))];
+    let rows = BTreeMap::from([(1, raw(&[(1, [50, 0, 0])]))]);
+    let influence = InfluenceIndex::new(READOUT, parameters(4), &rows);
+    let refused = Layers::new(index(texts), influence, Weights::default()).unwrap_err();
+    assert_eq!(refused.code(), "E-ATTR-009");
+}
+
+#[test]
 fn an_empty_layer_and_the_echo_have_no_evidence() {
     let text = prose(1, 200);
     let method = layers(&[(1, "a", &text)], &[(1, raw(&[(1, [90, 0, 0])]))]);
