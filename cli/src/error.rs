@@ -116,6 +116,7 @@ fn differs_from_chain(code: &str) -> bool {
             | "E-LEDGER-001"
             | "E-LEDGER-002"
             | "E-MODEL-007"
+            | "E-TRAIN-012"
     )
 }
 

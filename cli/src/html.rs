@@ -170,7 +170,7 @@ fn opening(stretch: &Stretch, explained: &Explained) -> Option<String> {
 }
 
 /// Text that cannot become markup, in elements and in quoted attributes.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in show::clean(text).chars() {
         match c {

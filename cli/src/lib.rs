@@ -2,6 +2,7 @@
 //! only parses and prints.
 
 pub mod ask;
+pub mod audit_attribution;
 pub mod check;
 pub mod choose;
 pub mod context;

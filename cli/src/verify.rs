@@ -16,6 +16,7 @@ use openledger_node::attribution::{check_documents, Attribution, Source, INFLUEN
 use openledger_node::engine::{whole_name, Model, ReplayReport, MANIFEST_FILE};
 use openledger_node::ledger::parse_receipts;
 pub use openledger_node::recompute::{recompute, Recomputed};
+use openledger_node::request::{parse, Endpoint};
 use openledger_node::serve::{build_index, check_manifest};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
@@ -238,6 +239,21 @@ impl Prepared {
     /// How answers of this model are attributed.
     pub fn attribution(&self) -> &Attribution {
         &self.attribution
+    }
+
+    /// The same, to be used elsewhere.
+    pub fn shared_attribution(&self) -> Arc<Attribution> {
+        self.attribution.clone()
+    }
+
+    /// Tokens of an answer's prompt, as the model reads the request.
+    ///
+    /// # Errors
+    /// When the request cannot be read.
+    pub fn prompt_tokens(&self, bundle: &AnswerBundle) -> Result<Vec<u32>> {
+        let endpoint = Endpoint::of(&bundle.endpoint)?;
+        let mut asked = parse(endpoint, &bundle.body)?;
+        Ok(self.model.read(&mut asked)?)
     }
 
     /// The model.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 /// SplitMix64: the same numbers on every run.
 pub struct Numbers(pub u64);
 

@@ -169,46 +169,8 @@ fn figure(values: &[f64]) -> Option<Figure> {
         ((z ^ (z >> 31)) % count.max(1)) as usize
     };
     values.first()?;
-    let mut means: Vec<f64> = (0..DRAWS)
-        .map(|_| (0..count).map(|_| values[draw()]).sum::<f64>() / count as f64)
-        .collect();
+    let mut means: Vec<f64> =
+        (0..DRAWS).map(|_| (0..count).map(|_| values[draw()]).sum::<f64>() / count as f64).collect();
     means.sort_by(f64::total_cmp);
     Some(Figure { mean: mean(values), low: means[DRAWS / 40], high: means[DRAWS - 1 - DRAWS / 40] })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Twenty questions that four contributors are paid for in these parts, with a little unrest.
-    fn rows(parts: [f64; 4]) -> Vec<Vec<f64>> {
-        let unrest = |q: usize, c: usize| ((q * 7 + c * 13) % 5) as f64 / 100.0;
-        (0..20).map(|q| (0..4).map(|c| parts[c] + unrest(q, c)).collect()).collect()
-    }
-
-    #[test]
-    fn equal_rows_agree_and_turned_ones_do_not() {
-        let paid = rows([0.4, 0.3, 0.2, 0.1]);
-        let whole = agreement(&paid, &paid).unwrap();
-        assert_eq!((whole.top1.mean, whole.rho.low, whole.total_variation.high), (1.0, 1.0, 0.0));
-        let turned = agreement(&paid, &rows([0.1, 0.2, 0.3, 0.4])).unwrap();
-        assert!(turned.top1.mean == 0.0 && turned.rho.high < -0.9 && turned.total_variation.low > 0.2);
-        assert!(standings(&paid, &paid).iter().all(|s| s.verdict == Verdict::Fair));
-    }
-
-    #[test]
-    fn who_is_paid_for_nothing_is_favoured_and_nobody_else() {
-        let found = standings(&rows([0.2, 0.2, 0.2, 2.0]), &rows([0.3, 0.3, 0.3, 0.1]));
-        let verdicts: Vec<Verdict> = found.iter().map(|s| s.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Fair, Verdict::Fair, Verdict::Fair, Verdict::Favoured]);
-    }
-
-    #[test]
-    fn questions_that_pay_nobody_say_nothing() {
-        let nothing = vec![vec![0.0; 3]; 4];
-        assert!(agreement(&nothing, &nothing).is_none());
-        assert!(standings(&nothing, &nothing).is_empty());
-        assert_eq!(parts(&[-1.0, 0.0]), [0.0, 0.0]);
-        assert_eq!(spearman(&[1.0, 1.0, 1.0], &[3.0, 2.0, 1.0]), 0.0);
-    }
 }

@@ -231,12 +231,18 @@ pub fn audit(
             contributions: given.len() as u64,
             training: rerun.fingerprint(given),
             standing: None,
-            changed: without.losses.iter().zip(&whole.losses).map(|(without, whole)| without - whole).collect(),
+            changed: without
+                .losses
+                .iter()
+                .zip(&whole.losses)
+                .map(|(without, whole)| without - whole)
+                .collect(),
             paid: questions.iter().map(paid).collect(),
         });
     }
     let rows = |of: &dyn Fn(&Audited) -> &Vec<f64>| -> Vec<Vec<f64>> {
-        let at = |question: usize| audited.iter().map(|a| of(a).get(question).copied().unwrap_or(0.0)).collect();
+        let at =
+            |question: usize| audited.iter().map(|a| of(a).get(question).copied().unwrap_or(0.0)).collect();
         (0..questions.len()).map(at).collect()
     };
     let (paid, changed) = (rows(&|audited| &audited.paid), rows(&|audited| &audited.changed));
@@ -281,6 +287,3 @@ fn bent_rows(subject: &Subject<'_>) -> Result<BTreeSet<u64>> {
         .collect();
     Ok(check_documents(subject.model, influence, &texts)?)
 }
-
-#[cfg(test)]
-mod tests;

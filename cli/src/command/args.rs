@@ -81,6 +81,8 @@ pub enum Command {
     Payout(Payout),
     /// Verify a paid answer from chain and public blobs
     Verify(Verify),
+    /// Audit a model's attribution: train it again without each contributor and compare with what they are paid
+    AuditAttribution(AuditAttribution),
     /// Dispute a paid answer of the class exact: a bond, then every move until arithmetic has decided
     Dispute(Dispute),
     /// Conservation of money in the contracts, term by term
@@ -723,6 +725,37 @@ pub struct Verify {
     /// Write the answer with its spans, shares and checks to this file, as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditAttribution {
+    /// Model, with a version if not the newest
+    #[arg(value_name = "MODEL[:VERSION]", value_parser = model_ref)]
+    pub model: (u64, Option<u32>),
+    /// Answers of it, by file or receipt's id; all that this home folder keeps, when none is named
+    #[arg(long, value_name = "ANSWER")]
+    pub answer: Vec<String>,
+    /// Files or folders that the model has not seen, as further questions
+    #[arg(long, value_name = "PATH")]
+    pub heldout: Vec<PathBuf>,
+    /// Field of the text in held-out .jsonl lines
+    #[arg(long, default_value = "text")]
+    pub text_field: String,
+    /// Most questions
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub questions: usize,
+    /// Contributors that are left out, drawn by the seed; all unless told
+    #[arg(long, value_name = "N")]
+    pub contributors: Option<usize>,
+    /// By what contributors are drawn; the manifest's hash unless told
+    #[arg(long, value_name = "TEXT")]
+    pub seed: Option<String>,
+    /// Folder for report and finished trainings; one below this home folder unless told
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Say what it would cost, and stop
+    #[arg(long)]
+    pub plan: bool,
 }
 
 #[derive(Debug, Args)]

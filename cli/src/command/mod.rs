@@ -1,6 +1,7 @@
 //! The binary's own part: what is parsed, what is called, what is printed.
 
 pub mod args;
+mod audits;
 mod data;
 mod models;
 mod money;

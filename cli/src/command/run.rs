@@ -12,7 +12,7 @@ use openledger_types::profile::Profile;
 use serde::Serialize;
 
 use super::args::{self, Cli, Command, Global};
-use super::{data, models, money, operate, proofs, sessions};
+use super::{audits, data, models, money, operate, proofs, sessions};
 
 /// Most bytes read from standard input.
 const MAX_INPUT: u64 = 1 << 20;
@@ -36,6 +36,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Claim(args) => money::claim(ctx, &out, args).await,
         Command::Payout(command) => money::payouts(ctx, &out, command).await,
         Command::Verify(args) => proofs::verify(ctx, &out, args).await,
+        Command::AuditAttribution(args) => audits::attribution(ctx, &out, args).await,
         Command::Dispute(args) => proofs::dispute(ctx, &out, args).await,
         Command::Invariants => proofs::invariants(ctx, &out).await,
         Command::Demo(args) => demo::run(ctx, *args).await,

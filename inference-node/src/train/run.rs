@@ -239,7 +239,8 @@ pub(super) fn step(
         for row in 0..rows {
             let index = state.step * recipe.batch as u64 + (shard * rows + row) as u64;
             let (input, target) = corpus.sequence(index);
-            inputs.extend(input.iter().map(|token| if *token == NO_TARGET { END_OF_TEXT_ID } else { *token }));
+            inputs
+                .extend(input.iter().map(|token| if *token == NO_TARGET { END_OF_TEXT_ID } else { *token }));
             targets.extend_from_slice(target);
         }
         jobs.push((inputs, targets));

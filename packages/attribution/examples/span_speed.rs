@@ -1,8 +1,8 @@
-//! Speed and size of the span trace: `span_speed [FOLDER] [OWNERS]`.
+//! Speed and size of the span trace: `span_speed [FOLDER|MEGABYTES] [OWNERS]`.
 //!
 //! Builds an index over the `.txt`, `.md` and `.rs` files below FOLDER (one contributor a subfolder, or
-//! OWNERS of them by turns), or over generated text, and traces answers of 256 words: pasted
-//! together from longer and shorter passages, down to single words, which are the worst case.
+//! OWNERS of them by turns), or over so many megabytes of generated text (20 unless told), and traces answers of
+//! 256 words: pasted together from longer and shorter passages, down to single words, which are the worst case.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -12,11 +12,12 @@ use openledger_ingest::{match_text, match_words};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next();
+    let source = arguments.next();
     let owners: Option<u64> = arguments.next().map(|n| n.parse()).transpose()?;
-    let texts = match &folder {
-        Some(folder) => read(Path::new(folder))?,
-        None => generate(),
+    let megabytes = source.as_deref().map_or(Some(20), |source| source.parse().ok());
+    let texts = match (megabytes, &source) {
+        (None, Some(folder)) => read(Path::new(folder))?,
+        (megabytes, _) => generate(megabytes.unwrap_or(20)),
     };
     let documents: Vec<Document> = texts
         .into_iter()
@@ -41,6 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         index.bytes() / index.tokens().max(1)
     );
 
+    if let Some(peak) = peak_memory() {
+        println!("most memory so far {peak} kB, texts counted");
+    }
+
     let mut numbers = Numbers(42);
     let pasted: Vec<String> = (0..500).map(|_| answer(&index, &mut numbers, 40)).collect();
     let short: Vec<String> = (0..200).map(|_| answer(&index, &mut numbers, 5)).collect();
@@ -49,6 +54,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure("passages of 1 to 5 words", &index, &short);
     measure("single words", &index, &single);
     Ok(())
+}
+
+/// The most memory that this process has had, in kB, where the system says it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
 }
 
 fn measure(name: &str, index: &Index, answers: &[String]) {
@@ -129,12 +140,12 @@ fn rank(numbers: &mut Numbers) -> u64 {
     numbers.below(most) * numbers.below(200)
 }
 
-/// 18 MB of words whose frequencies fall like those of a language, three of four of which are one of the eight
+/// So many megabytes of words whose frequencies fall like those of a language, three of four of which are one of the eight
 /// that like to follow the word before, with passages that repeat.
-fn generate() -> Vec<(String, String)> {
+fn generate(megabytes: u64) -> Vec<(String, String)> {
     let mut numbers = Numbers(7);
     let mut texts: Vec<(String, String)> = Vec::new();
-    for document in 0..3_000u64 {
+    for document in 0..megabytes * 1_000_000 / 6_600 {
         let mut text = String::new();
         let mut word = 0;
         while text.len() < 6_000 {

@@ -108,6 +108,8 @@ impl Index {
         if !left_out.is_empty() {
             of.extend(left_out);
             documents.retain(|d| !of.contains_key(&d.contribution_id));
+            // Before the next one is made: memory holds one of them.
+            drop(base);
             base = Base::build(&documents)?;
         }
         let duplicates = of

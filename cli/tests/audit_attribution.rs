@@ -1,0 +1,189 @@
+//! The audit end to end on a small model: one that is honest, and one whose developer favours a friend.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use openledger::audit_attribution::{
+    agreement, audit, drawn, page, parts, standings, Question, Report, Subject, Verdict,
+};
+use openledger::error::Result;
+use openledger_attribution::{Document as Text, Index, Weights};
+use openledger_node::attribution::{Attribution, Source, INFLUENCE_FILE};
+use openledger_node::engine::Model;
+use openledger_node::train::{train, Document, Recipe, TrainingReceipt};
+use openledger_types::formats::{NumericClass, VersionRef};
+
+const FRIEND: u64 = 2;
+const SENTENCES: [&str; 4] = [
+    "the ledger pays every contributor for each answer that repeats its words exactly and nobody else",
+    "in the old harbour a clerk lists boats, their captains, cargo and the tolls that were due at dusk",
+    "apples from the northern orchard are weighed twice before anyone names the buyer or his price",
+    "when iron leaves the foundry its weight goes into a second book that the smith keeps under lock",
+];
+
+/// Four contributors with two documents each; no two documents resemble each other.
+fn texts() -> Vec<String> {
+    let words: Vec<Vec<&str>> = SENTENCES.iter().map(|s| s.split(' ').collect()).collect();
+    (0..8usize)
+        .map(|document| {
+            let own = &words[document / 2];
+            let sentence = |number: usize| {
+                (0..9).map(|i| own[(number * (document % 2 + 2) + i * (1 + number % 5)) % own.len()])
+            };
+            (0..24).map(|n| sentence(n).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(". ")
+        })
+        .collect()
+}
+
+struct Made {
+    dir: tempfile::TempDir,
+    texts: Vec<String>,
+    receipt: TrainingReceipt,
+}
+
+/// A model of these texts, with the influence index that its developer makes of `indexed`.
+fn made(indexed: impl Fn(u64, &str) -> String) -> Made {
+    let texts = texts();
+    let dir = tempfile::tempdir().unwrap();
+    let root = cosmwasm_std::HexBinary::from(&[7u8; 32]);
+    let versions = [VersionRef { datanet_id: 1, version: 1, root, size: texts.len() as u64 }];
+    let recipe = Recipe { numeric_class: NumericClass::Exact, steps: Some(80), ..Recipe::tiny() };
+    let done =
+        train(&recipe, &documents(&texts), &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false));
+    let bent: Vec<(u64, String)> = (1u64..).zip(&texts).map(|(id, text)| (id, indexed(id, text))).collect();
+    let sources: Vec<Source> = bent
+        .iter()
+        .map(|(contribution_id, text)| Source { contribution_id: *contribution_id, text })
+        .collect();
+    Model::add_influence(dir.path(), &sources, &index(&texts), Weights::default(), &|_, _| {}).unwrap();
+    Made { dir, texts, receipt: done.unwrap().receipt }
+}
+
+fn documents(texts: &[String]) -> Vec<Document<'_>> {
+    (1u64..)
+        .zip(texts)
+        .map(|(contribution_id, text)| Document { contribution_id, datanet_id: 1, text })
+        .collect()
+}
+
+fn owner(contribution_id: u64) -> String {
+    format!("contributor{}", contribution_id.div_ceil(2))
+}
+
+fn index(texts: &[String]) -> Index {
+    let texts = (1u64..).zip(texts).map(|(id, text)| Text {
+        contribution_id: id,
+        contributor: owner(id),
+        priority: (id, 0),
+        match_text: openledger_ingest::match_text(text),
+    });
+    let index = Index::build(texts.collect()).unwrap();
+    assert!(index.duplicates().is_empty(), "the texts are no copies");
+    index
+}
+
+fn audited(made: &Made, receipt: &TrainingReceipt, folder: &Path) -> Result<Report> {
+    let model = Model::load(made.dir.path()).unwrap();
+    let influence = std::fs::read(made.dir.path().join(INFLUENCE_FILE)).unwrap();
+    let attribution = Attribution::open(model.manifest(), index(&made.texts), Some(&influence)).unwrap();
+    let tokenizer = std::fs::read(made.dir.path().join("tokenizer.json")).unwrap();
+    let owners: BTreeMap<u64, String> = (1..=made.texts.len() as u64).map(|id| (id, owner(id))).collect();
+    let subject = Subject {
+        model: &model,
+        attribution: &attribution,
+        receipt,
+        tokenizer: &tokenizer,
+        documents: &documents(&made.texts),
+        owners: &owners,
+    };
+    // Eight held-out texts, two in each contributor's words.
+    let words: Vec<Vec<&str>> = SENTENCES.iter().map(|s| s.split(' ').collect()).collect();
+    let heldout: Vec<Question> = (0..8usize)
+        .map(|q| {
+            let own = &words[q % 4];
+            let text: Vec<&str> = (0..40).map(|i| own[(q + i + i / 4) % own.len()]).collect();
+            Question::heldout(&model, &attribution, &text.join(" ")).unwrap()
+        })
+        .collect();
+    let chosen = drawn(&subject, None, "seed");
+    audit(&subject, heldout, &chosen, "seed", folder, &mut |_, _, _, _| {}, &AtomicBool::new(false))
+}
+
+#[test]
+fn attr_attack_15_a_planted_bias_is_found_by_training_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let honest = made(|_, text| text.to_string());
+    let fair = audited(&honest, &honest.receipt, folder.path()).unwrap();
+    assert!(fair.reproduced, "recipe and data give the published weights");
+    assert_eq!(fair.findings(), Vec::<String>::new());
+    assert_eq!((fair.audited.len(), fair.contributors), (4, 4));
+    let agreement = fair.agreement.unwrap();
+    assert!(agreement.rho.mean > 0.0, "{agreement:?}");
+
+    // The developer makes the friend's rows of everybody's texts.
+    let everything = texts().join(" ");
+    let friend = owner(FRIEND);
+    let bent = made(|id, text| if owner(id) == friend { everything.clone() } else { text.to_string() });
+    let found = audited(&bent, &bent.receipt, folder.path()).unwrap();
+    assert_eq!(found.bent_rows, [1, 2].into());
+    let standing = |report: &Report| {
+        report.audited.iter().find(|a| a.contributor == friend).and_then(|a| a.standing).unwrap()
+    };
+    assert_eq!(standing(&found).verdict, Verdict::Favoured, "{:?}", found.audited);
+    assert!(standing(&found).excess.low > standing(&fair).excess.mean);
+    assert!(found.agreement.unwrap().rho.mean < agreement.rho.mean);
+    // The same weights were trained: nothing was trained again, and no other contributor is accused.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+    assert_eq!(found.findings().len(), 2, "{:?}", found.findings());
+
+    let page = page(&found);
+    assert!(page.contains("paid for what changes nothing") && page.contains("<svg"));
+    assert!(!page.contains("<script") && !page.contains("href="), "the page needs nothing else");
+}
+
+#[test]
+fn attr_attack_15_weights_that_the_recipe_does_not_give_are_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let honest = made(|_, text| text.to_string());
+    // The receipt tells of another training than the one that made the weights.
+    let mut receipt = honest.receipt.clone();
+    receipt.recipe.seed += 1;
+    assert!(!audited(&honest, &receipt, folder.path()).unwrap().reproduced);
+    // One that tells of other documents cannot be repeated at all.
+    let mut receipt = honest.receipt.clone();
+    receipt.documents_hash = cosmwasm_std::HexBinary::from(&[0u8; 32]);
+    assert_eq!(audited(&honest, &receipt, folder.path()).unwrap_err().code, "E-TRAIN-012");
+}
+
+/// Twenty questions that four contributors are paid for in these parts, with a little unrest.
+fn rows(parts: [f64; 4]) -> Vec<Vec<f64>> {
+    let unrest = |q: usize, c: usize| ((q * 7 + c * 13) % 5) as f64 / 100.0;
+    (0..20).map(|q| (0..4).map(|c| parts[c] + unrest(q, c)).collect()).collect()
+}
+
+#[test]
+fn equal_rows_agree_and_turned_ones_do_not() {
+    let paid = rows([0.4, 0.3, 0.2, 0.1]);
+    let whole = agreement(&paid, &paid).unwrap();
+    assert_eq!((whole.top1.mean, whole.total_variation.high), (1.0, 0.0));
+    assert!(whole.rho.low > 0.999);
+    let turned = agreement(&paid, &rows([0.1, 0.2, 0.3, 0.4])).unwrap();
+    assert!(turned.top1.mean == 0.0 && turned.rho.high < -0.9 && turned.total_variation.low > 0.2);
+    assert!(standings(&paid, &paid).iter().all(|s| s.verdict == Verdict::Fair));
+}
+
+#[test]
+fn who_is_paid_for_nothing_is_favoured_and_nobody_else() {
+    let found = standings(&rows([0.2, 0.2, 0.2, 2.0]), &rows([0.3, 0.3, 0.3, 0.1]));
+    let verdicts: Vec<Verdict> = found.iter().map(|s| s.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Fair, Verdict::Fair, Verdict::Fair, Verdict::Favoured]);
+}
+
+#[test]
+fn questions_that_pay_nobody_say_nothing() {
+    let nothing = vec![vec![0.0; 3]; 4];
+    assert!(agreement(&nothing, &nothing).is_none());
+    assert!(standings(&nothing, &nothing).is_empty());
+    assert_eq!(parts(&[-1.0, 0.0]), [0.0, 0.0]);
+}
