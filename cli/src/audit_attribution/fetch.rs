@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Instant;
 
 use openledger_node::engine::TOKENIZER_FILE;
 use openledger_node::train::Document;
@@ -127,7 +126,7 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
         return Ok(Outcome { cost, report: None, folder });
     }
     let bar = progress::bar(ctx, cost.trainings * cost.steps, "training again");
-    let (trainings, since) = (folder.join(TRAININGS_DIR), Instant::now());
+    let trainings = folder.join(TRAININGS_DIR);
     let done = blocking(move || {
         let documents: Vec<Document> = docs
             .iter()
@@ -154,7 +153,6 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
     .await;
     stop.abort();
     let report = Report { model_id: args.model_id, model_version: version, ..done?? };
-    tracing::debug!(seconds = since.elapsed().as_secs(), "audit done");
     write_json(&folder.join(REPORT_FILE), &report)?;
     write_private(&folder.join(PAGE_FILE), page(&report).as_bytes())?;
     Ok(Outcome { cost, report: Some(report), folder })

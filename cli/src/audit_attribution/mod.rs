@@ -198,7 +198,7 @@ pub fn audit(
     cancel: &AtomicBool,
 ) -> Result<Report> {
     let rerun = Rerun::new(subject.receipt, subject.tokenizer, subject.documents)?;
-    let name = hex::encode(Sha256::digest(serde_json::to_vec(&questions).unwrap_or_default()));
+    let name = asked(&questions);
     let trainings = contributors.len() as u64 + 1;
     make_private_dir(folder)?;
     let mut losses = |number: u64, without: &BTreeSet<u64>| -> Result<Kept> {
@@ -271,6 +271,18 @@ pub fn audit(
         questions,
         audited,
     })
+}
+
+/// Names questions and answers, whatever they pay.
+fn asked(questions: &[Question]) -> String {
+    let mut hasher = Sha256::new();
+    for question in questions {
+        for tokens in [&question.prompt, &question.answer] {
+            hasher.update((tokens.len() as u64).to_be_bytes());
+            tokens.iter().for_each(|token| hasher.update(token.to_be_bytes()));
+        }
+    }
+    hex::encode(hasher.finalize())
 }
 
 fn answer_losses(trained: &Retrained, questions: &[Question]) -> Result<Vec<f64>> {
