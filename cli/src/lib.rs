@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod dispute;
 pub mod earnings;
 pub mod error;
+pub mod estimate;
 pub mod events;
 pub mod explain;
 pub mod gateway;

@@ -246,14 +246,14 @@ impl Prepared {
         self.attribution.clone()
     }
 
-    /// Tokens of an answer's prompt, as the model reads the request.
+    /// An answer's prompt and its tokens, as the model reads the request.
     ///
     /// # Errors
     /// When the request cannot be read.
-    pub fn prompt_tokens(&self, bundle: &AnswerBundle) -> Result<Vec<u32>> {
-        let endpoint = Endpoint::of(&bundle.endpoint)?;
-        let mut asked = parse(endpoint, &bundle.body)?;
-        Ok(self.model.read(&mut asked)?)
+    pub fn prompt(&self, bundle: &AnswerBundle) -> Result<(String, Vec<u32>)> {
+        let mut asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        let tokens = self.model.read(&mut asked)?;
+        Ok((asked.prompt, tokens))
     }
 
     /// The model.
@@ -518,6 +518,26 @@ pub async fn explained(
     let prepared = prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
     let without = barred(&ctx.reader().await?, prepared.attribution(), bundle).await?;
     Ok((prepared.verify(ctx, bundle).await?, explain(prepared.attribution(), bundle, &without)?))
+}
+
+/// The answers named, by file or receipt's id; all that this home folder keeps, by name, when none is.
+///
+/// # Errors
+/// As [`read_bundle`].
+pub async fn kept_bundles(ctx: &Context, names: &[String]) -> Result<Vec<AnswerBundle>> {
+    let mut found = Vec::new();
+    for name in names {
+        found.push(read_bundle(ctx, name).await?);
+    }
+    if names.is_empty() {
+        let folder = ctx.home.join("answers");
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
+        paths.sort();
+        found.extend(paths.iter().filter_map(|path| crate::context::read_json(path).ok()));
+    }
+    Ok(found)
 }
 
 /// Reads a bundle: a file that `ask` wrote, or a receipt's id that the node is asked for.

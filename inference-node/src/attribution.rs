@@ -7,7 +7,7 @@
 mod build;
 mod sign;
 
-pub use build::{build, check_documents, Source, INFLUENCE_FILE};
+pub use build::{build, check_documents, with_documents, Source, INFLUENCE_FILE};
 pub use sign::{signature, Asked, Attribution};
 
 use openledger_attribution::influence::Agreement;

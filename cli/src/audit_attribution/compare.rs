@@ -157,7 +157,7 @@ fn spearman(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The mean with its interval, by draws that are the same on every run; `None` of nothing.
-fn figure(values: &[f64]) -> Option<Figure> {
+pub fn figure(values: &[f64]) -> Option<Figure> {
     let count = values.len() as u64;
     let mut state = 17u64;
     // SplitMix64.

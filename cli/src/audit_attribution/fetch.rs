@@ -1,17 +1,16 @@
 //! Everything that an audit needs, from chain and node, and the audit itself.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use openledger_node::engine::TOKENIZER_FILE;
 use openledger_node::train::Document;
-use openledger_types::api::AnswerBundle;
 use serde::Serialize;
 
 use super::{audit, drawn, page, Question, Report, Subject};
-use crate::context::{make_private_dir, read_json, write_json, write_private, Context};
+use crate::context::{make_private_dir, write_json, write_private, Context};
 use crate::error::{Class, CliError, Result};
 use crate::model::{blocking, load_corpus, training_receipt};
 use crate::verify::{self, Prepared};
@@ -165,7 +164,7 @@ fn count(owners: &BTreeMap<u64, String>) -> usize {
 /// Answers that were paid and verify, then held-out texts, at most as many as asked for.
 async fn questions(ctx: &Context, prepared: &Prepared, args: &AuditArgs) -> Result<Vec<Question>> {
     let mut found = Vec::new();
-    for bundle in bundles(ctx, args).await? {
+    for bundle in verify::kept_bundles(ctx, &args.answers).await? {
         if found.len() >= args.questions {
             break;
         }
@@ -185,7 +184,7 @@ async fn questions(ctx: &Context, prepared: &Prepared, args: &AuditArgs) -> Resu
         found.push(Question {
             id: verified.receipt_id,
             paid: true,
-            prompt: prepared.prompt_tokens(&bundle)?,
+            prompt: prepared.prompt(&bundle)?.1,
             answer: bundle.tokens.clone(),
             shares: receipt.shares.iter().map(|share| (share.contribution_id, share.bps)).collect(),
         });
@@ -202,23 +201,6 @@ async fn questions(ctx: &Context, prepared: &Prepared, args: &AuditArgs) -> Resu
         return Err(CliError::usage(
             "there is no question: name answers of this model, or texts that it has not seen (--heldout PATH)",
         ));
-    }
-    Ok(found)
-}
-
-/// The answers named, else those that this home folder keeps, by name.
-async fn bundles(ctx: &Context, args: &AuditArgs) -> Result<Vec<AnswerBundle>> {
-    let mut found = Vec::new();
-    for name in &args.answers {
-        found.push(verify::read_bundle(ctx, name).await?);
-    }
-    if args.answers.is_empty() {
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(ctx.home.join("answers"))
-            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-            .unwrap_or_default();
-        paths.retain(|path: &PathBuf| path.extension().is_some_and(|e| e == "json"));
-        paths.sort();
-        found.extend(paths.iter().filter_map(|path: &PathBuf| read_json(Path::new(path)).ok()));
     }
     Ok(found)
 }

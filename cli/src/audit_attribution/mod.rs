@@ -19,7 +19,7 @@ use openledger_types::formats::VersionRef;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use compare::{agreement, parts, standings, Agreement, Figure, Standing, Verdict};
+pub use compare::{agreement, figure, parts, standings, Agreement, Figure, Standing, Verdict};
 pub use fetch::{run, AuditArgs, Cost, Outcome};
 pub use report::page;
 

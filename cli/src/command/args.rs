@@ -81,6 +81,8 @@ pub enum Command {
     Payout(Payout),
     /// Verify a paid answer from chain and public blobs
     Verify(Verify),
+    /// Say what drafts would be worth before contributing them; they stay on this machine
+    Estimate(Estimate),
     /// Audit a model's attribution: train it again without each contributor and compare with what they are paid
     AuditAttribution(AuditAttribution),
     /// Dispute a paid answer of the class exact: a bond, then every move until arithmetic has decided
@@ -725,6 +727,25 @@ pub struct Verify {
     /// Write the answer with its spans, shares and checks to this file, as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Estimate {
+    /// Files or folders
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+    /// Datanet that they are meant for
+    #[arg(long, value_name = "DATANET")]
+    pub datanet: u64,
+    /// Model whose answers would pay them, with a version if not the newest
+    #[arg(long, value_name = "MODEL[:VERSION]", value_parser = model_ref)]
+    pub model: Option<(u64, Option<u32>)>,
+    /// Answers of it that their payers gave you, by file or receipt's id; those of this home folder, when none is named
+    #[arg(long, value_name = "ANSWER")]
+    pub answer: Vec<String>,
+    /// Field of the text in .jsonl lines
+    #[arg(long, default_value = "text")]
+    pub text_field: String,
 }
 
 #[derive(Debug, Args)]

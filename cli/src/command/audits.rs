@@ -1,9 +1,10 @@
-//! The audit of a model's attribution.
+//! What contributors are paid: the audit of a model's attribution, the estimate of a draft.
 
 use openledger::audit_attribution::{run, AuditArgs, Cost, Figure, Report, Verdict};
 use openledger::context::Context;
 use openledger::contribute::Inputs;
 use openledger::error::{Class, CliError, Result};
+use openledger::estimate::{self, Estimate, EstimateArgs};
 use openledger::show;
 
 use super::args;
@@ -88,4 +89,75 @@ fn report_text(report: &Report) -> String {
         .collect();
     text.push_str(&show::table(&["contributor", "contributions", "paid", "changed", "excess", ""], &rows));
     text
+}
+
+pub(super) async fn estimate(ctx: &Context, out: &Out, args: args::Estimate) -> Result<()> {
+    let mut skipped = Vec::new();
+    let inputs = Inputs { paths: args.paths, text_field: args.text_field, license: None, uses: None };
+    let wanted = EstimateArgs {
+        datanet_id: args.datanet,
+        model: args.model,
+        answers: args.answer,
+        node: ctx.node_url()?,
+    };
+    let drafts: Vec<_> = inputs.documents(&mut skipped).collect();
+    let found = estimate::run(ctx, drafts, wanted).await?;
+    out.print(&found, || {
+        let unread = skipped.iter().map(|(name, why)| show::clean(&format!("not read: {name}: {why}\n")));
+        format!("{}{}", unread.collect::<String>(), estimate_text(&found))
+    })
+}
+
+fn estimate_text(found: &Estimate) -> String {
+    let mut text = String::new();
+    for document in &found.report.documents {
+        if let Some(refused) = &document.refused {
+            text.push_str(&format!("{}: refused, {}; {}\n", document.name, refused.reason, refused.advice));
+        } else if document.duplicate_of.is_some() {
+            text.push_str(&format!("{}: repeats an earlier draft\n", document.name));
+        } else if !document.personal.is_empty() {
+            let masked = &document.personal;
+            text.push_str(&format!(
+                "{}: masked are {} e-mail addresses, {} telephone numbers, {} bank accounts\n",
+                document.name, masked.emails, masked.phones, masked.ibans
+            ));
+        }
+    }
+    for (name, id) in &found.on_chain {
+        text.push_str(&format!("{name}: contribution {id} is the same text\n"));
+    }
+    let rows: Vec<Vec<String>> = found
+        .drafts
+        .iter()
+        .map(|draft| {
+            let similar = draft.similar.iter().map(|one| {
+                let answers = one.counted.as_ref().map_or(0, |counted| counted.answers);
+                format!("{} ({} words, {answers} answers)", one.contribution_id, one.words)
+            });
+            vec![
+                draft.name.clone(),
+                show::percent(draft.novelty_bps),
+                draft.duplicate_of.clone().unwrap_or_default(),
+                similar.collect::<Vec<_>>().join(", "),
+            ]
+        })
+        .collect();
+    text.push_str(&show::table(&["draft", "new", "copy of", "similar contributions"], &rows));
+    match &found.earnings {
+        None => text.push_str("no estimate of earnings: it needs --model and answers of it that were paid for\n"),
+        Some(earned) => text.push_str(&format!(
+            "of {} paid questions {} would pay you: {:.0} {} a question ({:.0} to {:.0}), {:.1} % of the data's part \
+             ({:.1} to {:.1}), if the model stays as it is\n",
+            earned.questions,
+            earned.uses,
+            earned.per_question.mean,
+            found.denom,
+            earned.per_question.low,
+            earned.per_question.high,
+            100.0 * earned.share.mean,
+            100.0 * earned.share.low,
+            100.0 * earned.share.high
+        )),
+    }
+    show::clean(&text)
 }

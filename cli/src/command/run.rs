@@ -36,6 +36,7 @@ pub async fn run(ctx: &Context, global: &Global, command: Command) -> Result<()>
         Command::Claim(args) => money::claim(ctx, &out, args).await,
         Command::Payout(command) => money::payouts(ctx, &out, command).await,
         Command::Verify(args) => proofs::verify(ctx, &out, args).await,
+        Command::Estimate(args) => audits::estimate(ctx, &out, args).await,
         Command::AuditAttribution(args) => audits::attribution(ctx, &out, args).await,
         Command::Dispute(args) => proofs::dispute(ctx, &out, args).await,
         Command::Invariants => proofs::invariants(ctx, &out).await,

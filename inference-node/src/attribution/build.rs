@@ -140,15 +140,49 @@ pub fn check_documents(
     index: &InfluenceIndex,
     documents: &[Source<'_>],
 ) -> Result<BTreeSet<u64>> {
+    Ok(index.differing(&rows_of(model, index, documents)?, model.agreement()))
+}
+
+/// Rows of documents, made as the index says, before they are rounded.
+///
+/// # Errors
+/// Those of the model.
+fn rows_of(
+    model: &dyn Readout,
+    index: &InfluenceIndex,
+    documents: &[Source<'_>],
+) -> Result<BTreeMap<u64, Raw>> {
     let builder = Builder::of(index);
-    let again: BTreeMap<u64, Raw> = documents
+    documents
         .par_iter()
         .map(|document| {
             let windows = windows(model, document.text)?;
             Ok((document.contribution_id, rows(model, &builder, &windows)?))
         })
-        .collect::<Result<_>>()?;
-    Ok(index.differing(&again, model.agreement()))
+        .collect()
+}
+
+/// The index with further documents, as if the model had been trained on them: what was there keeps its rows to the
+/// bit, and the new ones get those that the model gives them now.
+///
+/// # Errors
+/// Those of the model.
+pub fn with_documents(
+    model: &dyn Readout,
+    index: &InfluenceIndex,
+    documents: &[Source<'_>],
+) -> Result<InfluenceIndex> {
+    let scale = f64::from(index.parameters.scale);
+    let mut all: BTreeMap<u64, Raw> = index.documents().iter().map(|(id, _)| (*id, Raw::new())).collect();
+    for (slot, list) in index.lists() {
+        for (document, row) in list {
+            let Some((id, exponent)) = index.documents().get(*document as usize) else { continue };
+            let unit = scale * f64::from(1u32 << *exponent);
+            all.entry(*id).or_default().insert(slot, row.map(|value| f64::from(value) * unit));
+        }
+    }
+    all.extend(rows_of(model, index, documents)?);
+    Ok(InfluenceIndex::new(index.scheme(), index.parameters.clone(), &all))
 }
 
 impl Model {

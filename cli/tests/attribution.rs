@@ -1,4 +1,5 @@
-//! The audit end to end on a small model: one that is honest, and one whose developer favours a friend.
+//! What contributors are paid, end to end on a small model: the audit by training again, of a developer who is honest
+//! and of one who favours a friend; and what a draft would be worth.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +9,9 @@ use openledger::audit_attribution::{
     agreement, audit, drawn, page, parts, standings, Question, Report, Subject, Verdict,
 };
 use openledger::error::Result;
+use openledger::estimate::{earnings, wording, Draft, Paid};
 use openledger_attribution::{Document as Text, Index, Weights};
-use openledger_node::attribution::{Attribution, Source, INFLUENCE_FILE};
+use openledger_node::attribution::{with_documents, Attribution, Readout, Source, INFLUENCE_FILE};
 use openledger_node::engine::Model;
 use openledger_node::train::{train, Document, Recipe, TrainingReceipt};
 use openledger_types::formats::{NumericClass, VersionRef};
@@ -42,8 +44,8 @@ struct Made {
     receipt: TrainingReceipt,
 }
 
-/// A model of these texts, with the influence index that its developer makes of `indexed`.
-fn made(indexed: impl Fn(u64, &str) -> String) -> Made {
+/// A model of these texts, with the influence index that its developer makes of `read`.
+fn made(read: impl Fn(u64, &str) -> String) -> Made {
     let texts = texts();
     let dir = tempfile::tempdir().unwrap();
     let root = cosmwasm_std::HexBinary::from(&[7u8; 32]);
@@ -51,7 +53,7 @@ fn made(indexed: impl Fn(u64, &str) -> String) -> Made {
     let recipe = Recipe { numeric_class: NumericClass::Exact, steps: Some(80), ..Recipe::tiny() };
     let done =
         train(&recipe, &documents(&texts), &versions, dir.path(), &mut |_| {}, &AtomicBool::new(false));
-    let bent: Vec<(u64, String)> = (1u64..).zip(&texts).map(|(id, text)| (id, indexed(id, text))).collect();
+    let bent: Vec<(u64, String)> = (1u64..).zip(&texts).map(|(id, text)| (id, read(id, text))).collect();
     let sources: Vec<Source> = bent
         .iter()
         .map(|(contribution_id, text)| Source { contribution_id: *contribution_id, text })
@@ -71,22 +73,40 @@ fn owner(contribution_id: u64) -> String {
     format!("contributor{}", contribution_id.div_ceil(2))
 }
 
+fn indexed(texts: &[String]) -> Vec<Text> {
+    (1u64..)
+        .zip(texts)
+        .map(|(id, text)| Text {
+            contribution_id: id,
+            contributor: owner(id),
+            priority: (id, 0),
+            match_text: openledger_ingest::match_text(text),
+        })
+        .collect()
+}
+
 fn index(texts: &[String]) -> Index {
-    let texts = (1u64..).zip(texts).map(|(id, text)| Text {
-        contribution_id: id,
-        contributor: owner(id),
-        priority: (id, 0),
-        match_text: openledger_ingest::match_text(text),
-    });
-    let index = Index::build(texts.collect()).unwrap();
+    let index = Index::build(indexed(texts)).unwrap();
     assert!(index.duplicates().is_empty(), "the texts are no copies");
     index
 }
 
-fn audited(made: &Made, receipt: &TrainingReceipt, folder: &Path) -> Result<Report> {
+/// The model of a folder, and how its answers are attributed.
+fn opened(made: &Made) -> (Model, Attribution) {
     let model = Model::load(made.dir.path()).unwrap();
     let influence = std::fs::read(made.dir.path().join(INFLUENCE_FILE)).unwrap();
     let attribution = Attribution::open(model.manifest(), index(&made.texts), Some(&influence)).unwrap();
+    (model, attribution)
+}
+
+/// Forty words of a contributor, four after the other.
+fn heldout(number: usize) -> String {
+    let own: Vec<&str> = SENTENCES[number % 4].split(' ').collect();
+    (0..40).map(|i| own[(number + i + i / 4) % own.len()]).collect::<Vec<_>>().join(" ")
+}
+
+fn audited(made: &Made, receipt: &TrainingReceipt, folder: &Path) -> Result<Report> {
+    let (model, attribution) = opened(made);
     let tokenizer = std::fs::read(made.dir.path().join("tokenizer.json")).unwrap();
     let owners: BTreeMap<u64, String> = (1..=made.texts.len() as u64).map(|id| (id, owner(id))).collect();
     let subject = Subject {
@@ -97,17 +117,11 @@ fn audited(made: &Made, receipt: &TrainingReceipt, folder: &Path) -> Result<Repo
         documents: &documents(&made.texts),
         owners: &owners,
     };
-    // Eight held-out texts, two in each contributor's words.
-    let words: Vec<Vec<&str>> = SENTENCES.iter().map(|s| s.split(' ').collect()).collect();
-    let heldout: Vec<Question> = (0..8usize)
-        .map(|q| {
-            let own = &words[q % 4];
-            let text: Vec<&str> = (0..40).map(|i| own[(q + i + i / 4) % own.len()]).collect();
-            Question::heldout(&model, &attribution, &text.join(" ")).unwrap()
-        })
-        .collect();
+    // Two texts in each contributor's words.
+    let questions: Vec<Question> =
+        (0..8).map(|q| Question::heldout(&model, &attribution, &heldout(q)).unwrap()).collect();
     let chosen = drawn(&subject, None, "seed");
-    audit(&subject, heldout, &chosen, "seed", folder, &mut |_, _, _, _| {}, &AtomicBool::new(false))
+    audit(&subject, questions, &chosen, "seed", folder, &mut |_, _, _, _| {}, &AtomicBool::new(false))
 }
 
 #[test]
@@ -186,4 +200,48 @@ fn questions_that_pay_nobody_say_nothing() {
     assert!(agreement(&nothing, &nothing).is_none());
     assert!(standings(&nothing, &nothing).is_empty());
     assert_eq!(parts(&[-1.0, 0.0]), [0.0, 0.0]);
+}
+
+#[test]
+fn a_draft_is_held_against_the_data_and_against_paid_questions() {
+    let made = made(|_, text| text.to_string());
+    let (model, attribution) = opened(&made);
+    let influence = attribution.influence().unwrap();
+    assert_eq!(&with_documents(&model, influence, &[]).unwrap(), influence, "what is there keeps its rows");
+
+    let own: Vec<&str> = SENTENCES[1].split(' ').collect();
+    let new: Vec<String> = (0..own.len())
+        .map(|at| {
+            let run: Vec<&str> = (at..at + 4).map(|i| own[i % own.len()]).collect();
+            format!("{} zor{at} bal{at}", run.join(" "))
+        })
+        .collect();
+    let strange: Vec<String> = (0..90).map(|i| format!("quux{} vrem{}", i % 31, i % 17)).collect();
+    let draft = |name: &str, text: &str| Draft {
+        name: name.into(),
+        content: text.into(),
+        match_text: openledger_ingest::match_text(text),
+    };
+    let drafts =
+        [draft("copy", &made.texts[2]), draft("new", &new.join(" ")), draft("strange", &strange.join(" "))];
+    let (found, first, with) = wording(indexed(&made.texts), &drafts).unwrap();
+    assert_eq!((first, found[0].duplicate_of.as_deref()), (9, Some("contribution 3")));
+    assert_eq!((found[0].novelty_bps, found[0].similar[0].contribution_id), (0, 3));
+    assert_eq!((&found[1].duplicate_of, &found[2].duplicate_of), (&None, &None));
+    assert!(found[1].novelty_bps < found[2].novelty_bps && found[2].novelty_bps == 10_000, "{found:?}");
+
+    let asked = |number: usize| {
+        let mut tokens = model.encode(&heldout(number)).unwrap();
+        tokens.truncate(model.window());
+        let answer = model.decode(&tokens);
+        Paid { prompt: String::new(), prompt_tokens: vec![model.start_token()], answer, tokens, data: 10_000 }
+    };
+    let questions = [asked(1), asked(5)];
+    let earned = earnings(&model, &attribution, with, first, &drafts, &questions).unwrap().unwrap();
+    assert_eq!((earned.questions, earned.uses), (2, 2), "{earned:?}");
+    assert!(earned.share.mean > 0.0 && earned.per_question.mean <= 10_000.0);
+    // A copy alone earns nothing, whatever is asked.
+    let (_, first, with) = wording(indexed(&made.texts), &drafts[..1]).unwrap();
+    let nothing = earnings(&model, &attribution, with, first, &drafts[..1], &questions).unwrap().unwrap();
+    assert_eq!((nothing.uses, nothing.share.high), (0, 0.0));
 }
