@@ -17,7 +17,7 @@ use crate::verify::{self, Prepared};
 use crate::{progress, show};
 
 /// Folders below that of an audit.
-const MODEL_DIR: &str = "model";
+const MODEL_DIR: &str = "fetched-model";
 const TRAININGS_DIR: &str = "trainings";
 /// Names of what an audit writes.
 const REPORT_FILE: &str = "report.json";
@@ -96,6 +96,8 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
     let receipt = training_receipt(&cache, prepared.model().manifest())?;
     let tokenizer_path = cache.join(TOKENIZER_FILE);
     let tokenizer = std::fs::read(&tokenizer_path).map_err(|e| CliError::file(&tokenizer_path, e))?;
+    // What is needed is in memory; the folder would only cost space.
+    let _ = std::fs::remove_dir_all(&cache);
     let mut docs = load_corpus(ctx, &reader, &prepared.version.datanets, &args.node).await?;
     docs.retain(|doc| !prepared.index().is_left_out(doc.facts.contribution_id));
     let questions = questions(ctx, &prepared, &args).await?;
