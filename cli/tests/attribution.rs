@@ -31,7 +31,7 @@ fn texts() -> Vec<String> {
         .map(|document| {
             let own = &words[document / 2];
             let sentence = |number: usize| {
-                (0..9).map(|i| own[(number * (document % 2 + 2) + i * (1 + number % 5)) % own.len()])
+                (0..9).map(move |i| own[(number * (document % 2 + 2) + i * (1 + number % 5)) % own.len()])
             };
             (0..24).map(|n| sentence(n).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(". ")
         })

@@ -146,7 +146,8 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
             owners: &owners,
         };
         let chosen = drawn(&subject, most, &seed);
-        let mut shown = |training, _, step, steps| bar.set_position(training * steps + step);
+        let mut shown =
+            |training: u64, _: u64, step: u64, steps: u64| bar.set_position(training * steps + step);
         let found = audit(&subject, questions, &chosen, &seed, &trainings, &mut shown, &cancel);
         bar.finish_and_clear();
         Ok(found)
