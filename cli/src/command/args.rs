@@ -219,6 +219,23 @@ pub enum Datanet {
         /// Node
         node_id: u64,
     },
+    /// List who has the key of a datanet that is not public
+    Readers {
+        /// Datanet
+        datanet_id: u64,
+    },
+    /// Put a new key in force and hand it to all readers but those who leave: what contributors give from
+    /// then on, they cannot read
+    RotateKey {
+        /// Datanet
+        datanet_id: u64,
+        /// Node that leaves; may be repeated
+        #[arg(long = "without-node", value_name = "NODE")]
+        nodes: Vec<u64>,
+        /// Developer that leaves; may be repeated
+        #[arg(long = "without-developer", value_name = "ADDRESS")]
+        developers: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

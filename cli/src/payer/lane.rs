@@ -7,7 +7,7 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger_node::request::Endpoint;
 use openledger_types::api::{
-    AnswerBundle, ErrorBody, PaymentOption, PaymentRequired, PaymentSignature, SessionState,
+    AnswerBundle, ErrorBody, NodeInfo, PaymentOption, PaymentRequired, PaymentSignature, SessionState,
     HEADER_LEAVE_AFTER, HEADER_REQUIRED, HEADER_SESSION, HEADER_SIGNATURE,
 };
 use openledger_types::formats::request_hash;
@@ -125,7 +125,7 @@ impl Payer {
             let Err(failure) = node_says(response).await else {
                 return Err(unpaid().into());
             };
-            if !is_behind(&failure) || asked.elapsed() > CATCH_UP {
+            if !is_behind(&failure) || asked.elapsed() > CATCH_UP || !self.lags(&url).await {
                 return Err(failure);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -168,6 +168,15 @@ impl Payer {
                 "use another node",
             )
         })?)
+    }
+
+    /// Whether the node's chain has not come to the block after the one that opened the session, so that waiting
+    /// may help. A node of an older release does not say.
+    async fn lags(&self, url: &str) -> bool {
+        let path = format!("{url}/v1/node");
+        let asked = tokio::time::timeout(ACCEPT, node_http::get_json::<NodeInfo>(&self.parts.http, &path)).await;
+        let opened_at = self.parts.session.opened_at;
+        matches!(asked, Ok(Ok(info)) if info.height.is_none_or(|height| height <= opened_at))
     }
 
     /// Signs a voucher and writes it down; waits while too many requests are under way with the node.
@@ -459,7 +468,7 @@ async fn node_says(response: reqwest::Response) -> std::result::Result<reqwest::
         return Ok(response);
     }
     let status = response.status().as_u16();
-    let text = response.text().await.unwrap_or_default();
+    let text = node_http::words(response).await;
     let Ok(ErrorBody { error: said }) = serde_json::from_str(&text) else {
         let text: String = text.chars().take(300).collect();
         let what = format!("the node answers {status}: {text}");

@@ -189,6 +189,51 @@ impl Reader {
         Ok(grant.wrapped)
     }
 
+    /// Nodes that were given a key of a datanet, by number.
+    pub async fn key_grants(&self, datanet_id: u64) -> Result<Vec<datanet::KeyGrant>> {
+        let mut all: Vec<datanet::KeyGrant> = Vec::new();
+        loop {
+            let start_after = all.last().map(|grant| grant.node_id);
+            let query = datanet::QueryMsg::KeyGrants { datanet_id, start_after, limit: Some(PAGE) };
+            let page: datanet::KeyGrantsResponse = self.ask_datanet(query).await?;
+            let found = page.grants.len();
+            all.extend(page.grants);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Developers with access to a datanet, by address.
+    pub async fn accesses(&self, datanet_id: u64) -> Result<Vec<datanet::DeveloperAccess>> {
+        let mut all: Vec<datanet::DeveloperAccess> = Vec::new();
+        loop {
+            let start_after = all.last().map(|entry| entry.developer.clone());
+            let query = datanet::QueryMsg::Accesses { datanet_id, start_after, limit: Some(PAGE) };
+            let page: datanet::AccessesResponse = self.ask_datanet(query).await?;
+            let found = page.accesses.len();
+            all.extend(page.accesses);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Keys of a datanet that are not in force any more, the oldest first.
+    pub async fn past_keys(&self, datanet_id: u64) -> Result<Vec<datanet::PastKey>> {
+        let mut all: Vec<datanet::PastKey> = Vec::new();
+        loop {
+            let start_after = all.last().map(|past| past.key);
+            let query = datanet::QueryMsg::PastKeys { datanet_id, start_after, limit: Some(PAGE) };
+            let page: datanet::PastKeysResponse = self.ask_datanet(query).await?;
+            let found = page.keys.len();
+            all.extend(page.keys);
+            if found < PAGE as usize {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Bonds that an address can withdraw, in base units.
     pub async fn bonds(&self, address: &str) -> Result<u128> {
         let bonds: datanet::BondsResponse =
@@ -491,15 +536,20 @@ impl Reader {
         Ok(page.demands)
     }
 
+    /// Cases after a number, in order, at most 30; none after the last.
+    pub async fn cases_after(&self, start_after: Option<u64>) -> Result<Vec<referee::CaseResponse>> {
+        let query = referee::QueryMsg::Cases { start_after, limit: Some(PAGE) };
+        let page: referee::CasesResponse = self.ask_referee(query).await?;
+        Ok(page.cases)
+    }
+
     /// All cases.
     pub async fn cases(&self) -> Result<Vec<referee::CaseResponse>> {
         let mut all: Vec<referee::CaseResponse> = Vec::new();
         loop {
-            let start_after = all.last().map(|case| case.case_id);
-            let query = referee::QueryMsg::Cases { start_after, limit: Some(PAGE) };
-            let page: referee::CasesResponse = self.ask_referee(query).await?;
-            let found = page.cases.len();
-            all.extend(page.cases);
+            let page = self.cases_after(all.last().map(|case| case.case_id)).await?;
+            let found = page.len();
+            all.extend(page);
             if found < PAGE as usize {
                 return Ok(all);
             }
