@@ -239,7 +239,7 @@ async fn finish(
             let id = match find_commit(reader, &contract, &batch).await? {
                 Some(id) => id,
                 None => {
-                    assert_in_force(reader, &batch, dir).await?;
+                    assert_in_force(ctx, reader, &batch, dir).await?;
                     let params = reader.datanet_config().await?.params;
                     let bond = params.commit_bond.u128().saturating_mul(batch.items.len() as u128);
                     let msg = ExecuteMsg::Commit {
@@ -270,19 +270,28 @@ async fn finish(
     std::fs::remove_dir_all(dir).map_err(|e| CliError::file(dir, e))
 }
 
-/// Gives a batch up whose blobs a reader could open who has left since they were sealed. Nothing of it is on
-/// chain yet, so nothing is lost.
-async fn assert_in_force(reader: &Reader, batch: &Batch, dir: &Path) -> Result<()> {
+/// Puts a batch aside whose blobs a reader could open who has left since they were sealed. The chain has no commit
+/// of it. The folder is kept: should a commit that was sent still be mined, its salts are there.
+async fn assert_in_force(ctx: &Context, reader: &Reader, batch: &Batch, dir: &Path) -> Result<()> {
     let in_force = reader.datanet(batch.datanet_id).await?.recipient;
     if batch.recipient.as_ref().is_none_or(|recipient| *recipient == in_force) {
         return Ok(());
     }
-    std::fs::remove_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
+    let aside = folder(ctx).join("aside");
+    make_private_dir(&aside)?;
+    let kept = aside.join(batch.root.to_hex());
+    std::fs::rename(dir, &kept).map_err(|e| CliError::file(dir, e))?;
     Err(CliError::new(
         Class::Refused,
         "E-CLI-098",
-        format!("the key of datanet {} was rotated after these documents were sealed for it", batch.datanet_id),
-        "run the command again with the same documents: nothing of them was committed",
+        format!(
+            "the key of datanet {} was rotated after these documents were sealed for it",
+            batch.datanet_id
+        ),
+        format!(
+            "run the command again with the same documents; what was sealed is put aside in {}",
+            kept.display()
+        ),
     )
     .retry())
 }

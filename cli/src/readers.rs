@@ -8,7 +8,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_store::{wrap_key, DatanetKey};
 use openledger_types::msg::datanet::{
-    DatanetResponse, DeveloperKey, ExecuteMsg, NodeKey, Visibility, MAX_NAMED,
+    DatanetResponse, DeveloperAccess, DeveloperKey, ExecuteMsg, KeyGrant, NodeKey, Visibility, MAX_NAMED,
 };
 use openledger_types::msg::node_registry::NodeStatus;
 use serde::Serialize;
@@ -43,7 +43,8 @@ pub async fn list(ctx: &Context, datanet_id: u64) -> Result<Readers> {
     let datanet = reader.datanet(datanet_id).await?;
     let nodes = reader.key_grants(datanet_id).await?;
     let developers = reader.accesses(datanet_id).await?;
-    let nodes = nodes.iter().map(|grant| ReaderOf { name: format!("node {}", grant.node_id), key: grant.key });
+    let nodes =
+        nodes.iter().map(|grant| ReaderOf { name: format!("node {}", grant.node_id), key: grant.key });
     let developers = developers
         .into_iter()
         .filter(|entry| entry.access.wrapped.is_some())
@@ -102,7 +103,12 @@ pub async fn rotate(
     let recipient = key.recipient();
     let mut wrapped = wrap(&reader, &datanet, &key, leaving_nodes, leaving_developers).await?;
     let previous = wrap_key(&present, &recipient).map_err(|e| {
-        CliError::new(Class::Refused, "E-CLI-061", e.to_string(), "try again; when it repeats, report it with the command that you gave")
+        CliError::new(
+            Class::Refused,
+            "E-CLI-061",
+            e.to_string(),
+            "try again; when it repeats, report it with the command that you gave",
+        )
     })?;
     let dir = ctx.home.join("datanets");
     make_private_dir(&dir)?;
@@ -142,6 +148,13 @@ pub async fn rotate(
     Ok(Rotated { key, key_file, txs, readers, left: wrapped.left })
 }
 
+/// A node that was given a key, as registry and datanet have it.
+struct NodeReader {
+    grant: KeyGrant,
+    status: NodeStatus,
+    recipient: String,
+}
+
 /// Wraps a new key for all who have the one in force, except those who leave.
 async fn wrap(
     reader: &Reader,
@@ -150,50 +163,70 @@ async fn wrap(
     leaving_nodes: &[u64],
     leaving_developers: &[String],
 ) -> Result<Wrapped> {
+    let mut nodes = Vec::new();
+    for grant in reader.key_grants(datanet.datanet_id).await? {
+        if grant.key == datanet.key {
+            let node = reader.node(grant.node_id).await?;
+            nodes.push(NodeReader { grant, status: node.status, recipient: node.age_recipient });
+        }
+    }
+    let accesses = reader.accesses(datanet.datanet_id).await?;
+    let mut leaving: BTreeSet<String> =
+        leaving_nodes.iter().map(|node_id| format!("node {node_id}")).collect();
+    leaving.extend(leaving_developers.iter().cloned());
+    wrap_for(datanet, key, nodes, accesses, leaving)
+}
+
+/// Sorts readers into those who stay, with the key wrapped for each, and those who leave. Who has a key before the
+/// one in force has left already and is not let in again.
+fn wrap_for(
+    datanet: &DatanetResponse,
+    key: &DatanetKey,
+    nodes: Vec<NodeReader>,
+    accesses: Vec<DeveloperAccess>,
+    mut leaving: BTreeSet<String>,
+) -> Result<Wrapped> {
     let mut wrapped = Wrapped::default();
-    let mut absent: BTreeSet<String> = leaving_nodes.iter().map(|node_id| format!("node {node_id}")).collect();
-    absent.extend(leaving_developers.iter().cloned());
-    let in_force = datanet.key;
-    for grant in reader.key_grants(datanet.datanet_id).await?.iter().filter(|grant| grant.key == in_force) {
+    for NodeReader { grant, status, recipient } in nodes {
         let name = format!("node {}", grant.node_id);
-        if absent.remove(&name) {
+        if grant.key != datanet.key {
+            continue;
+        }
+        if leaving.remove(&name) {
             wrapped.left.push((name, "as you said".into()));
-            continue;
-        }
-        let node = reader.node(grant.node_id).await?;
-        if node.status != NodeStatus::Bonded {
+        } else if status != NodeStatus::Bonded {
             wrapped.left.push((name, "it left the network".into()));
-            continue;
-        }
-        match wrap_key(key, &node.age_recipient) {
-            Ok(bytes) => wrapped.nodes.push(NodeKey { node_id: grant.node_id, wrapped: bytes.into() }),
-            Err(e) => wrapped.left.push((name, e.to_string())),
-        }
-    }
-    for entry in reader.accesses(datanet.datanet_id).await? {
-        if entry.access.wrapped.is_none() || entry.access.key != in_force {
-            continue;
-        }
-        if absent.remove(&entry.developer) {
-            wrapped.left.push((entry.developer, "as you said".into()));
-            continue;
-        }
-        match wrap_key(key, &entry.access.recipient) {
-            Ok(bytes) => wrapped
-                .developers
-                .push(DeveloperKey { developer: entry.developer, wrapped: bytes.into() }),
-            Err(e) => wrapped.left.push((entry.developer, e.to_string())),
+        } else {
+            match wrap_key(key, &recipient) {
+                Ok(bytes) => wrapped.nodes.push(NodeKey { node_id: grant.node_id, wrapped: bytes.into() }),
+                Err(e) => wrapped.left.push((name, e.to_string())),
+            }
         }
     }
+    for DeveloperAccess { developer, access } in accesses {
+        if access.wrapped.is_none() || access.key != datanet.key {
+            continue;
+        }
+        if leaving.remove(&developer) {
+            wrapped.left.push((developer, "as you said".into()));
+        } else {
+            match wrap_key(key, &access.recipient) {
+                Ok(bytes) => wrapped.developers.push(DeveloperKey { developer, wrapped: bytes.into() }),
+                Err(e) => wrapped.left.push((developer, e.to_string())),
+            }
+        }
+    }
+    // As the contract takes them.
+    wrapped.nodes.sort_by_key(|node| node.node_id);
     wrapped.developers.sort_by(|a, b| a.developer.cmp(&b.developer));
-    match absent.is_empty() {
+    match leaving.is_empty() {
         true => Ok(wrapped),
         false => Err(CliError::new(
             Class::Refused,
             "E-CLI-097",
             format!(
                 "{} has not the key in force of datanet {}",
-                absent.into_iter().collect::<Vec<_>>().join(", "),
+                leaving.into_iter().collect::<Vec<_>>().join(", "),
                 datanet.datanet_id
             ),
             "see who has it: openledger datanet readers",
@@ -220,4 +253,103 @@ pub async fn newest_here(ctx: &Context, reader: &Reader, datanet_id: u64) -> Res
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use cosmwasm_std::{HexBinary, Uint128};
+    use openledger_store::unwrap_key;
+    use openledger_types::formats::Uses;
+    use openledger_types::msg::datanet::{Access, Policy};
+
+    use super::*;
+
+    /// Datanet 4, whose key was rotated twice.
+    fn datanet() -> DatanetResponse {
+        DatanetResponse {
+            datanet_id: 4,
+            owner: "openledger1owner".into(),
+            name: "sealed".into(),
+            description: String::new(),
+            visibility: Visibility::Sealed,
+            license: "MIT".into(),
+            recipient: DatanetKey::generate().recipient(),
+            key: 2,
+            public_identity: None,
+            min_data_bps: 0,
+            floor_per_token: Uint128::zero(),
+            policy: Policy::Open {},
+            uses: Uses::ALL,
+            training_price: Uint128::zero(),
+            pending_owner: None,
+            withdrawals: 0,
+            contributions: 0,
+            bytes: 0,
+            latest_version: 0,
+            leaves: 0,
+            legacy_leaves: 0,
+        }
+    }
+
+    fn node(node_id: u64, key: u32, status: NodeStatus, recipient: String) -> NodeReader {
+        NodeReader { grant: KeyGrant { node_id, key }, status, recipient }
+    }
+
+    fn developer(name: &str, key: u32, wrapped: bool, recipient: String) -> DeveloperAccess {
+        let access = Access {
+            recipient,
+            paid: Uint128::zero(),
+            bond: Uint128::zero(),
+            bought_at: 1,
+            wrapped: wrapped.then(|| HexBinary::from(&[1])),
+            key,
+            leaves_at: 9,
+        };
+        DeveloperAccess { developer: name.into(), access }
+    }
+
+    fn leaving(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn rule_d6_a_new_key_is_wrapped_for_who_stays_and_nobody_else() {
+        let (key, stays, dev) = (DatanetKey::generate(), DatanetKey::generate(), DatanetKey::generate());
+        let some = || DatanetKey::generate().recipient();
+        let nodes = vec![
+            node(9, 2, NodeStatus::Bonded, some()),
+            node(3, 2, NodeStatus::Bonded, stays.recipient()),
+            node(5, 2, NodeStatus::Unbonding, some()),
+            node(6, 1, NodeStatus::Bonded, some()),
+            node(7, 2, NodeStatus::Bonded, "age1".into()),
+        ];
+        let accesses = vec![
+            developer("zoe", 2, true, dev.recipient()),
+            developer("ann", 2, true, dev.recipient()),
+            developer("bob", 2, true, some()),
+            developer("old", 1, true, some()),
+            developer("new", 0, false, some()),
+        ];
+        let out = wrap_for(&datanet(), &key, nodes, accesses, leaving(&["node 9", "bob"])).unwrap();
+        assert_eq!(out.nodes.iter().map(|n| n.node_id).collect::<Vec<_>>(), [3]);
+        let names: Vec<&str> = out.developers.iter().map(|d| d.developer.as_str()).collect();
+        assert_eq!(names, ["ann", "zoe"], "sorted, as the contract takes them");
+        let left: Vec<&str> = out.left.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(left, ["node 9", "node 5", "node 7", "bob"]);
+        assert_eq!(unwrap_key(&stays, &out.nodes[0].wrapped).unwrap().recipient(), key.recipient());
+        for entry in &out.developers {
+            assert_eq!(unwrap_key(&dev, &entry.wrapped).unwrap().recipient(), key.recipient());
+        }
+    }
+
+    #[test]
+    fn who_is_to_leave_must_have_the_key_in_force() {
+        let key = DatanetKey::generate();
+        for name in ["node 6", "node 77", "nobody"] {
+            let nodes = vec![node(6, 1, NodeStatus::Bonded, key.recipient())];
+            let refused = wrap_for(&datanet(), &key, nodes, Vec::new(), leaving(&[name])).err().unwrap();
+            assert_eq!(refused.code, "E-CLI-097");
+            assert!(refused.message.contains(name), "{}", refused.message);
+        }
+    }
 }

@@ -40,7 +40,9 @@ impl Lab {
     /// The network that the environment names; none when it names none.
     async fn open() -> Result<Option<Self>> {
         let Some(file) = std::env::var_os("OPENLEDGER_TEST_NETWORK").map(PathBuf::from) else {
-            eprintln!("OPENLEDGER_TEST_NETWORK names no network: nothing was tested (scripts/test --full --stage network)");
+            eprintln!(
+                "OPENLEDGER_TEST_NETWORK names no network: nothing was tested (scripts/test --full --stage network)"
+            );
             return Ok(None);
         };
         let net = Network::load(&file)?;

@@ -11,8 +11,8 @@ use openledger_testing::{datanet_msg, Batch, Document, World};
 use openledger_types::formats::{BlobRef, ContributionFacts, VersionRef};
 use openledger_types::merkle::{chunk_root, CONTENT_CHUNK};
 use openledger_types::msg::datanet::{
-    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, NodeKey, PastKey, PastKeysResponse, QueryMsg,
-    VersionResponse, Visibility,
+    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, NodeKey, PastKey, PastKeysResponse,
+    QueryMsg, VersionResponse, Visibility,
 };
 use sha2::{Digest, Sha256};
 
@@ -77,7 +77,13 @@ impl Scene {
         let nodes =
             nodes.iter().map(|id| NodeKey { node_id: *id, wrapped: self.wrapped(&key, *id) }).collect();
         let recipient = key.recipient();
-        self.send(&ExecuteMsg::RotateKey { datanet_id: DATANET, recipient, previous, nodes, developers: vec![] });
+        self.send(&ExecuteMsg::RotateKey {
+            datanet_id: DATANET,
+            recipient,
+            previous,
+            nodes,
+            developers: vec![],
+        });
         self.keys.push(key);
     }
 

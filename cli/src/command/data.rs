@@ -4,7 +4,9 @@ use cosmwasm_std::Uint128;
 use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{CliError, Result};
-use openledger::{contribute, data_rights, datanet as datanets, readers, show, storage as blobs, training_pay};
+use openledger::{
+    contribute, data_rights, datanet as datanets, readers, show, storage as blobs, training_pay,
+};
 use openledger_types::formats::Uses;
 use openledger_types::msg::datanet::{ExecuteMsg, Policy, Visibility};
 

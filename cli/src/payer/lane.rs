@@ -25,6 +25,9 @@ use crate::session::{Lane, Left, Outstanding};
 /// How long a node may take to accept or refuse.
 const ACCEPT: Duration = Duration::from_secs(10);
 
+/// How long a node that was lost may take to say what it had taken, before another one is asked.
+const LAST_WORD: Duration = Duration::from_millis(1_500);
+
 /// How long a node may take to learn of a session that its chain has: nodes follow chain nodes of their own.
 const CATCH_UP: Duration = Duration::from_secs(15);
 
@@ -72,7 +75,7 @@ impl Payer {
                             refused(failure, elsewhere)
                         }
                         false => Attempt::Lost { left: Left::default(), failure },
-                    }
+                    };
                 }
             }
         };
@@ -174,7 +177,8 @@ impl Payer {
     /// may help. A node of an older release does not say.
     async fn lags(&self, url: &str) -> bool {
         let path = format!("{url}/v1/node");
-        let asked = tokio::time::timeout(ACCEPT, node_http::get_json::<NodeInfo>(&self.parts.http, &path)).await;
+        let asked =
+            tokio::time::timeout(ACCEPT, node_http::get_json::<NodeInfo>(&self.parts.http, &path)).await;
         let opened_at = self.parts.session.opened_at;
         matches!(asked, Ok(Ok(info)) if info.height.is_none_or(|height| height <= opened_at))
     }
@@ -283,7 +287,7 @@ impl Payer {
                     return match bundle {
                         Some(bundle) => Read::Whole(left.text, bundle),
                         None => broken(left, "it sent no receipt".into()),
-                    }
+                    };
                 }
                 Err(what) => return broken(left, what),
             }
@@ -371,7 +375,9 @@ impl Payer {
     /// Frees the sequence of a request that the node has not taken; one that it took, or may have taken, is
     /// left behind. True when it was freed.
     async fn forget_or_leave(&self, lane: usize, entry: &Outstanding, left: Left) -> bool {
-        let free = matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence());
+        // A node that is silent holds nobody up: whoever goes on with another one waits for this.
+        let taken = tokio::time::timeout(LAST_WORD, self.taken(lane)).await;
+        let free = matches!(taken, Ok(Ok(taken)) if taken < entry.sequence());
         let noted = if free {
             self.forget(lane, entry)
         } else {

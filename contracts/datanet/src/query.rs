@@ -6,18 +6,19 @@ use openledger_contract::{invariants, ownership, paging, pause};
 use openledger_types::formats::hash32;
 use openledger_types::msg::common::{Amount, InvariantsResponse};
 use openledger_types::msg::datanet::{
-    Access, AccessResponse, AccessesResponse, BondsResponse, BountiesResponse, BountyResponse, CommitResponse, ConfigResponse,
-    ConnectionsResponse, ContributionResponse, ContributionStatus, ContributionsResponse, CurationResponse,
-    DatanetResponse, DatanetsResponse, DeveloperAccess, KeyGrant, KeyGrantResponse, KeyGrantsResponse, LeavesResponse, MatchResponse, PastKey, PastKeysResponse, QueryMsg,
+    Access, AccessResponse, AccessesResponse, BondsResponse, BountiesResponse, BountyResponse,
+    CommitResponse, ConfigResponse, ConnectionsResponse, ContributionResponse, ContributionStatus,
+    ContributionsResponse, CurationResponse, DatanetResponse, DatanetsResponse, DeveloperAccess, KeyGrant,
+    KeyGrantResponse, KeyGrantsResponse, LeavesResponse, MatchResponse, PastKey, PastKeysResponse, QueryMsg,
     StorageResponse, TrainingPot, TrainingResponse, VersionHealthResponse, WithdrawalsResponse,
 };
 
 use crate::execute::{access, bonds, seal, storage, withdraw};
 use crate::records::{self, Reader};
 use crate::state::{
-    self, Bounty, Datanet, ACCESSES, BONDS, BOUNTIES_OF, BY_MATCH, CONNECTIONS, DATANETS, DEPOSITS,
-    GRANTED, KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, PAST_KEYS, RUNS, STORAGE, STORAGE_TOTALS, TOTALS, TRAINING, VOTES,
-    WITHDRAWALS, WITHDRAWAL_LOGS,
+    self, Bounty, Datanet, ACCESSES, BONDS, BOUNTIES_OF, BY_MATCH, CONNECTIONS, DATANETS, DEPOSITS, GRANTED,
+    KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, PAST_KEYS, RUNS, STORAGE, STORAGE_TOTALS, TOTALS,
+    TRAINING, VOTES, WITHDRAWALS, WITHDRAWAL_LOGS,
 };
 use crate::ContractError;
 

@@ -5,8 +5,8 @@ use openledger_contract::CommonError;
 use openledger_datanet::ContractError;
 use openledger_testing::{age_recipient, datanet_msg, Refused, RECIPIENT};
 use openledger_types::msg::datanet::{
-    AccessResponse, AccessesResponse, DeveloperKey, ExecuteMsg, KeyGrant, KeyGrantResponse, KeyGrantsResponse,
-    NodeKey, PastKeysResponse, QueryMsg, Visibility,
+    AccessResponse, AccessesResponse, DeveloperKey, ExecuteMsg, KeyGrant, KeyGrantResponse,
+    KeyGrantsResponse, NodeKey, PastKeysResponse, QueryMsg, Visibility,
 };
 
 use crate::common::{fixture, Fixture};
@@ -108,8 +108,11 @@ fn rule_d6_a_rotation_hands_the_key_to_developers_with_access_only_and_moves_no_
 
     f.world.buy_access(&paid, datanet_id).unwrap();
     let developer = paid.to_string();
-    f.send(&alice, &ExecuteMsg::GrantAccess { datanet_id, developer: developer.clone(), wrapped: wrapped(1) })
-        .unwrap();
+    f.send(
+        &alice,
+        &ExecuteMsg::GrantAccess { datanet_id, developer: developer.clone(), wrapped: wrapped(1) },
+    )
+    .unwrap();
     let access = |f: &Fixture| {
         let ask = QueryMsg::Access { datanet_id, developer: developer.clone() };
         f.ask::<AccessResponse>(&ask).unwrap().access.unwrap()

@@ -49,7 +49,8 @@ impl Keys {
 
 /// A key that is not here yet.
 fn missing(what: String) -> Fault {
-    let advice = "Ask the datanet's owner for the key (`openledger datanet grant` for a node, `datanet access \
+    let advice =
+        "Ask the datanet's owner for the key (`openledger datanet grant` for a node, `datanet access \
                   grant` for a developer).";
     Fault::new(Class::Unavailable, "E-CORPUS-002", what, advice).retryable()
 }
@@ -86,7 +87,10 @@ pub(super) async fn of_datanet(
         false => past.iter().position(|key| key.recipient == recipient),
     };
     let held = held.ok_or_else(|| {
-        missing(format!("what is here as the key of datanet {datanet_id} is none of its {} keys", past.len() + 1))
+        missing(format!(
+            "what is here as the key of datanet {datanet_id} is none of its {} keys",
+            past.len() + 1
+        ))
     })?;
     if past.len() < held {
         return Err(missing(format!("the chain has not told all past keys of datanet {datanet_id}")));

@@ -308,9 +308,7 @@ impl Node {
 ///
 /// # Errors
 /// Those of the work; `E-NODE-050` when its thread panicked.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
         Err(Fault::new(
             Class::Internal,

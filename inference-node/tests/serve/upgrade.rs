@@ -85,7 +85,9 @@ fn as_release_0_1(path: &Path) {
         for (key, bytes) in rows {
             let row: EpochRow = serde_json::from_slice(&bytes).unwrap();
             let mut old: Value = serde_json::from_slice(&bytes).unwrap();
-            for (written, settlement) in old["settlements"].as_array_mut().unwrap().iter_mut().zip(&row.settlements) {
+            for (written, settlement) in
+                old["settlements"].as_array_mut().unwrap().iter_mut().zip(&row.settlements)
+            {
                 let steps = |path: &openledger_types::packed::SumPath| -> Value {
                     path.iter()
                         .map(|node| json!({"hash": hex::encode(node.hash), "sum": node.sum.to_string()}))

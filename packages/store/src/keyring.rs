@@ -59,12 +59,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`StoreError::Decrypt`] when none of the keys opens it; those of [`open`].
-    pub fn open(
-        &self,
-        datanet_id: u64,
-        content_root: &Hash,
-        blob: &[u8],
-    ) -> Result<Vec<u8>, StoreError> {
+    pub fn open(&self, datanet_id: u64, content_root: &Hash, blob: &[u8]) -> Result<Vec<u8>, StoreError> {
         for key in &self.0 {
             match open(key, datanet_id, content_root, blob) {
                 Err(StoreError::Decrypt) => {}

@@ -28,8 +28,8 @@ proptest! {
         let root = chunk_root(&text, CONTENT_CHUNK);
         let blobs: Vec<Vec<u8>> =
             keys.iter().map(|key| seal(&key.recipient(), 7, &root, &text).unwrap().bytes).collect();
-        for held in 0..keys.len() {
-            let ring = Keyring::unwind(keys[held].clone(), &past[..held]).unwrap();
+        for (held, key) in keys.iter().enumerate() {
+            let ring = Keyring::unwind(key.clone(), &past[..held]).unwrap();
             prop_assert_eq!(ring.keys(), held + 1);
             for (number, blob) in blobs.iter().enumerate() {
                 match ring.open(7, &root, blob) {

@@ -96,9 +96,15 @@ fn finding_p3_the_least_fee_holds_and_overflow_is_refused() {
 
 #[test]
 fn rule_f2_a_part_of_the_fees_held_is_rounded_up() {
-    for (amount, bps, part) in
-        [(0, 500, 0), (1, 500, 1), (20, 500, 1), (21, 500, 2), (10_000, 10_000, 10_000), (7, 0, 0), (7, 20_000, 7)]
-    {
+    for (amount, bps, part) in [
+        (0, 500, 0),
+        (1, 500, 1),
+        (20, 500, 1),
+        (21, 500, 2),
+        (10_000, 10_000, 10_000),
+        (7, 0, 0),
+        (7, 20_000, 7),
+    ] {
         assert_eq!(bps_ceil(amount, bps), part);
     }
     assert_eq!(bps_ceil(u128::MAX, 10_000), u128::MAX);

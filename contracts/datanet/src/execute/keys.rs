@@ -49,7 +49,9 @@ pub fn rotate_key(
     }
     text::age_recipient("recipient", &recipient)?;
     if recipient == datanet.recipient {
-        return Err(CommonError::BadField { field: "recipient", rule: "another than the one in force" }.into());
+        return Err(
+            CommonError::BadField { field: "recipient", rule: "another than the one in force" }.into()
+        );
     }
     check_wrapped(&previous)?;
     if nodes.len() > MAX_NAMED || !nodes.is_sorted_by(|a, b| a.node_id < b.node_id) {

@@ -79,9 +79,16 @@ async function request(url: string, init: RequestInit = {}): Promise<Response> {
 }
 
 /** The code of a node's refusal; the response can still be read. */
-/** What a node says with a refusal, when it says it in the form of all errors. The body can be read again. */
-async function refusal(response: Response): Promise<{ message?: string; code?: string; retryable?: boolean }> {
-  const body = (await response.clone().json().catch(() => null)) as { error?: object } | null;
+/** What a node says with a refusal. */
+interface Refusal {
+  message?: string;
+  code?: string;
+  retryable?: boolean;
+}
+
+/** The refusal, empty when it is not in the form of all errors. The body can be read again. */
+async function refusal(response: Response): Promise<Refusal> {
+  const body = (await response.clone().json().catch(() => null)) as { error?: Refusal } | null;
   return body?.error ?? {};
 }
 
