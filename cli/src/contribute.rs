@@ -85,6 +85,9 @@ struct Item {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Batch {
     datanet_id: u64,
+    /// age recipient that its blobs are sealed for; none in batches of older releases.
+    #[serde(default)]
+    recipient: Option<String>,
     owner: String,
     root: HexBinary,
     commit_id: Option<u64>,
@@ -105,6 +108,7 @@ pub async fn contribute(
 ) -> Result<Contributed> {
     let reader = ctx.reader().await?;
     let datanet = reader.datanet(datanet_id).await?;
+    let sealed_for = (datanet_id, datanet.recipient.as_str());
     let mut done = Contributed::default();
     for dir in unfinished(ctx, signer.address())? {
         finish(ctx, signer, &reader, &dir, node, &mut done).await?;
@@ -151,13 +155,13 @@ pub async fn contribute(
         items.push((item, blob.bytes));
         if items.len() == MAX_COMMIT as usize {
             let dir =
-                open_batch(ctx, &reader, signer, datanet_id, std::mem::take(&mut items), &mut done).await?;
+                open_batch(ctx, &reader, signer, sealed_for, std::mem::take(&mut items), &mut done).await?;
             if let Some(dir) = dir {
                 finish(ctx, signer, &reader, &dir, node, &mut done).await?;
             }
         }
     }
-    if let Some(dir) = open_batch(ctx, &reader, signer, datanet_id, items, &mut done).await? {
+    if let Some(dir) = open_batch(ctx, &reader, signer, sealed_for, items, &mut done).await? {
         finish(ctx, signer, &reader, &dir, node, &mut done).await?;
     }
     done.report = run.finish();
@@ -169,7 +173,7 @@ async fn open_batch(
     ctx: &Context,
     reader: &Reader,
     signer: &Signer,
-    datanet_id: u64,
+    (datanet_id, recipient): (u64, &str),
     items: Vec<(Item, Vec<u8>)>,
     done: &mut Contributed,
 ) -> Result<Option<PathBuf>> {
@@ -202,6 +206,7 @@ async fn open_batch(
     }
     let batch = Batch {
         datanet_id,
+        recipient: Some(recipient.to_string()),
         owner,
         root: HexBinary::from(&root),
         commit_id: None,
@@ -234,6 +239,7 @@ async fn finish(
             let id = match find_commit(reader, &contract, &batch).await? {
                 Some(id) => id,
                 None => {
+                    assert_in_force(ctx, reader, &batch, dir).await?;
                     let params = reader.datanet_config().await?.params;
                     let bond = params.commit_bond.u128().saturating_mul(batch.items.len() as u128);
                     let msg = ExecuteMsg::Commit {
@@ -262,6 +268,32 @@ async fn finish(
     make_private_dir(&kept)?;
     write_json(&kept.join(format!("{}.json", batch.root.to_hex())), &batch)?;
     std::fs::remove_dir_all(dir).map_err(|e| CliError::file(dir, e))
+}
+
+/// Puts a batch aside whose blobs a reader could open who has left since they were sealed. The chain has no commit
+/// of it. The folder is kept: should a commit that was sent still be mined, its salts are there.
+async fn assert_in_force(ctx: &Context, reader: &Reader, batch: &Batch, dir: &Path) -> Result<()> {
+    let in_force = reader.datanet(batch.datanet_id).await?.recipient;
+    if batch.recipient.as_ref().is_none_or(|recipient| *recipient == in_force) {
+        return Ok(());
+    }
+    let aside = folder(ctx).join("aside");
+    make_private_dir(&aside)?;
+    let kept = aside.join(batch.root.to_hex());
+    std::fs::rename(dir, &kept).map_err(|e| CliError::file(dir, e))?;
+    Err(CliError::new(
+        Class::Refused,
+        "E-CLI-098",
+        format!(
+            "the key of datanet {} was rotated after these documents were sealed for it",
+            batch.datanet_id
+        ),
+        format!(
+            "run the command again with the same documents; what was sealed is put aside in {}",
+            kept.display()
+        ),
+    )
+    .retry())
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -179,7 +179,16 @@ pub async fn show_access(ctx: &Context, developer: &str, datanet_id: u64) -> Res
     let text = std::fs::read_to_string(&path).map_err(|e| CliError::file(&path, e))?;
     let own: DatanetKey = text.trim().parse().map_err(|e| CliError::file(&path, e))?;
     let key = openledger_store::unwrap_key(&own, &wrapped).map_err(|e| CliError::file(&path, e))?;
-    let recipient = reader.datanet(datanet_id).await?.recipient;
+    let datanet = reader.datanet(datanet_id).await?;
+    // A key that was handed over before a rotation is still the datanet's, of that number.
+    let recipient = match access.key == datanet.key {
+        true => Some(datanet.recipient),
+        false => {
+            let past = reader.past_keys(datanet_id).await?;
+            past.into_iter().find(|past| past.key == access.key).map(|past| past.recipient)
+        }
+    };
+    let recipient = recipient.unwrap_or_default();
     if key.recipient() != recipient {
         return Err(CliError::new(
             Class::Verification,

@@ -14,6 +14,7 @@ use openledger_node::engine::{CONFIG_FILE, MANIFEST_FILE};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
 use openledger_types::merkle::{SumNode, Tree};
+use openledger_types::money::bps_ceil;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, Outcome, Turn};
 use openledger_types::msg::escrow::HeldReceipt;
 use openledger_types::msg::referee::{self, ReceiptFault, Subject};
@@ -156,7 +157,18 @@ async fn running(reader: &Reader, signer: &Signer, bundle: &AnswerBundle) -> Res
             if receipts.iter().any(|receipt| receipt.receipt_id.as_slice() == id));
         about && case.verdict.is_none() && case.challenger == signer.address()
     };
-    Ok(reader.cases().await?.into_iter().find(is_ours).map(|case| case.case_id))
+    // Page by page, the newest last: a court that has had many cases is not read into memory whole.
+    let mut start_after = None;
+    loop {
+        let page = reader.cases_after(start_after).await?;
+        if let Some(case) = page.iter().find(|case| is_ours(case)) {
+            return Ok(Some(case.case_id));
+        }
+        start_after = match page.last() {
+            Some(last) => Some(last.case_id),
+            None => return Ok(None),
+        };
+    }
 }
 
 /// Opens a case about the answer, with the bond that the referee asks; its number.
@@ -200,9 +212,8 @@ async fn accuse(
     }
     let (epoch, held) = held.ok_or_else(unsettled)?;
     let params = reader.referee_config().await?.params;
-    let part = if denom == params.denom { receipt.fee } else { Uint128::zero() };
-    let part = part.checked_mul_ceil((Uint128::from(params.case_bond_bps), Uint128::new(10_000)));
-    let bond = part.map_err(|error| refused(error.to_string()))?.max(params.case_bond);
+    let part = if denom == params.denom { receipt.fee.u128() } else { 0 };
+    let bond = Uint128::new(bps_ceil(part, params.case_bond_bps)).max(params.case_bond);
     let msg = referee::ExecuteMsg::OpenCase {
         subject: Subject::Receipts {
             node_id: receipt.node_id,

@@ -27,6 +27,7 @@ pub mod node_http;
 pub mod payer;
 pub mod payout;
 pub mod progress;
+pub mod readers;
 pub mod session;
 pub mod show;
 pub mod storage;

@@ -187,10 +187,7 @@ pub async fn load_corpus(
 ) -> Result<Vec<corpus::CorpusDoc>> {
     let mut identities = Identities::default();
     for version in versions {
-        let recipient = reader.datanet(version.datanet_id).await?.recipient;
-        let path = ctx.home.join("datanets").join(format!("{recipient}.key"));
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            let key = text.trim().parse().map_err(|e| CliError::file(&path, e))?;
+        if let Some(key) = crate::readers::newest_here(ctx, reader, version.datanet_id).await? {
             identities.own.insert(version.datanet_id, key);
         }
     }

@@ -1,5 +1,7 @@
 //! Calls to a node's HTTP interface.
 
+use std::time::Duration;
+
 use openledger_client::contracts::Reader;
 use openledger_types::api::ErrorBody;
 use openledger_types::formats::BlobRef;
@@ -8,9 +10,16 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::{Class, CliError, Result};
+use crate::events::SILENCE;
 
 /// Largest answer that is read into memory, in bytes.
 pub const MAX_ANSWER: usize = 256 << 20;
+
+/// Most bytes that are read of a refusal.
+const MAX_WORDS: usize = 64 << 10;
+
+/// Longest time without a byte of an answer.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// An error of the connection itself.
 pub fn unreachable(url: &str, error: &reqwest::Error) -> CliError {
@@ -23,6 +32,34 @@ pub fn unreachable(url: &str, error: &reqwest::Error) -> CliError {
     .retry()
 }
 
+fn silent(url: &str) -> CliError {
+    CliError::new(
+        Class::Node,
+        "E-CLI-051",
+        format!("the node says nothing more at {url} for {} s", IDLE.as_secs()),
+        "try again, or use another node",
+    )
+    .retry()
+}
+
+/// What a node says with a refusal: the first 64 KiB, as far as they come while it lives. A node that never ends
+/// its refusal keeps nobody waiting.
+pub async fn words(mut response: Response) -> String {
+    let mut bytes: Vec<u8> = Vec::new();
+    let read = async {
+        while let Ok(Some(part)) = response.chunk().await {
+            let room = MAX_WORDS.saturating_sub(bytes.len());
+            bytes.extend(part.iter().take(room));
+            if bytes.len() == MAX_WORDS {
+                break;
+            }
+        }
+    };
+    // What came before the silence is what it said.
+    let _ = tokio::time::timeout(SILENCE, read).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// The answer when it is a success, else the node's own error.
 ///
 /// # Errors
@@ -32,7 +69,7 @@ pub async fn accepted(response: Response) -> Result<Response> {
         return Ok(response);
     }
     let (status, url) = (response.status(), response.url().clone());
-    let text = response.text().await.unwrap_or_default();
+    let text = words(response).await;
     let (message, retryable) = match serde_json::from_str::<ErrorBody>(&text) {
         Ok(body) => (format!("{}: {}", body.error.code, body.error.message), body.error.retryable),
         Err(_) => (format!("{status} at {url}: {}", text.chars().take(300).collect::<String>()), false),
@@ -48,7 +85,9 @@ pub async fn accepted(response: Response) -> Result<Response> {
 pub async fn body(mut response: Response) -> Result<Vec<u8>> {
     let url = response.url().to_string();
     let mut bytes = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|e| unreachable(&url, &e))? {
+    loop {
+        let part = tokio::time::timeout(IDLE, response.chunk()).await.map_err(|_| silent(&url))?;
+        let Some(part) = part.map_err(|e| unreachable(&url, &e))? else { return Ok(bytes) };
         if bytes.len() + part.len() > MAX_ANSWER {
             return Err(CliError::new(
                 Class::Node,
@@ -59,7 +98,12 @@ pub async fn body(mut response: Response) -> Result<Vec<u8>> {
         }
         bytes.extend_from_slice(&part);
     }
-    Ok(bytes)
+}
+
+/// A `GET` whose answer begins in time.
+async fn get(http: &Client, url: &str) -> Result<Response> {
+    let sent = tokio::time::timeout(IDLE, http.get(url).send()).await.map_err(|_| silent(url))?;
+    accepted(sent.map_err(|e| unreachable(url, &e))?).await
 }
 
 /// `GET` of a JSON document.
@@ -67,8 +111,7 @@ pub async fn body(mut response: Response) -> Result<Vec<u8>> {
 /// # Errors
 /// When the node is not there, refuses, or answers something else.
 pub async fn get_json<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T> {
-    let response = http.get(url).send().await.map_err(|e| unreachable(url, &e))?;
-    let bytes = body(accepted(response).await?).await?;
+    let bytes = body(get(http, url).await?).await?;
     serde_json::from_slice(&bytes).map_err(|e| {
         CliError::new(
             Class::Node,
@@ -112,8 +155,7 @@ pub async fn put_blob(http: &Client, node: &str, root: &str, reference: &str, by
 pub async fn get_blob(http: &Client, node: &str, root: &str) -> Result<Vec<u8>> {
     use openledger_merkle::{chunk_root, BLOB_CHUNK};
     let url = format!("{node}/v1/blobs/{root}");
-    let response = http.get(&url).send().await.map_err(|e| unreachable(&url, &e))?;
-    let bytes = body(accepted(response).await?).await?;
+    let bytes = body(get(http, &url).await?).await?;
     match hex::encode(chunk_root(&bytes, BLOB_CHUNK)) == root.to_lowercase() {
         true => Ok(bytes),
         false => Err(CliError::new(

@@ -40,7 +40,9 @@ impl Lab {
     /// The network that the environment names; none when it names none.
     async fn open() -> Result<Option<Self>> {
         let Some(file) = std::env::var_os("OPENLEDGER_TEST_NETWORK").map(PathBuf::from) else {
-            eprintln!("OPENLEDGER_TEST_NETWORK names no network: nothing was tested (scripts/test --full --stage network)");
+            eprintln!(
+                "OPENLEDGER_TEST_NETWORK names no network: nothing was tested (scripts/test --full --stage network)"
+            );
             return Ok(None);
         };
         let net = Network::load(&file)?;
@@ -169,6 +171,7 @@ async fn the_network_survives_faults_and_nobody_loses_or_is_paid_twice() -> Resu
         .await?;
     lab.scenario("a node is killed in the middle of an answer and stays away", killed_node_stays_away)
         .await?;
+    lab.scenario("a node's program is replaced with a session open and an answer under way", upgrade).await?;
     lab.scenario("two validators are cut off", partition).await?;
     lab.scenario("everything is killed and started again", restart_all).await?;
     let leaver = newcomer(&mut lab).await?;
@@ -227,6 +230,47 @@ async fn killed_node_stays_away(lab: &Lab) -> Result<()> {
     ensure!(session.nodes.iter().all(|node| node.settled.is_zero()), "a dead session was settled");
     ensure!(session.refunded.u128() == job::DEPOSIT, "a refund changed after the close");
     Ok(())
+}
+
+/// SIGTERM in the middle of an answer: it is finished, the successor on the same folder goes on in the session,
+/// and every answer is paid once.
+async fn upgrade(lab: &Lab) -> Result<()> {
+    let member = &lab.net.nodes[1];
+    // The successor is another file, as it is for whoever installs a release.
+    let folder = lab.net.home.join("next");
+    std::fs::create_dir_all(&folder)?;
+    let successor = folder.join("openledger-node");
+    std::fs::copy(&lab.net.node_binary, &successor)?;
+
+    let job = lab.net.job(0, member.node_id, lab.model, &[]).await?;
+    let session_id = job.open().await?;
+    let mut fees = 0;
+    let mut told = false;
+    // An answer may end after a few words, before the node has heard of the signal: then another one is asked for.
+    for prompt in ["pub fn ", "use std::", "impl<T> ", "let mut "] {
+        let pid = member.pid().context("the node does not run")?;
+        let question = ask::AskArgs { max_tokens: LONG_ANSWER, ..job.question(session_id, prompt) };
+        let answer = ask::ask(&job.ctx, question, &mut |_| {
+            if !std::mem::replace(&mut told, true) {
+                process::signal(pid, "TERM").expect("the node is told to stop");
+            }
+        })
+        .await
+        .context("an answer under way was not finished")?;
+        fees += answer.bundle.receipt.receipt.fee.u128();
+        if told {
+            break;
+        }
+    }
+    ensure!(told, "no answer streamed a word");
+    process::stop_node(&member.home, "TERM", Duration::from_secs(90)).await?;
+    member.start(&successor, &lab.http).await?;
+    job::wait_model(&lab.http, &member.url, lab.model, PATIENCE).await?;
+    let after = ask::ask(&job.ctx, job.question(session_id, "struct "), &mut |_| {}).await?;
+    fees += after.bundle.receipt.receipt.fee.u128();
+    let done = job.close(session_id, 2).await?;
+    ensure!(done.fees == fees && done.refunded == job::DEPOSIT - fees, "{done:?} for {fees}");
+    lab.finish(&job).await
 }
 
 /// Heights of all validators, each by its own word.
@@ -291,8 +335,27 @@ async fn restart_all(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
+/// The processes of a newcomer. Whatever of them still runs ends with this, also when a scenario fails midway.
+struct Processes {
+    node: PathBuf,
+    chain: PathBuf,
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        let chain = process::running(&self.chain.join("openledgerd.pid"), "openledgerd", &self.chain);
+        for pid in process::running_node(&self.node).into_iter().chain(chain) {
+            if let Err(error) = process::signal(pid, "TERM") {
+                eprintln!("{error}");
+            }
+        }
+    }
+}
+
 /// A newcomer that is leaving.
 struct Leaver {
+    /// Ended when the newcomer is done with, however that comes about.
+    _processes: Processes,
     ctx: Context,
     args: leave::LeaveArgs,
     operator: String,
@@ -307,6 +370,7 @@ async fn newcomer(lab: &mut Lab) -> Result<Leaver> {
     let port =
         lab.net.nodes.iter().chain(&lab.net.auditors).filter_map(|m| m.url.rsplit(':').next()?.parse().ok());
     let port: u16 = port.max().context("no ports")?;
+    let _processes = Processes { node: home.join("node"), chain: home.join("chain") };
     let deployment = Some(lab.net.keys_home().join("deployment.json"));
     let ctx = Context::open(home.clone(), Settings { deployment, ..Settings::default() }, false)?;
 
@@ -381,7 +445,7 @@ async fn newcomer(lab: &mut Lab) -> Result<Leaver> {
     ensure!(done.fees > 0, "{done:?}");
     lab.books().await?;
     let args = leave::LeaveArgs { wait: true, ..args };
-    Ok(Leaver { ctx, args, operator: joined.operator, before, earnings: leaving.earnings })
+    Ok(Leaver { _processes, ctx, args, operator: joined.operator, before, earnings: leaving.earnings })
 }
 
 /// The rest of the way out: the bond comes back whole, the rest of the gas too, and nothing twice.
@@ -396,11 +460,7 @@ async fn left(lab: &Lab, leaver: &Leaver) -> Result<()> {
         after + 100_000 >= before + bond + left.gas + leaver.earnings,
         "{before} became {after}: {left:?}"
     );
-    let chain = lab.net.home.join(format!("newcomer-{}/chain", std::process::id()));
     let nothing = leave::leave(&leaver.ctx, &leaver.args, true).await?;
-    if let Some(pid) = process::running(&chain.join("openledgerd.pid"), "openledgerd", &chain) {
-        process::signal(pid, "TERM")?;
-    }
     ensure!(nothing.bond == 0 && nothing.earnings == 0, "paid twice: {nothing:?}");
     Ok(())
 }

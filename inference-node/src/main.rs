@@ -555,10 +555,7 @@ async fn stored<T: Send + 'static>(
     work: fn(&Config, &Home) -> Result<T>,
 ) -> Result<T> {
     let (home, config) = (home.clone(), config.clone());
-    tokio::task::spawn_blocking(move || work(&config, &home)).await.unwrap_or_else(|error| {
-        let advice = "Report this with the log; blobs that were confirmed are still there.";
-        Err(Fault::new(Class::Internal, "E-NODE-050", format!("a task ended early: {error}"), advice))
-    })
+    serve::blocking(move || work(&config, &home)).await
 }
 
 /// Done at SIGTERM or Ctrl-C.

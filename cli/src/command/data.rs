@@ -4,7 +4,9 @@ use cosmwasm_std::Uint128;
 use openledger::context::{Context, DENOM};
 use openledger::contribute::Inputs;
 use openledger::error::{CliError, Result};
-use openledger::{contribute, data_rights, datanet as datanets, show, storage as blobs, training_pay};
+use openledger::{
+    contribute, data_rights, datanet as datanets, readers, show, storage as blobs, training_pay,
+};
 use openledger_types::formats::Uses;
 use openledger_types::msg::datanet::{ExecuteMsg, Policy, Visibility};
 
@@ -157,6 +159,36 @@ pub(super) async fn datanet(ctx: &Context, out: &Out, command: args::Datanet) ->
         args::Datanet::Grant { datanet_id, node_id } => {
             let tx = datanets::grant(ctx, &ctx.signer(None).await?, datanet_id, node_id).await?;
             out.print(&serde_json::json!({ "tx": tx }), || format!("granted, tx {tx}"))
+        }
+        args::Datanet::Readers { datanet_id } => {
+            let all = readers::list(ctx, datanet_id).await?;
+            out.print(&all, || {
+                let rows: Vec<Vec<String>> = all
+                    .readers
+                    .iter()
+                    .map(|reader| {
+                        let state = if reader.key == all.key { "reads" } else { "left" };
+                        vec![reader.name.clone(), reader.key.to_string(), state.into()]
+                    })
+                    .collect();
+                let table = show::table(&["reader", "key", "state"], &rows);
+                show::clean(&format!("key {} is in force\n{table}", all.key))
+            })
+        }
+        args::Datanet::RotateKey { datanet_id, nodes, developers } => {
+            let signer = ctx.signer(None).await?;
+            let done = readers::rotate(ctx, &signer, datanet_id, &nodes, &developers).await?;
+            out.print(&done, || {
+                let mut text = format!(
+                    "key {} is in force, kept in {}\ntx {}\n",
+                    done.key,
+                    done.key_file.display(),
+                    done.txs.join(" ")
+                );
+                done.readers.iter().for_each(|name| text.push_str(&format!("reads on: {name}\n")));
+                done.left.iter().for_each(|(name, why)| text.push_str(&format!("left: {name} ({why})\n")));
+                show::clean(&text)
+            })
         }
     }
 }

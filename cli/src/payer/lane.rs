@@ -7,7 +7,7 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger_node::request::Endpoint;
 use openledger_types::api::{
-    AnswerBundle, ErrorBody, PaymentOption, PaymentRequired, PaymentSignature, SessionState,
+    AnswerBundle, ErrorBody, NodeInfo, PaymentOption, PaymentRequired, PaymentSignature, SessionState,
     HEADER_LEAVE_AFTER, HEADER_REQUIRED, HEADER_SESSION, HEADER_SIGNATURE,
 };
 use openledger_types::formats::request_hash;
@@ -24,6 +24,9 @@ use crate::session::{Lane, Left, Outstanding};
 
 /// How long a node may take to accept or refuse.
 const ACCEPT: Duration = Duration::from_secs(10);
+
+/// How long a node that was lost may take to say what it had taken, before another one is asked.
+const LAST_WORD: Duration = Duration::from_millis(1_500);
 
 /// How long a node may take to learn of a session that its chain has: nodes follow chain nodes of their own.
 const CATCH_UP: Duration = Duration::from_secs(15);
@@ -72,7 +75,7 @@ impl Payer {
                             refused(failure, elsewhere)
                         }
                         false => Attempt::Lost { left: Left::default(), failure },
-                    }
+                    };
                 }
             }
         };
@@ -125,7 +128,7 @@ impl Payer {
             let Err(failure) = node_says(response).await else {
                 return Err(unpaid().into());
             };
-            if !is_behind(&failure) || asked.elapsed() > CATCH_UP {
+            if !is_behind(&failure) || asked.elapsed() > CATCH_UP || !self.lags(&url).await {
                 return Err(failure);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -168,6 +171,16 @@ impl Payer {
                 "use another node",
             )
         })?)
+    }
+
+    /// Whether the node's chain has not come to the block after the one that opened the session, so that waiting
+    /// may help. A node of an older release does not say.
+    async fn lags(&self, url: &str) -> bool {
+        let path = format!("{url}/v1/node");
+        let asked =
+            tokio::time::timeout(ACCEPT, node_http::get_json::<NodeInfo>(&self.parts.http, &path)).await;
+        let opened_at = self.parts.session.opened_at;
+        matches!(asked, Ok(Ok(info)) if info.height.is_none_or(|height| height <= opened_at))
     }
 
     /// Signs a voucher and writes it down; waits while too many requests are under way with the node.
@@ -274,7 +287,7 @@ impl Payer {
                     return match bundle {
                         Some(bundle) => Read::Whole(left.text, bundle),
                         None => broken(left, "it sent no receipt".into()),
-                    }
+                    };
                 }
                 Err(what) => return broken(left, what),
             }
@@ -362,7 +375,9 @@ impl Payer {
     /// Frees the sequence of a request that the node has not taken; one that it took, or may have taken, is
     /// left behind. True when it was freed.
     async fn forget_or_leave(&self, lane: usize, entry: &Outstanding, left: Left) -> bool {
-        let free = matches!(self.taken(lane).await, Ok(taken) if taken < entry.sequence());
+        // A node that is silent holds nobody up: whoever goes on with another one waits for this.
+        let taken = tokio::time::timeout(LAST_WORD, self.taken(lane)).await;
+        let free = matches!(taken, Ok(Ok(taken)) if taken < entry.sequence());
         let noted = if free {
             self.forget(lane, entry)
         } else {
@@ -459,7 +474,7 @@ async fn node_says(response: reqwest::Response) -> std::result::Result<reqwest::
         return Ok(response);
     }
     let status = response.status().as_u16();
-    let text = response.text().await.unwrap_or_default();
+    let text = node_http::words(response).await;
     let Ok(ErrorBody { error: said }) = serde_json::from_str(&text) else {
         let text: String = text.chars().take(300).collect();
         let what = format!("the node answers {status}: {text}");

@@ -94,6 +94,9 @@ pub fn execute(
         ExecuteMsg::GrantKey { datanet_id, node_id, wrapped } => {
             keys::grant_key(deps, info, datanet_id, node_id, wrapped)
         }
+        ExecuteMsg::RotateKey { datanet_id, recipient, previous, nodes, developers } => {
+            keys::rotate_key(deps, env, info, datanet_id, recipient, previous, nodes, developers)
+        }
         ExecuteMsg::WithdrawBonds {} => bonds::withdraw_bonds(deps, info),
         ExecuteMsg::SpendTreasury { to, amount } => bonds::spend_treasury(deps, info, to, amount),
         ExecuteMsg::UpdateParams { params } => admin::update_params(deps, info, params),

@@ -346,6 +346,12 @@ pub enum ContractError {
     /// No deposit to forward, or nowhere to.
     #[error("the datanet has no deposit in the denom of the bonds, or no storage contract is connected")]
     NothingToForward {},
+    /// The key of a public datanet is published: nobody can be shut out of it.
+    #[error("datanet {datanet_id} is public: its key is published and cannot be rotated")]
+    PublicKey {
+        /// Datanet.
+        datanet_id: u64,
+    },
     /// Nothing to pay out.
     #[error("no bonds of this sender are free")]
     NothingToWithdraw {},

@@ -6,18 +6,19 @@ use openledger_contract::{invariants, ownership, paging, pause};
 use openledger_types::formats::hash32;
 use openledger_types::msg::common::{Amount, InvariantsResponse};
 use openledger_types::msg::datanet::{
-    Access, AccessResponse, BondsResponse, BountiesResponse, BountyResponse, CommitResponse, ConfigResponse,
-    ConnectionsResponse, ContributionResponse, ContributionStatus, ContributionsResponse, CurationResponse,
-    DatanetResponse, DatanetsResponse, KeyGrantResponse, LeavesResponse, MatchResponse, QueryMsg,
+    Access, AccessResponse, AccessesResponse, BondsResponse, BountiesResponse, BountyResponse,
+    CommitResponse, ConfigResponse, ConnectionsResponse, ContributionResponse, ContributionStatus,
+    ContributionsResponse, CurationResponse, DatanetResponse, DatanetsResponse, DeveloperAccess, KeyGrant,
+    KeyGrantResponse, KeyGrantsResponse, LeavesResponse, MatchResponse, PastKey, PastKeysResponse, QueryMsg,
     StorageResponse, TrainingPot, TrainingResponse, VersionHealthResponse, WithdrawalsResponse,
 };
 
 use crate::execute::{access, bonds, seal, storage, withdraw};
 use crate::records::{self, Reader};
 use crate::state::{
-    self, Bounty, Datanet, ACCESSES, BONDS, BOUNTIES_OF, BY_MATCH, CONNECTIONS, DATANETS, DEPOSITS,
-    KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, RUNS, STORAGE, STORAGE_TOTALS, TOTALS, TRAINING, VOTES,
-    WITHDRAWALS, WITHDRAWAL_LOGS,
+    self, Bounty, Datanet, ACCESSES, BONDS, BOUNTIES_OF, BY_MATCH, CONNECTIONS, DATANETS, DEPOSITS, GRANTED,
+    KEY_GRANTS, LEAVES, LEGACY_BY_DATANET, PARAMS, PAST_KEYS, RUNS, STORAGE, STORAGE_TOTALS, TOTALS,
+    TRAINING, VOTES, WITHDRAWALS, WITHDRAWAL_LOGS,
 };
 use crate::ContractError;
 
@@ -80,7 +81,17 @@ pub fn answer(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErr
         }
         QueryMsg::KeyGrant { datanet_id, node_id } => to_json_binary(&KeyGrantResponse {
             wrapped: KEY_GRANTS.may_load(deps.storage, (datanet_id, node_id))?,
+            key: GRANTED.may_load(deps.storage, (datanet_id, node_id))?.unwrap_or_default(),
         }),
+        QueryMsg::KeyGrants { datanet_id, start_after, limit } => {
+            to_json_binary(&key_grants(deps, datanet_id, start_after, limit)?)
+        }
+        QueryMsg::Accesses { datanet_id, start_after, limit } => {
+            to_json_binary(&accesses(deps, datanet_id, start_after, limit)?)
+        }
+        QueryMsg::PastKeys { datanet_id, start_after, limit } => {
+            to_json_binary(&past_keys(deps, datanet_id, start_after, limit)?)
+        }
         QueryMsg::Bonds { address } => to_json_binary(&withdrawable(deps, address)?),
         QueryMsg::Invariants {} => to_json_binary(&conservation(deps, env)?),
     }?)
@@ -101,6 +112,7 @@ fn datanet_response(deps: Deps, datanet_id: u64, datanet: Datanet) -> Result<Dat
         visibility: datanet.visibility,
         license: datanet.license,
         recipient: datanet.recipient,
+        key: datanet.key,
         public_identity: datanet.public_identity,
         min_data_bps: datanet.min_data_bps,
         floor_per_token: datanet.floor_per_token,
@@ -272,18 +284,76 @@ fn curation(deps: Deps, contribution_id: u64) -> Result<CurationResponse, Contra
 
 fn access_of(deps: Deps, datanet_id: u64, developer: String) -> Result<AccessResponse, ContractError> {
     let developer_addr = deps.api.addr_validate(&developer)?;
-    let access = match ACCESSES.may_load(deps.storage, (datanet_id, &developer_addr))? {
-        Some(access) => Some(Access {
-            leaves_at: access::leaves_at(&access)?,
-            recipient: access.recipient,
-            paid: access.paid,
-            bond: access.bond,
-            bought_at: access.bought_at,
-            wrapped: access.wrapped,
-        }),
-        None => None,
-    };
-    Ok(AccessResponse { access })
+    let access = ACCESSES.may_load(deps.storage, (datanet_id, &developer_addr))?;
+    Ok(AccessResponse { access: access.map(access_response).transpose()? })
+}
+
+fn access_response(access: state::Access) -> Result<Access, ContractError> {
+    Ok(Access {
+        leaves_at: access::leaves_at(&access)?,
+        recipient: access.recipient,
+        paid: access.paid,
+        bond: access.bond,
+        bought_at: access.bought_at,
+        wrapped: access.wrapped,
+        key: access.key,
+    })
+}
+
+fn accesses(
+    deps: Deps,
+    datanet_id: u64,
+    start_after: Option<String>,
+    limit: Option<u32>,
+) -> Result<AccessesResponse, ContractError> {
+    let start_addr = start_after.map(|start| deps.api.addr_validate(&start)).transpose()?;
+    let accesses = ACCESSES
+        .prefix(datanet_id)
+        .range(deps.storage, start_addr.as_ref().map(Bound::exclusive), None, Order::Ascending)
+        .take(paging::limit(limit))
+        .map(|entry| {
+            let (developer, access) = entry?;
+            Ok(DeveloperAccess { developer: developer.into_string(), access: access_response(access)? })
+        })
+        .collect::<Result<_, ContractError>>()?;
+    Ok(AccessesResponse { accesses })
+}
+
+fn key_grants(
+    deps: Deps,
+    datanet_id: u64,
+    start_after: Option<u64>,
+    limit: Option<u32>,
+) -> Result<KeyGrantsResponse, ContractError> {
+    let grants = KEY_GRANTS
+        .prefix(datanet_id)
+        .keys(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending)
+        .take(paging::limit(limit))
+        .map(|node_id| {
+            let node_id = node_id?;
+            let key = GRANTED.may_load(deps.storage, (datanet_id, node_id))?.unwrap_or_default();
+            Ok(KeyGrant { node_id, key })
+        })
+        .collect::<Result<_, ContractError>>()?;
+    Ok(KeyGrantsResponse { grants })
+}
+
+fn past_keys(
+    deps: Deps,
+    datanet_id: u64,
+    start_after: Option<u32>,
+    limit: Option<u32>,
+) -> Result<PastKeysResponse, ContractError> {
+    let keys = PAST_KEYS
+        .prefix(datanet_id)
+        .range(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending)
+        .take(paging::limit(limit))
+        .map(|entry| {
+            let (key, past) = entry?;
+            Ok(PastKey { key, recipient: past.recipient, until: past.until, wrapped: past.wrapped })
+        })
+        .collect::<Result<_, ContractError>>()?;
+    Ok(PastKeysResponse { keys })
 }
 
 fn bounty_response(bounty_id: u64, bounty: Bounty) -> BountyResponse {

@@ -68,8 +68,11 @@ pub struct Datanet {
     pub visibility: Visibility,
     /// SPDX expression for contributions that name none.
     pub license: String,
-    /// age recipient of its blobs.
+    /// age recipient of the key in force.
     pub recipient: String,
+    /// Number of that key: how often it was rotated.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub key: u32,
     /// age identity, when public.
     pub public_identity: Option<String>,
     /// Least part of every fee for the data, in basis points.
@@ -247,10 +250,24 @@ pub struct Access {
     pub blocks: u64,
     /// age ciphertext; none until the owner hands it over.
     pub wrapped: Option<HexBinary>,
-    /// Height at which the key came.
+    /// Number of the key that it wraps.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub key: u32,
+    /// Height at which the first key came.
     pub granted_at: Option<u64>,
     /// Whether a registration used it: what is left of the price is a rest.
     pub used: bool,
+}
+
+/// A key that is not in force any more.
+#[cw_serde]
+pub struct PastKey {
+    /// Its age recipient.
+    pub recipient: String,
+    /// Height at which the next one came into force.
+    pub until: u64,
+    /// Its identity, wrapped for the recipient of the next key.
+    pub wrapped: HexBinary,
 }
 
 /// What a model version paid for training on a datanet.
@@ -378,6 +395,12 @@ pub const VERSIONS: Map<(u64, u32), VersionResponse> = Map::new("versions");
 
 /// age ciphertexts of a datanet's identity. Key: (datanet, node).
 pub const KEY_GRANTS: Map<(u64, u64), HexBinary> = Map::new("key_grants");
+
+/// Which key a grant wraps; absent for the first. Key: (datanet, node).
+pub const GRANTED: Map<(u64, u64), u32> = Map::new("granted");
+
+/// Keys that are not in force any more. Key: (datanet, number of the key).
+pub const PAST_KEYS: Map<(u64, u32), PastKey> = Map::new("past_keys");
 
 /// What an address can withdraw, in base units; absent rather than zero. Key: address.
 pub const BONDS: Map<&Addr, Uint128> = Map::new("bonds");

@@ -17,6 +17,7 @@ mod permissions;
 mod queries;
 mod release_bonds;
 mod reveal;
+mod rotate_key;
 mod seal;
 mod state;
 mod storage;

@@ -2,7 +2,7 @@ use cosmwasm_std::{coin, Addr, HexBinary};
 use openledger_contract::CommonError;
 use openledger_node_registry::ContractError;
 use openledger_testing::{key_proof, register_msg, Key, World};
-use openledger_types::msg::node_registry::{ExecuteMsg, NodeStatus, Role};
+use openledger_types::msg::node_registry::{ExecuteMsg, NodeStatus, NodesResponse, QueryMsg, Role};
 
 use crate::common::{fixture, plan, slash, BOND};
 
@@ -202,4 +202,30 @@ fn high(signature: &HexBinary) -> HexBinary {
     let number = |bytes: &[u8]| cosmwasm_std::Uint256::from_be_bytes(bytes.try_into().unwrap());
     let s = number(&order).checked_sub(number(&signature[32..])).unwrap();
     HexBinary::from([&signature[..32], &s.to_be_bytes()[..]].concat())
+}
+
+#[test]
+fn node_attack_a_flood_of_registrations_locks_a_bond_each_and_lengthens_no_answer() {
+    let mut f = fixture();
+    let bob = f.bob.clone();
+    f.world.mint(&bob, coin(200 * BOND, f.world.denom.clone()));
+    let before = f.world.balance(&bob);
+    let flood: Vec<u64> = (0..100)
+        .map(|number| {
+            let name = format!("flood-{number}");
+            f.world.register_node(&bob, &name, &Key::named(&name)).unwrap()
+        })
+        .collect();
+    assert_eq!(f.world.balance(&bob), before - 100 * BOND);
+    let msg = QueryMsg::Nodes { start_after: None, limit: Some(u32::MAX) };
+    assert_eq!(f.ask::<NodesResponse>(&msg).unwrap().nodes.len(), 30);
+    // One bond buys one place at a time: it comes back after the whole delay only.
+    for node_id in &flood {
+        f.send(&bob, &ExecuteMsg::Unbond { node_id: *node_id }).unwrap();
+        assert!(f.send(&bob, &ExecuteMsg::WithdrawBond { node_id: *node_id }).is_err());
+    }
+    assert_eq!(f.world.balance(&bob), before - 100 * BOND);
+    // Alice's node stands where it stood.
+    assert_eq!((f.node().status, f.node().bond.u128()), (NodeStatus::Bonded, BOND));
+    f.world.assert_invariants();
 }

@@ -3,21 +3,25 @@
 //! contributor committed to. Training, serving and verifying all start from what this returns.
 
 mod http;
+mod keys;
 mod view;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 use openledger_ingest::match_text;
-use openledger_store::DatanetKey;
 use openledger_types::formats::{ContributionFacts, VersionRef};
 use openledger_types::merkle::{chunk_root, Hash, Tree, CONTENT_CHUNK};
 use sha2::{Digest, Sha256};
 
 pub use http::{HttpBlobs, MAX_BLOB};
+pub use keys::Identities;
 pub use view::{chain_fault, Answer, BlobSource, DatanetView};
 
 use crate::fault::{Class, Fault, Result};
+
+use self::keys::Keys;
 
 /// Blobs fetched at once.
 const CONCURRENCY: usize = 8;
@@ -31,15 +35,6 @@ pub struct CorpusDoc {
     pub content: String,
     /// Match text: what answers are compared with.
     pub match_text: String,
-}
-
-/// Where the keys of datanets come from. Public datanets need none.
-#[derive(Clone, Default)]
-pub struct Identities {
-    /// age identities held here, by datanet: the owner's.
-    pub own: BTreeMap<u64, DatanetKey>,
-    /// A node and its age identity, to which grants on chain are wrapped.
-    pub node: Option<(u64, DatanetKey)>,
 }
 
 fn refuse(code: &'static str, what: String) -> Fault {
@@ -70,13 +65,13 @@ pub async fn load(
     let mut seen = HashSet::new();
     for version in versions {
         let leaves = leaves(view, version).await?;
-        let identity = identity(view, version.datanet_id, identities).await?;
+        let keys = Arc::new(keys::of_datanet(view, version.datanet_id, identities).await?);
         let total = leaves.len() as u64;
         let mut texts = futures::stream::iter(leaves.into_iter().map(|facts| {
-            let identity = identity.clone();
+            let keys = keys.clone();
             async move {
                 let bytes = blobs.blob(&facts.blob).await?;
-                tokio::task::spawn_blocking(move || open(facts, &identity, bytes))
+                tokio::task::spawn_blocking(move || open(facts, &keys, bytes))
                     .await
                     .map_err(|e| refuse("E-CORPUS-003", format!("opening a blob failed: {e}")))?
             }
@@ -113,42 +108,13 @@ pub async fn leaves(view: &dyn DatanetView, version: &VersionRef) -> Result<Vec<
     Ok(leaves)
 }
 
-/// The identity that opens a datanet's blobs.
-async fn identity(view: &dyn DatanetView, datanet_id: u64, identities: &Identities) -> Result<DatanetKey> {
-    if let Some(own) = identities.own.get(&datanet_id) {
-        return Ok(own.clone());
-    }
-    if let Some(public) = view.datanet(datanet_id).await?.public_identity {
-        return public
-            .parse()
-            .map_err(|e| refuse("E-CORPUS-002", format!("the public key of datanet {datanet_id}: {e}")));
-    }
-    let none = |why: &str| {
-        Fault::new(
-            Class::Unavailable,
-            "E-CORPUS-002",
-            format!("datanet {datanet_id} is not public and {why}"),
-            "Ask the datanet's owner for a grant to this node (`openledger datanet grant`).",
-        )
-        .retryable()
-    };
-    let Some((node_id, identity)) = &identities.node else {
-        return Err(none("there is no node identity here"));
-    };
-    let wrapped = view.key_grant(datanet_id, *node_id).await?;
-    let wrapped = wrapped.ok_or_else(|| none(&format!("node {node_id} has no grant")))?;
-    openledger_store::unwrap_key(identity, &wrapped)
-        .map_err(|e| none(&format!("its grant does not open: {e}")))
-}
-
 /// Opens one blob and checks every text against what the chain committed.
-fn open(facts: ContributionFacts, identity: &DatanetKey, bytes: Vec<u8>) -> Result<CorpusDoc> {
+fn open(facts: ContributionFacts, keys: &Keys, bytes: Vec<u8>) -> Result<CorpusDoc> {
     let id = facts.contribution_id;
     let wrong = |what: &str| refuse("E-CORPUS-004", format!("contribution {id}: {what}"));
     let content_root: Hash =
         facts.content_root.as_slice().try_into().map_err(|_| wrong("its content root is not a hash"))?;
-    let content = openledger_store::open(identity, facts.datanet_id, &content_root, &bytes)
-        .map_err(|e| refuse("E-CORPUS-003", format!("contribution {id}: its blob does not open: {e}")))?;
+    let content = keys.open(&facts, &content_root, &bytes)?;
     if content.len() as u64 != facts.content_len || chunk_root(&content, CONTENT_CHUNK) != content_root {
         return Err(wrong("its content is not what was committed"));
     }

@@ -4,7 +4,7 @@ use cosmwasm_std::HexBinary;
 use futures::future::BoxFuture;
 use openledger_client::contracts::Reader;
 use openledger_types::formats::{BlobRef, ContributionFacts};
-use openledger_types::msg::datanet::{DatanetResponse, VersionResponse};
+use openledger_types::msg::datanet::{DatanetResponse, PastKey, VersionResponse};
 
 use crate::fault::{Class, Fault, Result};
 
@@ -21,6 +21,8 @@ pub trait DatanetView: Send + Sync {
     fn leaves(&self, datanet_id: u64, size: u64) -> Answer<'_, Vec<ContributionFacts>>;
     /// The datanet's key wrapped for a node.
     fn key_grant(&self, datanet_id: u64, node_id: u64) -> Answer<'_, Option<HexBinary>>;
+    /// Keys that are not in force any more, all of them, the oldest first.
+    fn past_keys(&self, datanet_id: u64) -> Answer<'_, Vec<PastKey>>;
 }
 
 /// Where blobs come from. Whoever implements it checks the bytes against the reference.
@@ -59,5 +61,9 @@ impl DatanetView for Reader {
 
     fn key_grant(&self, datanet_id: u64, node_id: u64) -> Answer<'_, Option<HexBinary>> {
         Box::pin(async move { Reader::key_grant(self, datanet_id, node_id).await.map_err(chain_fault) })
+    }
+
+    fn past_keys(&self, datanet_id: u64) -> Answer<'_, Vec<PastKey>> {
+        Box::pin(async move { Reader::past_keys(self, datanet_id).await.map_err(chain_fault) })
     }
 }

@@ -24,7 +24,9 @@ pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
 pub use seeds::{SeedRow, SeedState};
 
-const VERSION: &str = "1";
+/// Format of the file. Tables and fields that a release adds are absent in older files and empty when read;
+/// the number grows when a release could not read an older file any more, or an older one not the newer.
+const FORMAT: u32 = 1;
 
 /// Version of the file, chain, escrow and node that it belongs to.
 const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
@@ -85,11 +87,17 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     })
 }
 
+/// The format that a file names before its chain, escrow and node.
+fn format_of(owner: &str) -> Option<u32> {
+    owner.split_once(' ').and_then(|(format, _)| format.parse().ok())
+}
+
 impl Journal {
     /// Opens or makes the file; it belongs to one node on one chain for ever.
     ///
     /// # Errors
-    /// `E-NODE-040` disk, `-042` open in another process, `-043` of another chain, escrow or node.
+    /// `E-NODE-040` disk, `-042` open in another process, `-043` of another chain, escrow or node, `-045` of a
+    /// newer release.
     pub fn open(path: &Path, chain_id: &str, escrow: &str, node_id: u64) -> Result<Self> {
         let db = Database::create(path).map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen => Fault::unavailable(
@@ -99,8 +107,16 @@ impl Journal {
             ),
             other => disk(other),
         })?;
+        Self::with_database(db, chain_id, escrow, node_id)
+    }
+
+    /// As [`Journal::open`], in a database that is open already.
+    ///
+    /// # Errors
+    /// `E-NODE-040`, `-043`, `-045` as there.
+    pub fn with_database(db: Database, chain_id: &str, escrow: &str, node_id: u64) -> Result<Self> {
         let journal = Journal { db };
-        let owner = format!("{VERSION} {chain_id} {escrow} {node_id}");
+        let owner = format!("{FORMAT} {chain_id} {escrow} {node_id}");
         let txn = journal.db.begin_write().map_err(disk)?;
         {
             let mut meta = txn.open_table(META).map_err(disk)?;
@@ -110,6 +126,14 @@ impl Journal {
                     meta.insert("owner", owner.as_str()).map_err(disk)?;
                 }
                 Some(found) if found == owner => {}
+                Some(found) if format_of(&found).is_some_and(|format| format > FORMAT) => {
+                    return Err(Fault::new(
+                        Class::Invalid,
+                        "E-NODE-045",
+                        format!("the journal was written by a newer release: it begins with `{found}`, this one reads {FORMAT}"),
+                        "Start the release that wrote it, or a newer one; nothing was changed.",
+                    ))
+                }
                 Some(found) => {
                     return Err(Fault::new(
                         Class::Invalid,

@@ -3,8 +3,10 @@
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{EpochCommit, SignedVoucher, SumRoot, SumStep};
-use openledger_types::msg::escrow::Settlement;
-use serde::{Deserialize, Serialize};
+use openledger_types::msg::escrow::{PendingReceipt, Settlement};
+use openledger_types::packed::SumPath;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A request that was taken: everything from which its answer is made again after a kill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +84,42 @@ pub enum Accepted {
     Answered(Box<AnswerBundle>),
 }
 
+/// A settlement as release 0.1 wrote it: its paths are lists of JSON.
+#[derive(Deserialize)]
+struct FirstSettlement {
+    session_id: u64,
+    voucher: SignedVoucher,
+    acknowledged_peaks: Vec<SumStep>,
+    pending: Vec<PendingReceipt>,
+    consistency: Vec<SumStep>,
+}
+
+/// Settlements in today's form or that of release 0.1.
+fn settlements<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Settlement>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Today(Settlement),
+        First(FirstSettlement),
+    }
+    let path = |steps: &[SumStep]| -> Result<SumPath, D::Error> {
+        steps.iter().map(|step| step.node().map_err(D::Error::custom)).collect()
+    };
+    Vec::<Written>::deserialize(reader)?
+        .into_iter()
+        .map(|written| match written {
+            Written::Today(settlement) => Ok(settlement),
+            Written::First(first) => Ok(Settlement {
+                session_id: first.session_id,
+                voucher: first.voucher,
+                acknowledged_peaks: path(&first.acknowledged_peaks)?,
+                pending: first.pending,
+                consistency: path(&first.consistency)?,
+            }),
+        })
+        .collect()
+}
+
 /// Where an epoch stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -113,6 +151,7 @@ pub struct EpochRow {
     /// What is posted.
     pub commit: EpochCommit,
     /// The settlements posted with it; none when it replaces a void one.
+    #[serde(deserialize_with = "settlements")]
     pub settlements: Vec<Settlement>,
     /// Sessions with the number of receipts settled after it.
     pub covers: Vec<(u64, u64)>,

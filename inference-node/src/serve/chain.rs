@@ -152,6 +152,9 @@ impl DatanetView for ClientChain {
     fn key_grant(&self, datanet_id: u64, node_id: u64) -> Answer<'_, Option<cosmwasm_std::HexBinary>> {
         DatanetView::key_grant(&self.reader, datanet_id, node_id)
     }
+    fn past_keys(&self, datanet_id: u64) -> Answer<'_, Vec<openledger_types::msg::datanet::PastKey>> {
+        DatanetView::past_keys(&self.reader, datanet_id)
+    }
 }
 
 impl ChainView for ClientChain {

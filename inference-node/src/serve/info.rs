@@ -1,5 +1,6 @@
 //! Who answers here, which models, how it fares.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -63,6 +64,7 @@ pub async fn node(State(node): State<Arc<Node>>) -> Json<NodeInfo> {
         version: env!("CARGO_PKG_VERSION").into(),
         models: node.models.all().iter().map(|l| (l.info.model_id, l.info.version)).collect(),
         capacity: Some(capacity(&node)),
+        height: Some(node.metrics.height.load(Ordering::Relaxed)).filter(|height| *height > 0),
     })
 }
 

@@ -42,8 +42,8 @@ pub use metrics::Metrics;
 pub use models::{
     build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,
 };
-pub(crate) use node::{blocking, lock, root_of, store_fault};
-pub use node::{LocalBlobs, Node, Settings, Store};
+pub use node::{blocking, LocalBlobs, Node, Settings, Store};
+pub(crate) use node::{lock, root_of, store_fault};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 

@@ -305,15 +305,16 @@ impl Node {
 }
 
 /// Runs blocking work on a thread for it.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+///
+/// # Errors
+/// Those of the work; `E-NODE-050` when its thread panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
         Err(Fault::new(
             Class::Internal,
             "E-NODE-050",
             format!("a task ended early: {e}"),
-            "Report this with the log; the request was not charged unless a receipt says so.",
+            "Report this with the log; what was confirmed is kept, and no request is charged without a receipt.",
         ))
     })
 }

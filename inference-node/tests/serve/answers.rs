@@ -269,3 +269,31 @@ async fn the_openapi_document_names_every_path() {
         assert!(of["get"]["responses"].get(&status).is_some(), "{path} {status}");
     }
 }
+
+/// Names of this node's metrics in a file.
+fn names(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("openledger_node_"))
+        .map(str::to_string)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[tokio::test]
+async fn boards_and_alerts_name_metrics_that_a_node_gives() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = World::start(home.path(), chain.clone(), Rote::default()).await;
+    world.ask(&mut User::open(&chain, 7), "a").await;
+    let given = names(&world.get("/metrics").await.text().await.unwrap());
+    for file in ["grafana.json", "alerts.yml"] {
+        let text = std::fs::read_to_string(format!("../testnet/deploy/{file}")).unwrap();
+        let asked = names(&text);
+        assert!(asked.len() >= 3, "{file}");
+        let unknown: Vec<_> = asked.iter().filter(|name| !given.contains(name)).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}");
+    }
+}

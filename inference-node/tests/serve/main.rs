@@ -3,9 +3,11 @@
 mod answers;
 mod audit;
 mod blobs;
+mod disk;
 mod disputes;
 mod openapi;
 mod payment;
 mod restart;
 mod settlement;
 mod support;
+mod upgrade;

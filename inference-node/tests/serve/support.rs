@@ -17,7 +17,7 @@ use openledger_node::engine::{GenRequest, Generation};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
 use openledger_node::serve::{
-    router, Answerer, ChainView, Loaded, Node, Posting, Settings, SigningKeys, Traced,
+    router, Answerer, ChainView, Loaded, Node, Posting, Settings, SigningKeys, Traced, Watch,
 };
 use openledger_store::RedbStore;
 use openledger_types::api::{AnswerBundle, EvidencePiece, PaymentSignature, SessionState};
@@ -252,6 +252,9 @@ impl DatanetView for FakeChain {
     }
     fn key_grant(&self, _: u64, _: u64) -> Answer<'_, Option<HexBinary>> {
         Box::pin(async { Ok(None) })
+    }
+    fn past_keys(&self, _: u64) -> Answer<'_, Vec<openledger_types::msg::datanet::PastKey>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 
@@ -602,22 +605,69 @@ impl World {
         settings: Settings,
     ) -> World {
         let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, node_id).unwrap();
-        let store = Arc::new(RedbStore::open(&home.join("blobs")).unwrap());
-        let identities = Identities::default();
-        let keys = SigningKeys::open(node_key(), &home.join("signing")).unwrap();
-        let key = node_key().public_key();
-        let node = Node::new(chain.clone(), journal, store, key, keys, node_id, identities, settings);
+        Self::start_on(home, journal, chain, node_id, manifest, answerer, settings).await
+    }
+
+    /// A node with this journal.
+    pub async fn start_on(
+        home: &Path,
+        journal: Journal,
+        chain: Arc<FakeChain>,
+        node_id: u64,
+        manifest: Manifest,
+        answerer: Box<dyn Answerer>,
+        settings: Settings,
+    ) -> World {
+        let (node, listener) = Self::node(home, journal, chain.clone(), node_id, settings).await;
         node.models.insert(Loaded { info: model_info(), manifest, answerer });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = router(node.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         World { chain, node, url, http: reqwest::Client::new(), server }
     }
 
+    /// A node with its loops, as `openledger-node serve` runs it, and what stops it as SIGTERM does.
+    pub async fn serve(
+        home: &Path,
+        chain: Arc<FakeChain>,
+        rote: Rote,
+    ) -> (World, tokio::sync::oneshot::Sender<()>) {
+        let journal = Journal::open(&home.join("journal"), CHAIN, ESCROW, NODE).unwrap();
+        let (node, listener) = Self::node(home, journal, chain.clone(), NODE, settings()).await;
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (served, scratch) = (node.clone(), home.join("models"));
+        let server = tokio::spawn(async move {
+            let stop = async move { drop(stopped.await) };
+            openledger_node::serve::run(served, Watch::default(), listener, scratch, stop).await.unwrap();
+        });
+        (World { chain, node, url, http: reqwest::Client::new(), server }, stop)
+    }
+
+    async fn node(
+        home: &Path,
+        journal: Journal,
+        chain: Arc<FakeChain>,
+        node_id: u64,
+        settings: Settings,
+    ) -> (Arc<Node>, tokio::net::TcpListener) {
+        let store = Arc::new(RedbStore::open(&home.join("blobs")).unwrap());
+        let identities = Identities::default();
+        let keys = SigningKeys::open(node_key(), &home.join("signing")).unwrap();
+        let key = node_key().public_key();
+        let node = Node::new(chain, journal, store, key, keys, node_id, identities, settings);
+        (node, tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
     /// Ends it as a kill would: nothing is closed or flushed.
     pub async fn kill(self) {
         self.server.abort();
+        self.gone().await;
+    }
+
+    /// Waits until the server has ended and nothing holds the node's files any more.
+    pub async fn gone(self) {
         let _ = self.server.await;
         drop(self.http);
         // Tasks under way hold the node; its file is free once they are gone.

@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The key does not open the blob, or somebody changed the blob.
     #[error("the blob does not open with this key for this datanet and content root")]
     Decrypt,
+    /// A past key of a datanet does not come out of the key after it.
+    #[error("key {number} of the datanet does not open with the key after it")]
+    Link {
+        /// Number of the past key, from 0.
+        number: usize,
+    },
     /// The blob opened, but its text is not the one that was committed.
     #[error("the text in the blob has another content root than the one committed")]
     ContentRoot,
@@ -121,6 +127,7 @@ impl StoreError {
             StoreError::NotErased(_) => "E-STORE-021",
             StoreError::Taken(_) => "E-STORE-022",
             StoreError::Settings(_) => "E-STORE-023",
+            StoreError::Link { .. } => "E-STORE-024",
         }
     }
 
@@ -148,6 +155,9 @@ impl StoreError {
             }
             StoreError::Format(_) => "Fetch the blob again and check it against its id.",
             StoreError::Decrypt => "Check that the key belongs to this datanet, then fetch the blob again.",
+            StoreError::Link { .. } => {
+                "Ask the datanet's owner, who rotated the key, for that key: what was sealed for it stays closed."
+            }
             StoreError::ContentRoot => {
                 "Do not use the text; report the contribution, whose commitment is false."
             }

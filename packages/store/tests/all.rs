@@ -2,6 +2,7 @@
 
 mod bucket;
 mod fragments;
+mod keyring;
 mod s3;
 mod sealing;
 mod stores;

@@ -182,6 +182,9 @@ pub struct NodeInfo {
     /// How busy it is now; none from nodes of older releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// Newest height of its chain that it has seen; none from nodes of older releases, and before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u64>,
 }
 
 /// How busy a node is at one moment. What a node says; a client that is refused all the same goes elsewhere.

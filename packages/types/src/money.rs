@@ -72,6 +72,13 @@ pub fn bps_floor(amount: u128, bps: u16) -> u128 {
     q * bps + r * bps / whole
 }
 
+/// `ceil(amount × bps / 10,000)`, without overflow for any amount; `bps` above 10,000 counts as 10,000. What a
+/// challenger owes is rounded up (F2).
+pub fn bps_ceil(amount: u128, bps: u16) -> u128 {
+    // The other part's floor is at most the amount.
+    amount.saturating_sub(bps_floor(amount, BPS.saturating_sub(bps)))
+}
+
 /// Divides settled fees: floors for protocol, developer and node, the rest is data (L4).
 /// `None` when the split is not whole.
 pub fn split_fees(fees: u128, split: &Split) -> Option<Parts> {

@@ -93,3 +93,19 @@ fn finding_p3_the_least_fee_holds_and_overflow_is_refused() {
     assert_eq!(answer_fee(1000, 1000, 10, 20, 10_000), Some(30_000));
     assert_eq!(answer_fee(u32::MAX, 1, u128::MAX, 1, 1), None);
 }
+
+#[test]
+fn rule_f2_a_part_of_the_fees_held_is_rounded_up() {
+    for (amount, bps, part) in [
+        (0, 500, 0),
+        (1, 500, 1),
+        (20, 500, 1),
+        (21, 500, 2),
+        (10_000, 10_000, 10_000),
+        (7, 0, 0),
+        (7, 20_000, 7),
+    ] {
+        assert_eq!(bps_ceil(amount, bps), part);
+    }
+    assert_eq!(bps_ceil(u128::MAX, 10_000), u128::MAX);
+}

@@ -58,6 +58,34 @@ fn uses(line: &str, word: &str) -> bool {
     })
 }
 
+/// A machine's clock that is wrong moves no coin: windows of contracts are heights, and what signs, pays, settles or
+/// audits reads no calendar. Times of blocks go into beacons and into the timeouts of packets, nowhere else.
+#[test]
+fn windows_are_counted_in_heights_and_no_rule_reads_a_clock() {
+    let mut contracts = vec![];
+    for contract in fs::read_dir(root().join("contracts")).unwrap() {
+        sources(&contract.unwrap().path().join("src"), &mut contracts);
+    }
+    let timed = ["storage/src/execute/place.rs", "storage/src/execute/draw.rs"];
+    for (path, code) in contracts {
+        let gateway = path.components().any(|part| part.as_os_str() == "ibc-gateway");
+        let allowed = gateway || timed.iter().any(|file| path.ends_with(file));
+        assert!(allowed || !code.contains("block.time"), "{} reads the time of a block", path.display());
+    }
+    let mut parties = vec![];
+    for folder in ["inference-node/src", "packages/client/src", "packages/dispute/src", "cli/src/payer"] {
+        sources(&root().join(folder), &mut parties);
+    }
+    assert!(parties.len() > 80, "the sources are somewhere else");
+    for (path, code) in parties {
+        for clock in ["SystemTime::now", "Utc::now", "OffsetDateTime::now", "Local::now"] {
+            // OpenAI's interface dates its answers; nobody reads the date.
+            let allowed = path.ends_with("serve/completions.rs");
+            assert!(allowed || !code.contains(clock), "{} reads the calendar", path.display());
+        }
+    }
+}
+
 /// Channels that open despite a contract's error, replies that recurse, gas that a callback escapes
 /// (CWA-2025-004 to -007) are mended in wasmd; arithmetic is checked in contracts too.
 #[test]

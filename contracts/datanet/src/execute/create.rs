@@ -66,6 +66,7 @@ pub fn create_datanet(
         visibility: terms.visibility,
         license: terms.license,
         recipient: keys.recipient,
+        key: 0,
         public_identity: keys.public_identity,
         min_data_bps: terms.min_data_bps,
         floor_per_token: terms.floor_per_token,

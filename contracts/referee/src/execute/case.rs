@@ -4,8 +4,8 @@ use cosmwasm_std::{Addr, DepsMut, Env, Event, MessageInfo, QuerierWrapper, Respo
 use openledger_contract::lists::is_rising;
 use openledger_contract::{payment, text, CommonError};
 use openledger_merkle::verify_inclusion;
-use openledger_types::formats::{hash32, receipt_leaf, SumRoot, BPS};
-use openledger_types::money::bps_floor;
+use openledger_types::formats::{hash32, receipt_leaf, SumRoot};
+use openledger_types::money::bps_ceil;
 use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus, MAX_HELD};
 use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
@@ -148,7 +148,7 @@ fn open_receipts(
     messages.push(contracts.tell_nodes(&NodeMsg::Freeze { node_id: *node_id, open: true })?);
     // Base units of two denoms cannot be compared: of fees in another one only the least bond is asked.
     let part = match *denom == params.denom {
-        true => bps_ceil(fees, params.case_bond_bps)?,
+        true => Uint128::new(bps_ceil(fees.u128(), params.case_bond_bps)),
         false => Uint128::zero(),
     };
     let accused = contracts.node(&deps.querier, *node_id)?.operator;
@@ -209,12 +209,6 @@ fn check_receipt(receipt: &HeldReceipt, tree: &SumRoot) -> Result<(), ContractEr
     }
 }
 
-/// `ceil(amount × bps / 10,000)`: what a challenger owes is rounded up.
-fn bps_ceil(amount: Uint128, bps: u16) -> Result<Uint128, ContractError> {
-    let rest = bps_floor(amount.u128(), BPS.saturating_sub(bps));
-    Ok(amount.checked_sub(Uint128::new(rest))?)
-}
-
 /// The subject as it is kept: paths are long and were checked.
 fn without_paths(mut subject: Subject) -> Subject {
     if let Subject::Receipts { receipts, .. } = &mut subject {
@@ -223,19 +217,4 @@ fn without_paths(mut subject: Subject) -> Subject {
         }
     }
     subject
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rule_f2_a_part_of_the_fees_held_is_rounded_up() {
-        for (amount, bps, part) in
-            [(0, 500, 0), (1, 500, 1), (20, 500, 1), (21, 500, 2), (10_000, 10_000, 10_000)]
-        {
-            assert_eq!(bps_ceil(Uint128::new(amount), bps).unwrap().u128(), part);
-        }
-        assert_eq!(bps_ceil(Uint128::MAX, 10_000).unwrap(), Uint128::MAX);
-    }
 }

@@ -79,17 +79,24 @@ async function request(url: string, init: RequestInit = {}): Promise<Response> {
 }
 
 /** The code of a node's refusal; the response can still be read. */
-async function codeOf(response: Response): Promise<string | undefined> {
-  const body = (await response.clone().json().catch(() => null)) as { error?: { code?: string } } | null;
-  return body?.error?.code;
+/** What a node says with a refusal. */
+interface Refusal {
+  message?: string;
+  code?: string;
+  retryable?: boolean;
+}
+
+/** The refusal, empty when it is not in the form of all errors. The body can be read again. */
+async function refusal(response: Response): Promise<Refusal> {
+  const body = (await response.clone().json().catch(() => null)) as { error?: Refusal } | null;
+  return body?.error ?? {};
 }
 
 async function accepted(response: Response): Promise<Response> {
   if (response.ok) return response;
-  type Body = { error?: { message?: string; code?: string; retryable?: boolean } };
-  const body = (await response.json().catch(() => null)) as Body | null;
-  const said = body?.error?.message ? `${body.error.message} (${body.error.code ?? ""})` : `HTTP ${response.status}`;
-  throw new AppError(response.status >= 500 || body?.error?.retryable ? "E-WEB-004" : "E-WEB-005", said);
+  const { message, code, retryable } = await refusal(response);
+  const said = message ? `${message} (${code ?? ""})` : `HTTP ${response.status}`;
+  throw new AppError(response.status >= 500 || retryable ? "E-WEB-004" : "E-WEB-005", said);
 }
 
 async function getJson<T>(url: string): Promise<T> {
@@ -149,7 +156,7 @@ export async function offer(
   const headers = { "content-type": "application/json", "openledger-session": `${sessionId}` };
   const until = Date.now() + CATCH_UP;
   let response = await request(`${node}${endpoint}`, { method: "POST", headers, body });
-  while (response.status === 404 && Date.now() < until && (await codeOf(response)) === "E-PAY-004") {
+  while (response.status === 404 && Date.now() < until && (await refusal(response)).code === "E-PAY-004") {
     await new Promise((resolve) => setTimeout(resolve, 500));
     response = await request(`${node}${endpoint}`, { method: "POST", headers, body });
   }

@@ -152,6 +152,36 @@ pub enum QueryMsg {
         /// Node.
         node_id: u64,
     },
+    /// Nodes that were given a key of a datanet, by number.
+    #[returns(KeyGrantsResponse)]
+    KeyGrants {
+        /// Datanet.
+        datanet_id: u64,
+        /// Node after which to start.
+        start_after: Option<u64>,
+        /// Entries, 10 unless told, at most 30.
+        limit: Option<u32>,
+    },
+    /// Developers with access to a datanet, by address.
+    #[returns(AccessesResponse)]
+    Accesses {
+        /// Datanet.
+        datanet_id: u64,
+        /// Address after which to start.
+        start_after: Option<String>,
+        /// Entries, 10 unless told, at most 30.
+        limit: Option<u32>,
+    },
+    /// Keys of a datanet that are not in force any more, by number.
+    #[returns(PastKeysResponse)]
+    PastKeys {
+        /// Datanet.
+        datanet_id: u64,
+        /// Number after which to start.
+        start_after: Option<u32>,
+        /// Entries, 10 unless told, at most 30.
+        limit: Option<u32>,
+    },
     /// Bonds that an address can withdraw.
     #[returns(BondsResponse)]
     Bonds {
@@ -187,8 +217,11 @@ pub struct DatanetResponse {
     pub visibility: Visibility,
     /// SPDX expression for contributions that name none.
     pub license: String,
-    /// age recipient of its blobs.
+    /// age recipient of the key in force, for which blobs are sealed.
     pub recipient: String,
+    /// Number of that key: how often it was rotated.
+    #[serde(default)]
+    pub key: u32,
     /// age identity, when public.
     pub public_identity: Option<String>,
     /// Least part of every fee for the data, in basis points.
@@ -403,6 +436,9 @@ pub struct Access {
     pub bought_at: u64,
     /// age ciphertext; none until the owner hands it over.
     pub wrapped: Option<HexBinary>,
+    /// Number of the key that it wraps.
+    #[serde(default)]
+    pub key: u32,
     /// Height from which `LeaveAccess` returns what is left.
     pub leaves_at: u64,
 }
@@ -474,6 +510,62 @@ pub struct LeavesResponse {
 pub struct KeyGrantResponse {
     /// age ciphertext of the identity; none when the node has no grant.
     pub wrapped: Option<HexBinary>,
+    /// Number of the key that it wraps.
+    #[serde(default)]
+    pub key: u32,
+}
+
+/// Answer to `KeyGrants {}`.
+#[cw_serde]
+pub struct KeyGrantsResponse {
+    /// In order of the nodes' numbers.
+    pub grants: Vec<KeyGrant>,
+}
+
+/// A node that was given a key.
+#[cw_serde]
+#[derive(Copy, Eq)]
+pub struct KeyGrant {
+    /// Node.
+    pub node_id: u64,
+    /// Number of the key.
+    pub key: u32,
+}
+
+/// Answer to `Accesses {}`.
+#[cw_serde]
+pub struct AccessesResponse {
+    /// In order of the addresses.
+    pub accesses: Vec<DeveloperAccess>,
+}
+
+/// A developer with access.
+#[cw_serde]
+pub struct DeveloperAccess {
+    /// Developer.
+    pub developer: String,
+    /// The access.
+    pub access: Access,
+}
+
+/// Answer to `PastKeys {}`.
+#[cw_serde]
+pub struct PastKeysResponse {
+    /// In order of their numbers.
+    pub keys: Vec<PastKey>,
+}
+
+/// A key that is not in force any more.
+#[cw_serde]
+pub struct PastKey {
+    /// Number, from 0.
+    pub key: u32,
+    /// Its age recipient.
+    pub recipient: String,
+    /// Height at which the next one came into force.
+    pub until: u64,
+    /// Its identity, wrapped for the recipient of the next key.
+    pub wrapped: HexBinary,
 }
 
 /// Answer to `Bonds {}`.
