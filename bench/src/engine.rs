@@ -79,6 +79,7 @@ fn request(tokens: usize, written: usize, seed: u8) -> GenRequest {
         request_hash: [1; 32],
         stop: Vec::new(),
         repetition_milli: 1_000,
+        schema: None,
     }
 }
 

@@ -6,11 +6,13 @@
 //! offer, are refused with a reason; fields nobody knows are ignored. `seed` is ignored: the seed
 //! follows from the signed voucher (PROTOCOL S5).
 
+use std::sync::Arc;
+
 use openledger_types::formats::Decoding;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{MAX_STOPS, MAX_STOP_BYTES};
+use crate::engine::{Json, Schema, MAX_STOPS, MAX_STOP_BYTES};
 use crate::fault::{Class, Fault, Result};
 
 /// Most bytes of a body.
@@ -119,6 +121,8 @@ pub struct Asked {
     /// Divides the logits above 0 of tokens that stand in prompt or answer already, and multiplies those
     /// below, in thousandths.
     pub repetition_milli: u32,
+    /// What the answer is bound by: the schema of `response_format`, if it names one.
+    pub schema: Option<Arc<Schema>>,
     /// Temperature in thousandths.
     pub temperature_milli: u32,
     /// See [`Decoding::top_k`].
@@ -202,7 +206,7 @@ struct Body {
     frequency_penalty: Option<f64>,
     tools: Option<Value>,
     functions: Option<Value>,
-    response_format: Option<Value>,
+    response_format: Option<Json>,
     repetition_penalty: Option<f64>,
     continue_final_message: Option<bool>,
 }
@@ -216,7 +220,7 @@ struct Message {
 /// Reads a body.
 ///
 /// # Errors
-/// `E-REQ-002` to `-013`, each naming the field; `-003` has class 413.
+/// `E-REQ-002` to `-015`, each naming the field; `-003` has class 413.
 pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
     if body.len() > MAX_BODY {
         return Err(Fault::new(
@@ -240,6 +244,7 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         None => plain_prompt(body.prompt)?,
         Some(chat) => chat_prompt(chat),
     };
+    let schema = schema(body.response_format.as_ref(), chat.as_ref())?;
     let mut stop = stops(body.stop)?;
     let usual_stop = stop.is_empty() && endpoint == Endpoint::Chat;
     if usual_stop {
@@ -257,6 +262,7 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         model: model(body.model.as_ref())?,
         prompt,
         chat,
+        schema,
         repetition_milli: match body.repetition_penalty {
             None => NO_PENALTY,
             Some(p) if (1.0..=f64::from(MAX_PENALTY) / 1_000.0).contains(&p) => (p * 1_000.0).round() as u32,
@@ -295,9 +301,6 @@ fn refuse_unsupported(body: &Body) -> Result<()> {
             _ => true,
         })
     };
-    let text = |value: &Option<Value>| {
-        value.as_ref().is_none_or(|v| v.is_null() || v.get("type").and_then(Value::as_str) == Some("text"))
-    };
     let refused = [
         ("n other than 1", body.n.is_some_and(|n| n != 1)),
         ("best_of other than 1", body.best_of.is_some_and(|n| n != 1)),
@@ -308,12 +311,34 @@ fn refuse_unsupported(body: &Body) -> Result<()> {
         ("presence_penalty", body.presence_penalty.is_some_and(|p| p != 0.0)),
         ("frequency_penalty", body.frequency_penalty.is_some_and(|p| p != 0.0)),
         ("tools", set(&body.tools) || set(&body.functions)),
-        ("response_format other than text", !text(&body.response_format)),
     ];
     match refused.iter().find(|(_, refused)| *refused) {
         Some((name, _)) => Err(field("E-REQ-013", format!("{name} is not offered by this node"))),
         None => Ok(()),
     }
+}
+
+/// What `response_format` binds the answer by. Only chats can be bound: where the answer of a completion begins
+/// cannot be told from its prompt when another node goes on with it.
+fn schema(format: Option<&Json>, chat: Option<&Chat>) -> Result<Option<Arc<Schema>>> {
+    const CODE: &str = "E-REQ-015";
+    let Some(format) = format.filter(|format| **format != Json::Null) else { return Ok(None) };
+    let kind = format.get("type").and_then(Json::as_text);
+    let read = match kind {
+        Some("text") => return Ok(None),
+        Some("json_object") => Ok(Schema::any_object()),
+        Some("json_schema") => {
+            let schema = format.get("json_schema").and_then(|named| named.get("schema"));
+            Schema::read(schema.ok_or_else(|| field(CODE, "response_format.json_schema.schema is missing"))?)
+        }
+        _ => return Err(field(CODE, "response_format must be of type text, json_object or json_schema")),
+    };
+    let Some(chat) = chat else {
+        return Err(field(CODE, "response_format other than text is taken by /v1/chat/completions only"));
+    };
+    let begun = chat.messages.last().filter(|_| chat.going_on).map_or("", |last| last.content.as_str());
+    let schema = read.and_then(|schema| schema.after(begun));
+    schema.map(Arc::new).map(Some).map_err(|error| field(CODE, format!("response_format: {}", error.what)))
 }
 
 fn model(value: Option<&Value>) -> Result<ModelName> {
