@@ -511,6 +511,44 @@ mod tests {
     }
 
     #[test]
+    fn a_chat_is_bound_by_the_schema_that_it_names() {
+        let chat = |more: &str| {
+            let body = format!(r#"{{"model":"1","messages":[{{"role":"user","content":"Hi"}}]{more}}}"#);
+            parse(Endpoint::Chat, body.as_bytes())
+        };
+        let format = |format: &str| chat(&format!(r#","response_format":{format}"#));
+        assert_eq!(format("null").unwrap().schema, None);
+        assert_eq!(format(r#"{"type":"text"}"#).unwrap().schema, None);
+        assert_eq!(format(r#"{"type":"json_object"}"#).unwrap().schema, Some(Arc::new(Schema::any_object())));
+        let named = r#"{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"integer"}}}"#;
+        assert!(format(named).unwrap().schema.is_some());
+        for (bad, why) in [
+            (r#"{"type":"grammar"}"#, "of type"),
+            (r#"{}"#, "of type"),
+            ("7", "of type"),
+            (r#"{"type":"json_schema"}"#, "missing"),
+            (r#"{"type":"json_schema","json_schema":{"schema":{"type":"string","pattern":"(a*)*"}}}"#, "pattern"),
+        ] {
+            let fault = format(bad).unwrap_err();
+            assert_eq!(fault.code, "E-REQ-015", "{bad}");
+            assert!(fault.what.contains(why), "{bad}: {}", fault.what);
+        }
+        // Where it goes on, what is there already must begin such an answer.
+        let on = |begun: &str| {
+            let begun = Value::String(begun.into());
+            let body = format!(
+                r#"{{"model":"1","continue_final_message":true,"response_format":{named},
+                    "messages":[{{"role":"assistant","content":{begun}}}]}}"#
+            );
+            parse(Endpoint::Chat, body.as_bytes())
+        };
+        assert_ne!(on("-1").unwrap().schema, on("1").unwrap().schema);
+        assert_eq!(on("x").unwrap_err().code, "E-REQ-015");
+        let completion = r#"{"model":"1","prompt":"a","response_format":{"type":"json_object"}}"#;
+        assert_eq!(completions(completion).unwrap_err().code, "E-REQ-015");
+    }
+
+    #[test]
     fn an_answer_goes_on_within_the_assistants_last_message() {
         let body = r#"{"model":"1","continue_final_message":true,"messages":[
             {"role":"user","content":"Hi"},{"role":"assistant","content":" Hel"}]}"#;

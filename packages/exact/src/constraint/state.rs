@@ -310,7 +310,8 @@ impl Step<'_> {
                 let top = Frame::Value { shape: member.shape, spaced: false };
                 self.out.push(self.state.above(under, top));
             }
-            (Part::After { next, spaced: false }, byte) if is_space(byte) => {
+            // Behind a space only the bracket may follow.
+            (Part::After { next, spaced: false }, byte) if is_space(byte) && done(next) => {
                 self.go(frame(Part::After { next, spaced: true }));
             }
             (Part::After { next, .. }, b'}') if done(next) => self.out.push(self.state.closed()),
@@ -399,7 +400,7 @@ impl Step<'_> {
                 let state = self.state.above(frame(more, after), Frame::End);
                 self.value(items, &state);
             }
-            (Part::After { spaced: false, .. }, byte) if is_space(byte) => {
+            (Part::After { spaced: false, .. }, byte) if is_space(byte) && count >= min => {
                 self.go(frame(count, Part::After { next: 0, spaced: true }));
             }
             (Part::After { .. }, b']') if count >= min => self.out.push(self.state.closed()),
