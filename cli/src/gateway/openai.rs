@@ -2,7 +2,7 @@
 
 use openledger_node::request::Endpoint;
 use openledger_types::formats::Outcome;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 
 use crate::payer::{Answer, Body, Failure};
 

@@ -3,6 +3,7 @@
 
 mod bound;
 mod elsewhere;
+mod made;
 mod prepared;
 
 use std::ops::ControlFlow;
