@@ -9,6 +9,7 @@ mod support;
 mod answers;
 mod clients;
 mod failover;
+mod kills;
 mod limits;
 
 use std::collections::BTreeSet;
