@@ -131,12 +131,7 @@ pub async fn dispute(
 }
 
 /// Gives the case about an answer that a schema bound back to the votes, where the node has taken it to the arbiter.
-async fn contest(
-    reader: &Reader,
-    signer: &Signer,
-    bundle: &AnswerBundle,
-    arbiter: &str,
-) -> Result<Disputed> {
+async fn contest(reader: &Reader, signer: &Signer, bundle: &AnswerBundle, arbiter: &str) -> Result<Disputed> {
     let bound = || refused("a schema bound this answer, of which the arbiter knows nothing".into());
     let case_id = running(reader, signer, bundle).await?.ok_or_else(bound)?;
     let found = reader.dispute(case_id).await.map_err(|_| bound())?;

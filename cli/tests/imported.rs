@@ -34,7 +34,8 @@ impl Tool {
     fn serves(&self, path: &Path, name: &str) -> Result<()> {
         let path = path.to_str().context("a path that is no text")?;
         let prices = ["--price-in", "100", "--price-out", "1000"];
-        let register = [&["model", "register", path, "--class", "exact", "--name", name][..], &prices].concat();
+        let register =
+            [&["model", "register", path, "--class", "exact", "--name", name][..], &prices].concat();
         let registered = self.run("developer", &register)?;
         let model = format!("{}:{}", registered["model_id"], registered["version"]);
         let node_id = self.node_id()?.to_string();
@@ -58,7 +59,8 @@ impl Tool {
 
     fn node_id(&self) -> Result<u64> {
         let url = format!("{}/v1/node", self.node);
-        let said = tokio::runtime::Runtime::new()?.block_on(async { reqwest::get(url).await?.json::<Value>().await })?;
+        let said = tokio::runtime::Runtime::new()?
+            .block_on(async { reqwest::get(url).await?.json::<Value>().await })?;
         said["node_id"].as_u64().context("the node does not say who it is")
     }
 }

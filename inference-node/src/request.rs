@@ -527,7 +527,10 @@ mod tests {
             (r#"{}"#, "of type"),
             ("7", "of type"),
             (r#"{"type":"json_schema"}"#, "missing"),
-            (r#"{"type":"json_schema","json_schema":{"schema":{"type":"string","pattern":"(a*)*"}}}"#, "pattern"),
+            (
+                r#"{"type":"json_schema","json_schema":{"schema":{"type":"string","pattern":"(a*)*"}}}"#,
+                "pattern",
+            ),
         ] {
             let fault = format(bad).unwrap_err();
             assert_eq!(fault.code, "E-REQ-015", "{bad}");

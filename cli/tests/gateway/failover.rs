@@ -119,7 +119,8 @@ async fn a_bound_answer_goes_on_where_it_stopped_and_stays_bound() {
         }
         ControlFlow::Continue(())
     };
-    let answer = payer.ask(Endpoint::Chat, Body::parse(body.as_bytes()).unwrap(), &mut on_text).await.unwrap();
+    let answer =
+        payer.ask(Endpoint::Chat, Body::parse(body.as_bytes()).unwrap(), &mut on_text).await.unwrap();
     assert_eq!(answer.before.len(), 1);
     is_bound(&answer.text());
     assert!(answer.text().starts_with(&answer.before[0].text) && answer.before[0].tokens >= 6);

@@ -99,9 +99,10 @@ impl Answerer for Alphabet {
         let (mut text, mut tokens) = (String::new(), Vec::new());
         let mut letter = request.prompt_tokens.last().copied().unwrap_or_default();
         let mut outcome = Outcome::Length;
-        let mut constraint = request.schema.clone().map(|schema| {
-            Constraint::new(schema, Arc::new(Vocabulary::new(END as usize + 1, END, byte)))
-        });
+        let mut constraint = request
+            .schema
+            .clone()
+            .map(|schema| Constraint::new(schema, Arc::new(Vocabulary::new(END as usize + 1, END, byte))));
         let sampler = Sampler::new(request.seed, &request.decoding).unwrap();
         for at in 0..request.decoding.max_tokens {
             std::thread::sleep(self.pause);

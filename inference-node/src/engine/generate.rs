@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use openledger_exact::cache::Cache;
-use openledger_exact::net::{Piece, Read, Workspace, CHUNK};
 use openledger_exact::constraint::Constraint;
+use openledger_exact::net::{Piece, Read, Workspace, CHUNK};
 use openledger_exact::sampler::{knows_penalty, knows_schemas, Sampler, NO_PENALTY};
 use openledger_exact::schema::Schema;
 use openledger_exact::stream::TextStream;

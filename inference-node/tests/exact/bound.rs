@@ -86,13 +86,9 @@ fn node_attack_a_node_that_leaves_the_schema_out_or_bends_it_is_found() {
             continue;
         }
         altered.tokens[place] = id;
-        altered.commit_root = commit_root(
-            EXACT_COMMIT_SCHEME,
-            &bound(3).request_hash,
-            &altered.tokens,
-            &altered.trace,
-        )
-        .unwrap();
+        altered.commit_root =
+            commit_root(EXACT_COMMIT_SCHEME, &bound(3).request_hash, &altered.tokens, &altered.trace)
+                .unwrap();
         let report = check(&bound(3), &altered);
         assert!(report.mismatches.iter().any(|(i, _)| *i == place), "token {id}");
         if id > 40 {

@@ -118,7 +118,11 @@ fn texts_are_taken_as_the_schema_says() {
         ),
         ("true", &["{\"a\":[1,\"x\",{}]}", "null", " 7"], &["nul", "{\"a\"}", "[1 ,2]"]),
         (r#"{"type":"object"}"#, &["{}", r#"{"a":{"b":[]}}"#], &["[]", "1"]),
-        (r#"{"type":"object","properties":{},"additionalProperties":false}"#, &["{}", "{ }"], &[r#"{"a":1}"#]),
+        (
+            r#"{"type":"object","properties":{},"additionalProperties":false}"#,
+            &["{}", "{ }"],
+            &[r#"{"a":1}"#],
+        ),
     ];
     for (schema, taken, refused) in cases {
         let read = read(schema).unwrap();
@@ -238,7 +242,9 @@ fn validates(whole: &Value, schema: &Value, value: &Value) -> bool {
             required.is_none_or(|names| names.iter().all(|name| object.contains_key(name.as_str().unwrap())))
                 && object.iter().all(|(name, one)| match properties.and_then(|known| known.get(name)) {
                     Some(schema) => validates(whole, schema, one),
-                    None => said.get("additionalProperties").is_none_or(|schema| validates(whole, schema, one)),
+                    None => {
+                        said.get("additionalProperties").is_none_or(|schema| validates(whole, schema, one))
+                    }
                 })
         }),
     };
@@ -258,7 +264,8 @@ fn schemas() -> impl Strategy<Value = Value> {
         Just(json!({"type": "boolean"})),
         Just(json!({"type": "integer"})),
         Just(json!({"type": ["number", "null"]})),
-        (0u32..3, 0u32..4).prop_map(|(min, more)| json!({"type": "string", "minLength": min, "maxLength": min + more})),
+        (0u32..3, 0u32..4)
+            .prop_map(|(min, more)| json!({"type": "string", "minLength": min, "maxLength": min + more})),
         Just(json!({"type": "string"})),
         Just(json!({"enum": ["a", "ab", 1, 12, null, true, "\"\n"]})),
         Just(json!({"$ref": "#/$defs/tree"})),
@@ -271,8 +278,11 @@ fn schemas() -> impl Strategy<Value = Value> {
                 let name = |i: usize| ["a", "ab", "b\"", ""][i];
                 let required: Vec<&str> =
                     members.iter().enumerate().filter(|(_, (_, r))| *r).map(|(i, _)| name(i)).collect();
-                let properties: serde_json::Map<String, Value> =
-                    members.iter().enumerate().map(|(i, (schema, _))| (name(i).into(), schema.clone())).collect();
+                let properties: serde_json::Map<String, Value> = members
+                    .iter()
+                    .enumerate()
+                    .map(|(i, (schema, _))| (name(i).into(), schema.clone()))
+                    .collect();
                 json!({"type": "object", "properties": properties, "required": required,
                     "additionalProperties": open})
             }),

@@ -14,8 +14,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use openledger_exact::cache::Cache;
-use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
 use openledger_exact::constraint::Constraint;
+use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
 use openledger_exact::sampler::Sampler;
 
 use super::prefix::Prefixes;

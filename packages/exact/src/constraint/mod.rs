@@ -30,8 +30,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// The tokens below `size`, whose bytes `bytes` gives (none for control tokens); `end` ends a text.
     pub fn new<'a>(size: usize, end: u32, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        let mut ids: Vec<u32> =
-            (0..size as u32).filter(|id| *id != end && !bytes(*id).is_empty()).collect();
+        let mut ids: Vec<u32> = (0..size as u32).filter(|id| *id != end && !bytes(*id).is_empty()).collect();
         ids.sort_by_key(|id| bytes(*id));
         let (mut tokens, mut before): (Vec<_>, &[u8]) = (Vec::with_capacity(ids.len()), &[]);
         for id in ids {

@@ -234,9 +234,8 @@ impl Step<'_> {
         let Some(Shape::Words(words)) = self.schema.shape(id) else { return };
         let (like, at) = (like as usize, at as usize);
         let Some(so_far) = words.get(like).and_then(|word| word.get(..at)) else { return };
-        let next = words.iter().position(|word| {
-            word.get(..at) == Some(so_far) && word.get(at) == Some(&self.byte)
-        });
+        let next =
+            words.iter().position(|word| word.get(..at) == Some(so_far) && word.get(at) == Some(&self.byte));
         if let Some(like) = next {
             self.word_at(id, words, like, at + 1, self.state);
         }

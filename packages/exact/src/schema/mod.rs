@@ -8,8 +8,8 @@
 mod json;
 mod read;
 
-pub use json::Json;
 pub(crate) use json::quoted;
+pub use json::Json;
 
 use crate::constraint;
 use crate::error::{Error, Result};

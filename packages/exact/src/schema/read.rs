@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{quoted, refuse, Id, Json, Member, Schema, Shape, MAX_ALTERNATIVES, MAX_DEPTH, MAX_LIST, MAX_SHAPES};
+use super::{
+    quoted, refuse, Id, Json, Member, Schema, Shape, MAX_ALTERNATIVES, MAX_DEPTH, MAX_LIST, MAX_SHAPES,
+};
 use crate::error::Result;
 
 /// Keywords that say nothing about a value, or hold what a `$ref` names.
