@@ -1,7 +1,7 @@
 //! Models made elsewhere on a chain that runs: one command registers and serves each, an answer is paid, and verified
 //! from its receipt alone by computing it again.
 //!
-//! `scripts/test --stage live` leaves the demo's chain and node running and names its folder in `OPENLEDGER_TEST_DEMO`;
+//! `scripts/test --full --stage live` leaves the demo's chain and node running and names its folder in `OPENLEDGER_TEST_DEMO`;
 //! without it this test says so and does nothing.
 
 #[path = "../../inference-node/tests/exact/made.rs"]
@@ -68,7 +68,9 @@ impl Tool {
 #[test]
 fn a_folder_and_a_gguf_file_are_registered_served_and_verified_by_one_command_each() -> Result<()> {
     let Some(demo) = std::env::var_os("OPENLEDGER_TEST_DEMO").map(PathBuf::from) else {
-        eprintln!("OPENLEDGER_TEST_DEMO names no demo: nothing was tested (scripts/test --stage live)");
+        eprintln!(
+            "OPENLEDGER_TEST_DEMO names no demo: nothing was tested (scripts/test --full --stage live)"
+        );
         return Ok(());
     };
     let node = std::env::var("OPENLEDGER_TEST_NODE").context("OPENLEDGER_TEST_NODE names no node")?;

@@ -87,8 +87,9 @@ const STEPS: [Place; 13] = [
     Place::Layer(1, Op::After),
 ];
 
-/// Values around 0, and one in four that breaks careless arithmetic.
-fn value(random: &mut u64) -> f32 {
+/// Values around 0, and one in forty that breaks careless arithmetic; NaN and infinities, which spread over whole
+/// vectors, where it is `wild`.
+fn value(random: &mut u64, wild: bool) -> f32 {
     const ODD: [f32; 14] = [
         f32::NAN,
         f32::INFINITY,
@@ -107,8 +108,9 @@ fn value(random: &mut u64) -> f32 {
     ];
     *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let word = (*random >> 32) as u32;
-    match word % 4 {
-        0 => ODD[word as usize / 4 % ODD.len()],
+    let odd = if wild { &ODD[..] } else { &ODD[3..] };
+    match word % 40 {
+        0 => odd[word as usize / 40 % odd.len()],
         _ => ((word >> 8) as f32 / 8_388_608.0 - 1.0) * 4.0,
     }
 }
@@ -127,14 +129,16 @@ fn node_attack_16_the_contract_has_the_bits_of_the_node_for_any_values() {
         let slot = layout.slot(position, place);
         let mut values = suite.honest.values().to_vec();
         for values in values.iter_mut().take(slot as usize) {
-            values.iter_mut().for_each(|x| *x = value(&mut random));
+            values.iter_mut().for_each(|x| *x = value(&mut random, case % 3 == 2));
         }
         let statement = suite.honest.statement().clone();
         let before = Trace::from_values(layout.clone(), statement.clone(), values.clone());
         values[slot as usize] = before.follows(&suite.used, slot).unwrap();
         let node = Trace::from_values(layout, statement, values);
         let at = case * 7 % node.values()[slot as usize].len();
-        let liar = altered(&node, slot, at, 1);
+        // The least change that shows: every NaN is one value.
+        let shown = node.values()[slot as usize][at];
+        let liar = altered(&node, slot, at, if shown.is_nan() { shown.to_bits() } else { 1 });
         let case_id = suite.case(ReceiptFault::Output);
         let (challenger, msg) = (suite.challenger.clone(), suite.opening(case_id));
         suite.tell(&challenger, &msg).unwrap();

@@ -296,6 +296,8 @@ impl Step<'_> {
     fn object(&mut self, id: Id, at: Part) {
         let Some(Shape::Object(members)) = self.schema.shape(id) else { return };
         let frame = |at| Frame::Object { shape: id, at };
+        let (schema, depth) = (self.schema, self.state.depth);
+        let more = |next: u32| candidates(schema, depth, members, next).next().is_some();
         let done = |next: u32| members.iter().skip(next as usize).all(|member| !member.required);
         match (at, self.byte) {
             (Part::Open { spaced: false }, byte) if is_space(byte) => {
@@ -314,10 +316,8 @@ impl Step<'_> {
                 self.go(frame(Part::After { next, spaced: true }));
             }
             (Part::After { next, .. }, b'}') if done(next) => self.out.push(self.state.closed()),
-            (Part::After { next, spaced: false }, b',') => {
-                if candidates(self.schema, self.state.depth, members, next).next().is_some() {
-                    self.go(frame(Part::Comma { next, spaced: false }));
-                }
+            (Part::After { next, spaced: false }, b',') if more(next) => {
+                self.go(frame(Part::Comma { next, spaced: false }));
             }
             (Part::Comma { next, spaced: false }, byte) if is_space(byte) => {
                 self.go(frame(Part::Comma { next, spaced: true }));
