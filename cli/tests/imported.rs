@@ -35,7 +35,7 @@ impl Tool {
         let path = path.to_str().context("a path that is no text")?;
         let prices = ["--price-in", "100", "--price-out", "1000"];
         let register =
-            [&["model", "register", path, "--class", "exact", "--name", name][..], &prices].concat();
+            [&["model", "register", path, "--class", "exact", "--name", name][..], &prices[..]].concat();
         let registered = self.run("developer", &register)?;
         let model = format!("{}:{}", registered["model_id"], registered["version"]);
         let node_id = self.node_id()?.to_string();

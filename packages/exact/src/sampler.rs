@@ -339,6 +339,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn names_say_what_a_sampler_knows() {
+        for (name, exact, penalty, schemas) in [
+            (SAMPLER, false, false, false),
+            (EXACT_SAMPLER_PLAIN, true, false, false),
+            (EXACT_SAMPLER_UNBOUND, true, true, false),
+            (EXACT_SAMPLER, true, true, true),
+            ("gumbel-chacha8/5", false, false, false),
+        ] {
+            assert_eq!((is_exact(name), knows_penalty(name), knows_schemas(name)), (exact, penalty, schemas));
+        }
+    }
+
+    #[test]
+    fn a_masked_token_is_as_one_without_weight() {
+        for (temperature, top_k, top_p) in
+            [(0, 0, 1000), (800, 0, 1000), (1000, 7, 1000), (1200, 0, 900), (700, 20, 600)]
+        {
+            let sampler = Sampler::new([3; 32], &decoding(temperature, top_k, top_p)).unwrap();
+            for position in 0..200u64 {
+                let logits: Vec<f32> =
+                    (0..90u64).map(|i| ((i * 31 + position * 17) % 41) as f32 * 0.21).collect();
+                let mut mask = Mask::none(90);
+                (0..90u32).filter(|i| (u64::from(*i) * 7 + position) % 4 == 0).for_each(|i| mask.allow(i));
+                let sunk: Vec<f32> =
+                    (0u32..).zip(&logits).map(|(i, l)| if mask.has(i) { *l } else { -1e30 }).collect();
+                let masked = sampler.draw_among(&logits, position, Some(&mask));
+                assert!(masked.is_some_and(|token| mask.has(token)));
+                assert_eq!(masked, sampler.draw(&sunk, position));
+                assert_eq!(sampler.draw_among(&logits, position, Some(&Mask::none(90))), None);
+            }
+        }
+    }
+
     fn decoding(temperature_milli: u32, top_k: u32, top_p_milli: u32) -> Decoding {
         Decoding { temperature_milli, top_k, top_p_milli, max_tokens: 1 }
     }
