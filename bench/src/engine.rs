@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
 use openledger_node::engine::{
-    import, BatchSettings, Batcher, Counters, GenRequest, Generation, Model, ReplayRequest, PREPARED_FILE,
+    import, BatchSettings, Batcher, Counters, GenRequest, Generation, Json, Model, ReplayRequest, Schema,
+    PREPARED_FILE,
 };
 use openledger_numerics::{dot, Path as CpuPath};
 use openledger_types::formats::{Decoding, NumericClass};
 use serde::Deserialize;
 
+use crate::honest::SCHEMA;
 use crate::report::Metric;
 
 /// Tokens of the prompt before writing, and tokens written.
@@ -79,6 +81,7 @@ fn request(tokens: usize, written: usize, seed: u8) -> GenRequest {
         request_hash: [1; 32],
         stop: Vec::new(),
         repetition_milli: 1_000,
+        schema: None,
     }
 }
 
@@ -120,6 +123,8 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
     };
     let mut peers: Vec<Peer> = Vec::new();
     let stream: Vec<f32> = vec![1.0; 32 << 20];
+    let json: Json = serde_json::from_str(SCHEMA)?;
+    let schema = Arc::new(Schema::read(&json)?);
     for run in 0..setting.runs {
         let seed = run as u8;
         // The roof: reading memory that no cache holds.
@@ -135,6 +140,9 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
         let decode = written / (whole - short).max(0.005);
         note("decode_1_thread_q8", decode);
         note("memory_roof_share", decode * per_token / roof);
+        let bound = GenRequest { schema: Some(schema.clone()), ..request(PROMPT, WRITTEN + 1, seed) };
+        let (seconds, bound) = timed(|| answer(&model, &bound))?;
+        note("bound_decode_share", (bound.tokens.len() - 1) as f64 / (seconds - short).max(0.005) / decode);
         let (seconds, _) = timed(|| answer(&model, &request(256, 1, seed)))?;
         note("prefill_256", 256.0 / seconds);
         let (seconds, _) = timed(|| answer(&model, &request(1_024, 1, seed)))?;

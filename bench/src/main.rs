@@ -3,6 +3,7 @@
 mod attribution;
 mod engine;
 mod gas;
+mod honest;
 mod host;
 mod relayer;
 mod report;
@@ -57,6 +58,15 @@ enum Bench {
         #[arg(long, default_value = "bench/peers/llama_cpp.py")]
         script: PathBuf,
         /// One run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// False alarms of the exact class over honest answers.
+    Honest {
+        /// A tenth of the tokens.
         #[arg(long)]
         quick: bool,
         /// One JSON object on standard output in place of a table.
@@ -218,6 +228,11 @@ async fn run(bench: Bench) -> Result<()> {
             let setting = engine::Setting { gguf, python, script, runs };
             let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
             return show("engine", before, runs as u64, metrics, json);
+        }
+        Bench::Honest { quick, json } => {
+            let tokens = if quick { 100_000 } else { 1_000_000 };
+            let metrics = tokio::task::spawn_blocking(move || honest::measure(tokens)).await??;
+            return show("honest", before, 1, metrics, json);
         }
         Bench::Train { python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };

@@ -25,7 +25,7 @@ pub struct Setting {
 
 /// A shape, as the peer's script takes it.
 #[derive(Serialize)]
-struct Shape {
+pub struct Shape {
     #[serde(skip)]
     name: &'static str,
     layers: usize,
@@ -48,7 +48,8 @@ impl Shape {
         self.layers * block + self.vocab * self.dim + self.dim
     }
 
-    fn recipe(&self, steps: u64) -> Recipe {
+    /// The trainer's recipe for it.
+    pub fn recipe(&self, steps: u64) -> Recipe {
         Recipe {
             name: self.name.into(),
             vocab: self.vocab,
@@ -66,7 +67,7 @@ impl Shape {
 }
 
 /// The shapes of 0.8, 3 and 11 million parameters.
-fn shapes() -> [Shape; 3] {
+pub fn shapes() -> [Shape; 3] {
     let shape = |name, layers, dim, heads, ffn, (context, batch, steps)| Shape {
         name,
         layers,
@@ -95,7 +96,7 @@ struct Peer {
 }
 
 /// Texts of words that are drawn, each longer than a context.
-fn texts(count: usize) -> Vec<String> {
+pub fn texts(count: usize) -> Vec<String> {
     let mut state = 1u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

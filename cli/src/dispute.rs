@@ -9,7 +9,7 @@ use openledger_client::contracts::Reader;
 use openledger_client::{Coin, Signer};
 use openledger_dispute::play;
 use openledger_dispute::tree::most_moves;
-use openledger_node::dispute::Computation;
+use openledger_node::dispute::{is_bound, Computation};
 use openledger_node::engine::{CONFIG_FILE, MANIFEST_FILE};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
@@ -61,6 +61,9 @@ pub async fn dispute(
     let receipt = &bundle.receipt.receipt;
     let reader = ctx.reader().await?;
     let arbiter = reader.arbiter()?.to_string();
+    if is_bound(bundle) {
+        return contest(&reader, signer, bundle, &arbiter).await;
+    }
     let prepared = verify::prepare(ctx, receipt.model_id, receipt.model_version, node, cache_dir).await?;
     let bar = progress::bar(ctx, 1, "computing the answer again");
     let (model, again) = (prepared.model().clone(), bundle.clone());
@@ -126,6 +129,19 @@ pub async fn dispute(
     bar.finish_and_clear();
     let outcome = found.outcome.unwrap_or(Outcome::Lapsed);
     Ok(Disputed { case_id, node_id: found.node_id, outcome, slots: layout.slots(), picks, txs })
+}
+
+/// Gives the case about an answer that a schema bound back to the votes, where the node has taken it to the arbiter.
+async fn contest(reader: &Reader, signer: &Signer, bundle: &AnswerBundle, arbiter: &str) -> Result<Disputed> {
+    let bound = || refused("a schema bound this answer, of which the arbiter knows nothing".into());
+    let case_id = running(reader, signer, bundle).await?.ok_or_else(bound)?;
+    let found = reader.dispute(case_id).await.map_err(|_| bound())?;
+    if !found.by_node || found.turn == Turn::Over {
+        return Err(bound());
+    }
+    let sent = signer.execute(arbiter, &ExecuteMsg::Contest { case_id }, &[]).await?;
+    let outcome = Outcome::Contested;
+    Ok(Disputed { case_id, node_id: found.node_id, outcome, slots: 0, picks: 0, txs: vec![sent.hash] })
 }
 
 /// The challenger's message, if one is due: its pick, or the end of a dispute whose other side is silent.

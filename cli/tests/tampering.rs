@@ -114,8 +114,15 @@ fn make() -> Honest {
     let tokens_in = prompt_tokens.len() as u32;
     let prompt = prompt_tokens.clone();
     let stop = asked.stop.clone();
-    let request =
-        GenRequest { prompt_tokens, decoding, seed, request_hash: hash, stop, repetition_milli: 1_000 };
+    let request = GenRequest {
+        prompt_tokens,
+        decoding,
+        seed,
+        request_hash: hash,
+        stop,
+        repetition_milli: 1_000,
+        schema: None,
+    };
     let made = model.generate(&request, &mut |_| ControlFlow::Continue(())).expect("the model answers");
     // One more document holds the answer, so that there is evidence whatever the small model writes.
     let quoting = format!("somebody wrote: {} and no more", made.text);

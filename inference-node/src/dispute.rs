@@ -31,6 +31,9 @@ impl Computation {
         let receipt = &bundle.receipt.receipt;
         let weights = model.exact_weights().ok_or_else(|| refuse("the model is not of the class exact"))?;
         let mut asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
+        if asked.schema.is_some() {
+            return Err(refuse("a schema bound its tokens, of which the arbiter knows nothing"));
+        }
         let prompt = model.read(&mut asked)?;
         let digests = bundle.trace.chunks(DIGEST).map(Hash::try_from).collect::<std::result::Result<_, _>>();
         let statement = Statement {
@@ -51,6 +54,13 @@ impl Computation {
     pub fn holds(&self) -> bool {
         self.trace.is_true()
     }
+}
+
+/// Whether a schema bound the tokens of an answer. The arbiter draws without: whoever is taken there over such an
+/// answer contests, and the auditors vote.
+pub fn is_bound(bundle: &AnswerBundle) -> bool {
+    let asked = Endpoint::of(&bundle.endpoint).and_then(|endpoint| parse(endpoint, &bundle.body));
+    asked.is_ok_and(|asked| asked.schema.is_some())
 }
 
 fn refuse(what: impl std::fmt::Display) -> Fault {

@@ -79,7 +79,7 @@ impl From<crate::engine::Error> for Fault {
     fn from(error: crate::engine::Error) -> Self {
         // What the asker can change; everything else is the model's or the node's fault.
         let class = match error.code {
-            "E-GEN-001" | "E-GEN-002" | "E-GEN-003" | "E-GEN-005" => Class::Invalid,
+            "E-GEN-001" | "E-GEN-002" | "E-GEN-003" | "E-GEN-005" | "E-GEN-009" => Class::Invalid,
             _ => Class::Internal,
         };
         Fault { code: error.code, class, what: error.what, advice: error.advice, retry: error.retry }

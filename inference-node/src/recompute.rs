@@ -154,6 +154,7 @@ pub fn recompute(
                     request_hash,
                     stop: asked.stop.clone(),
                     repetition_milli: asked.repetition_milli,
+                    schema: asked.schema.clone(),
                 },
                 tokens: bundle.tokens.clone(),
                 outcome: receipt.outcome,

@@ -6,11 +6,15 @@
 //! offer, are refused with a reason; fields nobody knows are ignored. `seed` is ignored: the seed
 //! follows from the signed voucher (PROTOCOL S5).
 
+mod format;
+
+use std::sync::Arc;
+
 use openledger_types::formats::Decoding;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{MAX_STOPS, MAX_STOP_BYTES};
+use crate::engine::{Json, Schema, MAX_STOPS, MAX_STOP_BYTES};
 use crate::fault::{Class, Fault, Result};
 
 /// Most bytes of a body.
@@ -119,6 +123,8 @@ pub struct Asked {
     /// Divides the logits above 0 of tokens that stand in prompt or answer already, and multiplies those
     /// below, in thousandths.
     pub repetition_milli: u32,
+    /// What the answer is bound by: the schema of `response_format`, if it names one.
+    pub schema: Option<Arc<Schema>>,
     /// Temperature in thousandths.
     pub temperature_milli: u32,
     /// See [`Decoding::top_k`].
@@ -202,7 +208,7 @@ struct Body {
     frequency_penalty: Option<f64>,
     tools: Option<Value>,
     functions: Option<Value>,
-    response_format: Option<Value>,
+    response_format: Option<Json>,
     repetition_penalty: Option<f64>,
     continue_final_message: Option<bool>,
 }
@@ -216,7 +222,7 @@ struct Message {
 /// Reads a body.
 ///
 /// # Errors
-/// `E-REQ-002` to `-013`, each naming the field; `-003` has class 413.
+/// `E-REQ-002` to `-015`, each naming the field; `-003` has class 413.
 pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
     if body.len() > MAX_BODY {
         return Err(Fault::new(
@@ -240,6 +246,7 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         None => plain_prompt(body.prompt)?,
         Some(chat) => chat_prompt(chat),
     };
+    let schema = format::schema(body.response_format.as_ref(), chat.as_ref())?;
     let mut stop = stops(body.stop)?;
     let usual_stop = stop.is_empty() && endpoint == Endpoint::Chat;
     if usual_stop {
@@ -257,6 +264,7 @@ pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Asked> {
         model: model(body.model.as_ref())?,
         prompt,
         chat,
+        schema,
         repetition_milli: match body.repetition_penalty {
             None => NO_PENALTY,
             Some(p) if (1.0..=f64::from(MAX_PENALTY) / 1_000.0).contains(&p) => (p * 1_000.0).round() as u32,
@@ -295,9 +303,6 @@ fn refuse_unsupported(body: &Body) -> Result<()> {
             _ => true,
         })
     };
-    let text = |value: &Option<Value>| {
-        value.as_ref().is_none_or(|v| v.is_null() || v.get("type").and_then(Value::as_str) == Some("text"))
-    };
     let refused = [
         ("n other than 1", body.n.is_some_and(|n| n != 1)),
         ("best_of other than 1", body.best_of.is_some_and(|n| n != 1)),
@@ -308,7 +313,6 @@ fn refuse_unsupported(body: &Body) -> Result<()> {
         ("presence_penalty", body.presence_penalty.is_some_and(|p| p != 0.0)),
         ("frequency_penalty", body.frequency_penalty.is_some_and(|p| p != 0.0)),
         ("tools", set(&body.tools) || set(&body.functions)),
-        ("response_format other than text", !text(&body.response_format)),
     ];
     match refused.iter().find(|(_, refused)| *refused) {
         Some((name, _)) => Err(field("E-REQ-013", format!("{name} is not offered by this node"))),

@@ -76,6 +76,7 @@ fn request(model: &Model, temperature_milli: u32) -> GenRequest {
         request_hash: [4; 32],
         stop: Vec::new(),
         repetition_milli: 1_000,
+        schema: None,
     }
 }
 

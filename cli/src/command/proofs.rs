@@ -94,7 +94,7 @@ pub(super) async fn dispute(ctx: &Context, out: &Out, args: args::Dispute) -> Re
         let outcome = match found.outcome {
             Outcome::Guilty => "the node is guilty: the root is void and its bond is cut after the veto",
             Outcome::NotGuilty => "the node has shown that its value follows; the bond depends on the votes",
-            Outcome::Contested => "the node contests the prompt: the auditors vote",
+            Outcome::Contested => "it is contested that the arbiter can decide it: the auditors vote",
             Outcome::Lapsed => "the case ended before the dispute did",
         };
         format!(

@@ -4,13 +4,13 @@ use openledger_node::request::Endpoint;
 use openledger_types::formats::Outcome;
 use serde_json::{json, Map, Value};
 
-use crate::payer::{Answer, Failure};
+use crate::payer::{Answer, Body, Failure};
 
 /// A caller's question.
 #[derive(Debug)]
 pub struct Question {
     /// The body, as it goes on to the node.
-    pub body: Map<String, Value>,
+    pub body: Body,
     /// Whether the caller wants a stream.
     pub stream: bool,
     /// Whether the stream ends with a chunk of its own for the usage.
@@ -23,7 +23,7 @@ impl Question {
     /// # Errors
     /// In words, when it is no object or names another model than `model`.
     pub fn parse(bytes: &[u8], model: &str) -> Result<Self, Refusal> {
-        let body: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| {
+        let body = Body::parse(bytes).map_err(|e| {
             Refusal::new(
                 400,
                 "invalid_request_error",

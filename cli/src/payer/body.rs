@@ -1,12 +1,83 @@
 //! Bodies of questions: what a payer sets in them, and how another node goes on with an answer. Pure.
 
+use std::ops::{Deref, DerefMut};
+
 use openledger_node::request::{Endpoint, CHAT_TOKENS, COMPLETION_TOKENS};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{json, Map, Value};
 
 use crate::session::Left;
 
-/// A question's body, an object.
-pub type Body = Map<String, Value>;
+/// Name of the member that is kept as it was written.
+const FORMAT: &str = "response_format";
+
+/// A question's body, an object. What `response_format` says is kept to the byte: the members of a bound answer
+/// come in the order in which its schema lists them.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    fields: Map<String, Value>,
+    format: Option<Box<RawValue>>,
+}
+
+impl Body {
+    /// An empty one.
+    pub fn new() -> Self {
+        Body::default()
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Format {
+            response_format: Option<Box<RawValue>>,
+        }
+        let mut fields: Map<String, Value> = serde_json::from_slice(bytes)?;
+        let format = match fields.remove(FORMAT) {
+            Some(_) => serde_json::from_slice::<Format>(bytes)?.response_format,
+            None => None,
+        };
+        Ok(Body { fields, format })
+    }
+}
+
+impl Deref for Body {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fields
+    }
+}
+
+impl DerefMut for Body {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.fields
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        let format = |body: &Self| body.format.as_ref().map(|format| format.get().to_string());
+        self.fields == other.fields && format(self) == format(other)
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(format) = &self.format {
+            map.serialize_entry(FORMAT, format)?;
+        }
+        map.end()
+    }
+}
 
 /// The question whose answer goes on where `left` ends: the same question with what was received behind it,
 /// for as many tokens as are still wanted. None when all of them were received.
@@ -58,7 +129,17 @@ mod tests {
     use super::*;
 
     fn body(value: Value) -> Body {
-        value.as_object().cloned().unwrap()
+        Body::parse(value.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_binds_an_answer_goes_on_as_it_was_written() {
+        let text = r#"{"messages":[],"response_format":{"z": 1, "a":2.50}}"#;
+        let read = Body::parse(text.as_bytes()).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let more = go_on(Endpoint::Chat, &read, &left("x", 1)).unwrap();
+        assert!(serde_json::to_string(&more).unwrap().ends_with(r#""response_format":{"z": 1, "a":2.50}}"#));
+        assert!(Body::parse(b"[]").is_err());
     }
 
     fn left(text: &str, tokens: u32) -> Left {

@@ -42,6 +42,33 @@ async fn a_chat_is_answered_paid_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_is_bound_by_a_schema_in_the_order_of_its_members() {
+    let (home, chain) = (tempfile::tempdir().unwrap(), new_chain());
+    let world = node(home.path(), &chain, NODE, Alphabet::default()).await;
+    let client = Client::open(&chain, &[(NODE, &world.url)], CAP);
+    let (url, _, _closing) = client.gateway().await;
+    let body = format!(
+        r#"{{"model":"1:2","max_tokens":200,"messages":[{{"role":"user","content":"hi"}}],"response_format":{FORMAT}}}"#
+    );
+    let send = |body: String, path: &str| {
+        let request = reqwest::Client::new().post(format!("{url}/{path}")).bearer_auth(KEY);
+        request.header("content-type", "application/json").body(body).send()
+    };
+    let answer: Value = send(body.clone(), "chat/completions").await.unwrap().json().await.unwrap();
+    is_bound(answer["choices"][0]["message"]["content"].as_str().unwrap());
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    // Refused before anything is paid: a schema that cannot be enforced, and a completion.
+    let pattern = body.replace(r#"{"type":"integer"}"#, r#"{"type":"string","pattern":"a*"}"#);
+    let refused = send(pattern, "chat/completions").await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let said: Value = refused.json().await.unwrap();
+    assert_eq!(said["error"]["code"], "E-REQ-015");
+    assert!(said["error"]["message"].as_str().unwrap().contains("pattern"), "{said}");
+    let completion = body.replace(r#""messages":[{"role":"user","content":"hi"}]"#, r#""prompt":"a""#);
+    assert_eq!(send(completion, "completions").await.unwrap().status(), 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_has_openais_parts_and_ends_with_the_usage_when_asked() {
     let (home, chain) = (tempfile::tempdir().unwrap(), new_chain());
     let world = node(home.path(), &chain, NODE, Alphabet::default()).await;

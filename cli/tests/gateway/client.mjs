@@ -28,6 +28,30 @@ for await (const chunk of stream) {
 const completion = await client.completions.create({ model: '1:2', prompt: 'a', max_tokens: 3, temperature: 0.5 });
 seen.completion = completion.choices[0].text;
 
+const paint = {
+  type: 'object',
+  properties: { shade: { enum: ['red', 'green'] }, coats: { type: 'integer' }, dry: { type: 'boolean' } },
+  required: ['shade', 'coats', 'dry'],
+  additionalProperties: false,
+};
+
+/** A chat whose answer the schema binds. */
+async function bound(schema) {
+  const named = { type: 'json_schema', json_schema: { name: 'paint', schema, strict: true } };
+  const answer = await client.chat.completions.create({ model: '1:2', messages, max_tokens: 200, response_format: named });
+  return JSON.parse(answer.choices[0].message.content);
+}
+
+const answer = await bound(paint);
+if (!['red', 'green'].includes(answer.shade) || !Number.isFinite(answer.coats)) throw new Error(JSON.stringify(answer));
+seen.bound = Object.keys(answer);
+try {
+  await bound({ type: 'string', pattern: 'a*' });
+} catch (error) {
+  if (!(error instanceof OpenAI.APIError) || !error.message.includes('pattern')) throw error;
+  seen.bad_schema = error.status;
+}
+
 /** HTTP status of a question that is refused. */
 async function status(question) {
   try {

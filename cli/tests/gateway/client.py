@@ -26,6 +26,34 @@ seen["streamed"], seen["usage"] = text, usage.completion_tokens
 completion = client.completions.create(model="1:2", prompt="a", max_tokens=3, temperature=0.5)
 seen["completion"] = completion.choices[0].text
 
+paint = {
+    "type": "object",
+    "properties": {
+        "shade": {"enum": ["red", "green"]},
+        "coats": {"type": "integer"},
+        "dry": {"type": "boolean"},
+    },
+    "required": ["shade", "coats", "dry"],
+    "additionalProperties": False,
+}
+
+
+def bound(schema):
+    """A chat whose answer the schema binds."""
+    named = {"type": "json_schema", "json_schema": {"name": "paint", "schema": schema, "strict": True}}
+    answer = client.chat.completions.create(model="1:2", messages=hi, max_tokens=200, response_format=named)
+    return json.loads(answer.choices[0].message.content)
+
+
+answer = bound(paint)
+assert answer["shade"] in ("red", "green") and isinstance(answer["coats"], int), answer
+seen["bound"] = list(answer)
+try:
+    bound({"type": "string", "pattern": "a*"})
+except openai.APIStatusError as error:
+    assert "pattern" in error.message
+    seen["bad_schema"] = error.status_code
+
 
 def status(**question):
     """HTTP status of a question that is refused."""

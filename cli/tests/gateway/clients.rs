@@ -54,6 +54,8 @@ fn check(seen: &Value) {
         "streamed": "abcd",
         "usage": 4,
         "completion": "bcd",
+        "bound": ["shade", "coats", "dry"],
+        "bad_schema": 400,
         "wrong_model": 404,
         "too_long": 400,
         "over_the_limit": 402,

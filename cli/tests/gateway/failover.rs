@@ -98,10 +98,36 @@ async fn a_chat_goes_on_within_its_message() {
         }
         ControlFlow::Continue(())
     };
-    let body = body.as_object().unwrap().clone();
+    let body = Body::parse(body.to_string().as_bytes()).unwrap();
     let answer = payer.ask(Endpoint::Chat, body, &mut on_text).await.unwrap();
     assert_eq!(answer.text(), (0..30u32).map(|i| char::from(b'a' + (i % 26) as u8)).collect::<String>());
     assert_eq!(answer.before.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bound_answer_goes_on_where_it_stopped_and_stays_bound() {
+    let (one, two, chain) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), new_chain());
+    let slow = Alphabet { pause: Duration::from_millis(20), ..Alphabet::default() };
+    let first = Process::start(one.path(), &chain, NODE, slow);
+    let second = node(two.path(), &chain, OTHER, Alphabet::default()).await;
+    let client = Client::open(&chain, &[(NODE, &first.url), (OTHER, &second.url)], CAP);
+    let payer = client.payer();
+    let body = format!(
+        r#"{{"max_tokens":200,"messages":[{{"role":"user","content":"hi"}}],"response_format":{FORMAT}}}"#
+    );
+    let (mut first, mut seen) = (Some(first), 0);
+    let mut on_text = |_: &str| {
+        seen += 1;
+        if let Some(process) = first.take_if(|_| seen == 6) {
+            std::thread::spawn(move || process.kill());
+        }
+        ControlFlow::Continue(())
+    };
+    let answer =
+        payer.ask(Endpoint::Chat, Body::parse(body.as_bytes()).unwrap(), &mut on_text).await.unwrap();
+    assert_eq!(answer.before.len(), 1);
+    is_bound(&answer.text());
+    assert!(answer.text().starts_with(&answer.before[0].text) && answer.before[0].tokens >= 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,13 +9,14 @@ mod support;
 mod answers;
 mod clients;
 mod failover;
+mod kills;
 mod limits;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cosmwasm_std::Uint128;
@@ -24,7 +25,9 @@ use openledger::payer::{Parts, Payer};
 use openledger::session::{Lane, State};
 use openledger_client::Key;
 use openledger_node::attribution::Asked;
-use openledger_node::engine::{commit_root, GenRequest, Generation, EXACT_COMMIT_SCHEME};
+use openledger_node::engine::{
+    commit_root, Constraint, GenRequest, Generation, Sampler, Vocabulary, EXACT_COMMIT_SCHEME,
+};
 use openledger_node::fault::Result as Answered;
 use openledger_node::serve::{Answerer, Settings, Traced};
 use openledger_types::api::AnswerBundle;
@@ -43,7 +46,32 @@ const SESSION: u64 = 7;
 /// Key that callers show.
 const KEY: &str = "a key for tests";
 
-/// Writes the alphabet on from the last letter of the prompt, one letter a token.
+/// A schema whose members do not stand in the order of their names.
+const FORMAT: &str = r#"{"type":"json_schema","json_schema":{"name":"paint","strict":true,"schema":{"type":"object",
+    "properties":{"shade":{"enum":["red","green"]},"coats":{"type":"integer"},"dry":{"type":"boolean"}},
+    "required":["shade","coats","dry"],"additionalProperties":false}}}"#;
+
+/// Holds an answer against [`FORMAT`].
+fn is_bound(text: &str) {
+    let value: Value = serde_json::from_str(text).unwrap();
+    assert!(value["shade"] == "red" || value["shade"] == "green", "{text}");
+    assert!(value["coats"].is_i64() && value["dry"].is_boolean(), "{text}");
+    assert_eq!(value.as_object().unwrap().len(), 3);
+    let at = |name: &str| text.find(&format!("\"{name}\"")).unwrap();
+    assert!(at("shade") < at("coats") && at("coats") < at("dry"), "{text}");
+}
+
+/// The token that ends a text; the others are bytes.
+const END: u32 = 256;
+
+fn byte(token: u32) -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = BYTES.get_or_init(|| (0..=255).collect());
+    bytes.get(token as usize..token as usize + 1).unwrap_or(&[])
+}
+
+/// Writes the alphabet on from the last letter of the prompt, one letter a token; what a schema binds it draws with
+/// the sampler, all tokens being as likely.
 #[derive(Default)]
 struct Alphabet {
     /// Pause before each token.
@@ -71,9 +99,32 @@ impl Answerer for Alphabet {
         let (mut text, mut tokens) = (String::new(), Vec::new());
         let mut letter = request.prompt_tokens.last().copied().unwrap_or_default();
         let mut outcome = Outcome::Length;
-        for _ in 0..request.decoding.max_tokens {
+        let mut constraint = request
+            .schema
+            .clone()
+            .map(|schema| Constraint::new(schema, Arc::new(Vocabulary::new(END as usize + 1, END, byte))));
+        let sampler = Sampler::new(request.seed, &request.decoding).unwrap();
+        for at in 0..request.decoding.max_tokens {
             std::thread::sleep(self.pause);
             self.written.fetch_add(1, Ordering::SeqCst);
+            if let Some(constraint) = &mut constraint {
+                let mask = constraint.mask().unwrap();
+                let token = sampler.draw_among(&[0.0; END as usize + 1], at.into(), Some(&mask)).unwrap();
+                assert!(constraint.take(token));
+                tokens.push(token);
+                let piece = String::from_utf8(byte(token).to_vec()).unwrap();
+                text.push_str(&piece);
+                let flow = deliver(&piece);
+                if token == END {
+                    outcome = Outcome::Stop;
+                    break;
+                }
+                if flow.is_break() {
+                    outcome = Outcome::Cancelled;
+                    break;
+                }
+                continue;
+            }
             letter = match u8::try_from(letter).unwrap_or_default() {
                 at @ b'a'..=b'y' => u32::from(at) + 1,
                 _ => u32::from(b'a'),

@@ -9,7 +9,7 @@ use openledger_dispute::layout::{Layout, Statement};
 use openledger_dispute::opened::Opened;
 use openledger_dispute::step::{holds, sampler};
 use openledger_dispute::tree::{most_moves, Descent};
-use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NO_PENALTY};
+use openledger_exact::sampler::{is_exact, knows_penalty, NO_PENALTY};
 use openledger_exact::trace::{commit_root, EXACT_COMMIT_SCHEME};
 use openledger_merkle::{Hash, ZERO_HASH};
 use openledger_types::formats::{hash32, manifest_hash, tokens_hash, Manifest, NumericClass, Receipt};
@@ -87,8 +87,8 @@ pub fn open(
     if manifest.numeric_class != NumericClass::Exact || manifest.adapter_root.as_slice() != ZERO_HASH {
         return left("the model is not of the class exact, or has an adapter");
     }
-    let plain = manifest.sampler == EXACT_SAMPLER_PLAIN && repetition_milli == NO_PENALTY;
-    if !plain && manifest.sampler != EXACT_SAMPLER {
+    let plain = is_exact(&manifest.sampler) && repetition_milli == NO_PENALTY;
+    if !plain && !knows_penalty(&manifest.sampler) {
         return left("the sampler is unknown, or has no repetition penalty");
     }
     if config.len() > MAX_CONFIG || Sha256::digest(&config).as_slice() != manifest.config_hash.as_slice() {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use openledger_client::contracts::Reader;
 use openledger_dispute::play;
+use openledger_types::api::AnswerBundle;
 use openledger_types::formats::{hash32, tokens_hash};
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, Turn};
 
 use crate::corpus::{chain_fault, Answer};
-use crate::dispute::Computation;
+use crate::dispute::{is_bound, Computation};
 use crate::fault::{Class, Fault, Result};
 use crate::serve::{blocking, lock, ClientChain, Node, Posting};
 
@@ -101,14 +102,20 @@ impl Defender {
         }
     }
 
-    /// Makes the move that is due, or gives the case back to the votes where prompt or penalty are not as stated.
+    /// Makes the move that is due, or gives the case back to the votes where prompt or penalty are not as stated or
+    /// a schema bound the answer.
     async fn answer(&self, found: &DisputeResponse) -> Result<()> {
+        let contest = ExecuteMsg::Contest { case_id: found.case_id };
+        let may_contest = !found.by_node && found.turn == Turn::Answer;
+        if may_contest && is_bound(&self.disputed(found).await?) {
+            return self.play(found, contest).await;
+        }
         let computed = self.computed(found).await?;
         let statement = computed.trace.statement();
         let stated = tokens_hash(&statement.prompt) == found.prompt_hash.as_slice()
             && statement.repetition_milli == found.repetition_milli;
-        let msg = if !stated && !found.by_node && found.turn == Turn::Answer {
-            ExecuteMsg::Contest { case_id: found.case_id }
+        let msg = if !stated && may_contest {
+            contest
         } else {
             let next = play::accused(found, &computed.trace, &computed.rows);
             match next.map_err(|error| lost(error.to_string()))? {
@@ -116,6 +123,10 @@ impl Defender {
                 None => return Ok(()),
             }
         };
+        self.play(found, msg).await
+    }
+
+    async fn play(&self, found: &DisputeResponse, msg: ExecuteMsg) -> Result<()> {
         match self.arbiter.play(&msg).await? {
             Posting::Done { tx } => {
                 tracing::info!(case = found.case_id, turn = ?found.turn, tx, "move made in a dispute");
@@ -129,14 +140,19 @@ impl Defender {
         }
     }
 
+    /// The answer under dispute.
+    async fn disputed(&self, found: &DisputeResponse) -> Result<AnswerBundle> {
+        let id = hash32("receipt_id", &found.receipt_id).map_err(|error| lost(error.to_string()))?;
+        let bundle = self.node.with_journal(move |journal| journal.answer_by_id(&id)).await?;
+        bundle.ok_or_else(|| lost("the answer is not in the journal".into()))
+    }
+
     /// The answer under dispute, computed once.
     async fn computed(&self, found: &DisputeResponse) -> Result<Arc<Computation>> {
         if let Some(known) = lock(&self.known).computed.get(&found.case_id) {
             return Ok(known.clone());
         }
-        let id = hash32("receipt_id", &found.receipt_id).map_err(|error| lost(error.to_string()))?;
-        let bundle = self.node.with_journal(move |journal| journal.answer_by_id(&id)).await?;
-        let bundle = bundle.ok_or_else(|| lost("the answer is not in the journal".into()))?;
+        let bundle = self.disputed(found).await?;
         let receipt = &bundle.receipt.receipt;
         let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
         let computed = Arc::new(blocking(move || loaded.answerer.computation(&bundle)).await?);

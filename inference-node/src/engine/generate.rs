@@ -2,11 +2,14 @@
 //! candle-transformers' Llama and its cache.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use openledger_exact::cache::Cache;
+use openledger_exact::constraint::Constraint;
 use openledger_exact::net::{Piece, Read, Workspace, CHUNK};
-use openledger_exact::sampler::{Sampler, EXACT_SAMPLER, NO_PENALTY};
+use openledger_exact::sampler::{knows_penalty, knows_schemas, Sampler, NO_PENALTY};
+use openledger_exact::schema::Schema;
 use openledger_exact::stream::TextStream;
 use openledger_exact::trace::{commit_root, HiddenTrace, COMMIT_SCHEME, EXACT_COMMIT_SCHEME};
 use openledger_types::formats::{Decoding, NumericClass, Outcome};
@@ -36,6 +39,8 @@ pub struct GenRequest {
     pub stop: Vec<String>,
     /// Repetition penalty in thousandths, 1,000 for none.
     pub repetition_milli: u32,
+    /// What the answer is bound by, if anything.
+    pub schema: Option<Arc<Schema>>,
 }
 
 /// An answer with what is committed about it.
@@ -151,21 +156,23 @@ impl Model {
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
         let sampler = self.check_request(request)?;
+        let mut constraint = self.constraint(request);
         let mut writer = Writer::new(self, request);
         match &self.class {
             Class::Tolerant(net) => self.generate_tolerant(net, request, &sampler, &mut writer, deliver)?,
             Class::Exact(net) => {
                 let (mut cache, mut room) = (Cache::new(net.shape()), Workspace::default());
                 let prompt = &request.prompt_tokens;
-                let mut next = None;
+                let mut next = Err(not_a_number());
                 let last = prompt.len() - 1;
                 net.read_text(&mut cache, prompt, (CHUNK, last), &mut room, &mut |_, hidden, logits| {
                     let logits = sampler.penalised(logits, &[prompt]);
-                    next = sampler.draw(&logits, 0).map(|token| (token, hidden.to_vec()));
+                    next = drawn(&sampler, constraint.as_mut(), &logits, 0)
+                        .map(|token| (token, hidden.to_vec()));
                 });
                 let mut position = 0;
                 loop {
-                    let (token, hidden) = next.take().ok_or_else(not_a_number)?;
+                    let (token, hidden) = next?;
                     if !writer.take(token, &hidden, deliver)? {
                         break;
                     }
@@ -174,10 +181,10 @@ impl Model {
                         &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last }],
                         &mut room,
                     );
-                    next = room.rows(net).next().and_then(|(hidden, logits)| {
-                        let logits = sampler.penalised(logits, &[prompt, writer.tokens()]);
-                        Some((sampler.draw(&logits, position)?, hidden.to_vec()))
-                    });
+                    let (hidden, logits) = room.rows(net).next().ok_or_else(not_a_number)?;
+                    let logits = sampler.penalised(logits, &[prompt, writer.tokens()]);
+                    next = drawn(&sampler, constraint.as_mut(), &logits, position)
+                        .map(|token| (token, hidden.to_vec()));
                 }
             }
         }
@@ -212,7 +219,7 @@ impl Model {
     /// Refuses a repetition penalty where the model's sampler has none: the manifest says how tokens are
     /// drawn, and a replay by an older release must find the same.
     pub(crate) fn check_penalty(&self, repetition_milli: u32) -> Result<()> {
-        if repetition_milli == NO_PENALTY || self.manifest().sampler == EXACT_SAMPLER {
+        if repetition_milli == NO_PENALTY || knows_penalty(&self.manifest().sampler) {
             return Ok(());
         }
         Err(Error::new(
@@ -222,9 +229,27 @@ impl Model {
         ))
     }
 
+    /// Refuses a schema where the model's sampler knows none, for the same reason.
+    pub(crate) fn check_schema(&self, bound: bool) -> Result<()> {
+        if !bound || knows_schemas(&self.manifest().sampler) {
+            return Ok(());
+        }
+        Err(Error::new(
+            "E-GEN-001",
+            format!("the sampler {} of this model cannot be bound by a schema", self.manifest().sampler),
+            "Leave response_format out, or ask a newer model of the class exact.",
+        ))
+    }
+
+    /// What binds the answer to `request`, at its beginning.
+    pub(crate) fn constraint(&self, request: &GenRequest) -> Option<Constraint> {
+        request.schema.clone().map(|schema| Constraint::new(schema, self.vocabulary().clone()))
+    }
+
     /// Refuses what this model cannot answer; the sampler for what it can.
     pub(crate) fn check_request(&self, request: &GenRequest) -> Result<Sampler> {
         self.check_penalty(request.repetition_milli)?;
+        self.check_schema(request.schema.is_some())?;
         let sampler =
             Sampler::new(request.seed, &request.decoding)?.with_penalty(request.repetition_milli)?;
         let refuse = |what: String| {
@@ -254,6 +279,24 @@ impl Model {
         }
         Ok(sampler)
     }
+}
+
+/// The next token of an answer of the exact class, from logits after the penalty; what binds the answer goes on
+/// with it.
+///
+/// # Errors
+/// `E-GEN-004` for logits that are not finite, `E-GEN-009` where no token may follow.
+pub(crate) fn drawn(
+    sampler: &Sampler,
+    constraint: Option<&mut Constraint>,
+    logits: &[f32],
+    position: u64,
+) -> Result<u32> {
+    let Some(constraint) = constraint else { return sampler.draw(logits, position).ok_or_else(not_a_number) };
+    let mask = constraint.mask()?;
+    let token = sampler.draw_among(logits, position, Some(&mask)).ok_or_else(not_a_number)?;
+    constraint.take(token);
+    Ok(token)
 }
 
 pub(crate) fn not_a_number() -> Error {

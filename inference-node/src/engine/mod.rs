@@ -34,8 +34,10 @@ pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
 pub use openledger_exact::config::ModelConfig;
+pub use openledger_exact::constraint::{Constraint, Mask, Vocabulary};
 pub use openledger_exact::prepared::PREPARED_FILE;
 pub use openledger_exact::sampler::{Check, Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NEAR_TIE, SAMPLER};
+pub use openledger_exact::schema::{Json, Schema};
 pub use openledger_exact::trace::{
     commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
 };

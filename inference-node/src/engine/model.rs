@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -13,8 +14,9 @@ use sha2::{Digest, Sha256};
 
 use openledger_exact::cache;
 use openledger_exact::config::ModelConfig;
+use openledger_exact::constraint::Vocabulary;
 use openledger_exact::net::{ExactNet, Workspace, REPLAY_CHUNK};
-use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
+use openledger_exact::sampler::{is_exact, EXACT_SAMPLER, SAMPLER};
 use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
 use openledger_exact::weights::ExactWeights;
 
@@ -41,6 +43,8 @@ pub struct Model {
     config: ModelConfig,
     tokenizer: Tokenizer,
     chat_format: Option<ChatFormat>,
+    /// Its tokens as masks of schemas need them, made when the first such request comes.
+    vocabulary: OnceLock<Arc<Vocabulary>>,
     pub(super) class: Class,
 }
 
@@ -170,7 +174,8 @@ impl Model {
                 Class::Tolerant(Box::new(tolerant(&config, &weights)?))
             }
         };
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, class })
+        let vocabulary = OnceLock::new();
+        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, vocabulary, class })
     }
 
     /// The processor's path that the exact class computes on; `None` in the tolerant class.
@@ -308,6 +313,12 @@ impl Model {
         &self.tokenizer
     }
 
+    /// Its tokens as masks of schemas need them.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        let (size, end) = (self.config.vocab_size, self.config.eos_token_id);
+        self.vocabulary.get_or_init(|| Arc::new(Vocabulary::new(size, end, |id| self.tokenizer.bytes(id))))
+    }
+
     /// Most tokens of prompt and answer together.
     pub fn context(&self) -> usize {
         self.config.max_position_embeddings
@@ -342,10 +353,11 @@ impl Model {
     /// Reads a question: its tokens, with a chat in the model's own format where it has one.
     ///
     /// # Errors
-    /// `E-GEN-001` for a repetition penalty that the model's sampler does not know, `E-GEN-002` as
+    /// `E-GEN-001` for a repetition penalty or a schema that the model's sampler does not know, `E-GEN-002` as
     /// [`Model::encode_prompt`].
     pub fn read(&self, asked: &mut Asked) -> Result<Vec<u32>> {
         self.check_penalty(asked.repetition_milli)?;
+        self.check_schema(asked.schema.is_some())?;
         let (Some(format), Some(chat)) = (&self.chat_format, &asked.chat) else {
             return self.encode_prompt(&asked.prompt);
         };
@@ -395,7 +407,7 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     let (sampler, scheme) = class_schemes(manifest.numeric_class).ok_or_else(|| {
         refuse(format!("the numeric class {} is not supported", manifest.numeric_class.as_str()))
     })?;
-    let older = manifest.numeric_class == NumericClass::Exact && manifest.sampler == EXACT_SAMPLER_PLAIN;
+    let older = manifest.numeric_class == NumericClass::Exact && is_exact(&manifest.sampler);
     if (manifest.sampler != sampler && !older) || manifest.commit_scheme != scheme {
         return Err(refuse("sampler or commitment scheme is not that of its numeric class".into()));
     }

@@ -120,6 +120,7 @@ impl Model {
     /// answer that is empty, too long or outside the vocabulary.
     pub fn replay(&self, replay: &ReplayRequest) -> Result<ReplayReport> {
         let sampler = self.check_request(&replay.request)?;
+        let mut constraint = self.constraint(&replay.request);
         let (prompt, tokens) = (&replay.request.prompt_tokens, &replay.tokens);
         let vocab = self.config().vocab_size;
         if tokens.is_empty()
@@ -146,8 +147,24 @@ impl Model {
             bad |= at.hidden.iter().any(|x| !x.is_finite());
             // The draw alone decides in the exact class; margins are for the report.
             let logits = sampler.penalised(at.logits, &[prompt, tokens.get(..i).unwrap_or(&[])]);
-            let drawn = if exact { sampler.draw(&logits, i as u64) } else { None };
-            if !exact || drawn != Some(token) {
+            // Where a token was not let through none may follow it: every later one is a mismatch as well.
+            let mask = constraint.as_mut().map(|constraint| constraint.mask());
+            let barred = match &mask {
+                Some(Ok(mask)) => !mask.has(token),
+                Some(Err(_)) => true,
+                None => false,
+            };
+            if let Some(constraint) = &mut constraint {
+                constraint.take(token);
+            }
+            let mask = mask.and_then(|mask| mask.ok());
+            let drawn = match exact {
+                true => sampler.draw_among(&logits, i as u64, mask.as_deref()),
+                false => None,
+            };
+            if barred {
+                mismatches.push((i, f64::INFINITY));
+            } else if !exact || drawn != Some(token) {
                 match sampler.check(&logits, i as u64, token) {
                     None => bad = true,
                     Some(Check::Chosen) if !exact => {}

@@ -222,6 +222,7 @@ impl Node {
             request_hash,
             stop: job.asked.stop.clone(),
             repetition_milli: job.asked.repetition_milli,
+            schema: job.asked.schema.clone(),
         };
         job.loaded.answerer.generate(&request, deliver)
     }

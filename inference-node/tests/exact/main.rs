@@ -1,7 +1,9 @@
 //! The exact class: a tiny model is trained once; what it answers must have the same bits however it is
 //! computed, and every cheat must show.
 
+mod bound;
 mod elsewhere;
+mod made;
 mod prepared;
 
 use std::ops::ControlFlow;
@@ -83,6 +85,7 @@ fn request(prompt: &str, seed: u8, max_tokens: u32) -> GenRequest {
         request_hash: [4; 32],
         stop: Vec::new(),
         repetition_milli: 1_000,
+        schema: None,
     }
 }
 
@@ -481,10 +484,10 @@ fn a_model_whose_sampler_knows_no_penalty_refuses_it() {
         std::fs::copy(folder().join(name), dir.path().join(name)).unwrap();
     }
     let manifest = std::fs::read_to_string(dir.path().join("manifest.json")).unwrap();
-    assert!(manifest.contains("gumbel-chacha8/3"));
+    assert!(manifest.contains("gumbel-chacha8/4"));
     std::fs::write(
         dir.path().join("manifest.json"),
-        manifest.replace("gumbel-chacha8/3", "gumbel-chacha8/2"),
+        manifest.replace("gumbel-chacha8/4", "gumbel-chacha8/2"),
     )
     .unwrap();
     let older = Model::load(dir.path()).unwrap();

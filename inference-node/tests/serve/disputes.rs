@@ -146,12 +146,25 @@ async fn played(
     challenger: fn(&Computation) -> Trace,
     edit: fn(&mut DisputeResponse),
 ) -> Option<Outcome> {
+    played_over(false, compute, challenger, edit).await
+}
+
+/// The same over an answer that a schema bound, or none.
+async fn played_over(
+    bound: bool,
+    compute: fn() -> Computation,
+    challenger: fn(&Computation) -> Trace,
+    edit: fn(&mut DisputeResponse),
+) -> Option<Outcome> {
     let home = tempfile::tempdir().unwrap();
     let chain = new_chain();
     let rote = Rote { computation: Some(compute), ..Rote::default() };
     let world = World::start(home.path(), chain.clone(), rote).await;
     let mut user = User::open(&chain, 7);
-    let bundle = world.ask(&mut user, "one two three").await;
+    let bundle = match bound {
+        false => world.ask(&mut user, "one two three").await,
+        true => world.ask_bound(&mut user, "one two three").await,
+    };
     let arbiter = FakeArbiter::new(bundle.receipt.receipt.digest(), challenger(&compute()));
     edit(&mut arbiter.state.lock().unwrap());
     let defender = Defender::new(world.node.clone(), arbiter.clone());
@@ -191,6 +204,12 @@ async fn rule_f2_a_node_with_other_weights_loses_by_its_own_moves() {
 async fn rule_f2_a_node_contests_a_prompt_that_was_not_its() {
     let other = |found: &mut DisputeResponse| found.prompt_hash = tokens_hash(&[1]).into();
     assert_eq!(played(honestly, by_a_liar, other).await, Some(Outcome::Contested));
+}
+
+/// The arbiter draws without schemas and would find an honest answer wrong.
+#[tokio::test]
+async fn rule_f2_a_node_contests_where_a_schema_bound_its_answer() {
+    assert_eq!(played_over(true, honestly, by_a_liar, |_| {}).await, Some(Outcome::Contested));
 }
 
 #[tokio::test]

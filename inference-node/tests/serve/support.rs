@@ -687,8 +687,27 @@ impl World {
     }
 
     pub async fn ask(&self, user: &mut User, prompt: &str) -> AnswerBundle {
-        let (body, payment) = user.request(prompt, 5);
-        let response = self.send("/v1/completions", &body, Some(&payment)).await;
+        let request = user.request(prompt, 5);
+        self.answered(user, "/v1/completions", request).await
+    }
+
+    /// A chat whose answer may be any object.
+    pub async fn ask_bound(&self, user: &mut User, prompt: &str) -> AnswerBundle {
+        user.sequence += 1;
+        let request = user.body(&format!(
+            r#"{{"model":"1:2","messages":[{{"role":"user","content":{prompt:?}}}],"max_tokens":5,
+                "response_format":{{"type":"json_object"}}}}"#
+        ));
+        self.answered(user, "/v1/chat/completions", request).await
+    }
+
+    async fn answered(
+        &self,
+        user: &mut User,
+        path: &str,
+        (body, payment): (String, PaymentSignature),
+    ) -> AnswerBundle {
+        let response = self.send(path, &body, Some(&payment)).await;
         assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
         let json: Value = response.json().await.unwrap();
         let bundle: AnswerBundle = serde_json::from_value(json["openledger"].clone()).unwrap();

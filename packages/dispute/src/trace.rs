@@ -125,6 +125,15 @@ impl Trace {
         Ok(Trace::from_values(layout, statement, slots))
     }
 
+    /// What follows for a slot from the values before it, true or not.
+    ///
+    /// # Errors
+    /// When there is no such slot, or the weights are of another shape.
+    pub fn follows(&self, rows: &Rows, slot: u64) -> Result<Vec<f32>, DisputeError> {
+        let mut reader = Reader { layout: &self.layout, slots: &self.slots, rows, read: None };
+        compute(&self.layout, &self.statement, slot, 0..self.layout.units(slot)?, &mut reader)
+    }
+
     /// A trace of given values, true or not.
     pub fn from_values(layout: Layout, statement: Statement, slots: Vec<Vec<f32>>) -> Self {
         let leaves = slots.iter().map(|values| slot_leaf(&root_of(&unit_leaves(values)))).collect();

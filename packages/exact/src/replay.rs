@@ -12,7 +12,7 @@ use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::file::parse_weights;
 use crate::net::{ExactNet, Workspace, REPLAY_CHUNK};
-use crate::sampler::{Sampler, EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, NO_PENALTY};
+use crate::sampler::{is_exact, knows_penalty, Sampler, NO_PENALTY};
 use crate::stream::{ends_as, render};
 use crate::trace::{commit_root, differing_windows, HiddenTrace, EXACT_COMMIT_SCHEME};
 use crate::weights::ExactWeights;
@@ -105,7 +105,7 @@ impl Model {
         let manifest: Manifest = serde_json::from_slice(files.manifest).map_err(|e| refuse(e.to_string()))?;
         if manifest.format != 1
             || manifest.numeric_class != NumericClass::Exact
-            || ![EXACT_SAMPLER, EXACT_SAMPLER_PLAIN].contains(&manifest.sampler.as_str())
+            || !is_exact(&manifest.sampler)
             || manifest.commit_scheme != EXACT_COMMIT_SCHEME
         {
             return Err(refuse("it is not of the class exact".into()));
@@ -129,7 +129,7 @@ impl Model {
             return Err(mismatch("root of the weights"));
         }
         let net = ExactNet::new(&config, weights, Path::best());
-        Ok(Model { config, tokenizer, net, penalises: manifest.sampler == EXACT_SAMPLER })
+        Ok(Model { config, tokenizer, net, penalises: knows_penalty(&manifest.sampler) })
     }
 
     /// Checks an answer.

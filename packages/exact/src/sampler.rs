@@ -1,5 +1,5 @@
 //! Choice of the next token: Gumbel-max from a seed that the client's signed request fixes
-//! (PROTOCOL S5, samplers `gumbel-chacha8/1` and, in the exact class, `gumbel-chacha8/2` and `/3`).
+//! (PROTOCOL S5, samplers `gumbel-chacha8/1` and, in the exact class, `gumbel-chacha8/2` to `/4`).
 //!
 //! The noise of token `v` at position `i` of the answer (from 0) is
 //! `g = -ln(-ln((w + 0.5) / 2^32))`, where `w` is word `v % 16` of block `v / 16` of ChaCha8 keyed by
@@ -11,6 +11,9 @@
 //! `gumbel-chacha8/3` is `/2` with a repetition penalty p before all that: the logit l of each token that
 //! stands in prompt or answer already becomes `l / p` above 0 and `l * p` below, once however often it stands
 //! there, computed in f64 and rounded to f32. With p = 1 both draw the same.
+//!
+//! `gumbel-chacha8/4` is `/3` with the schema that a request may name: behind the penalty and before top-k only
+//! the tokens of [`crate::constraint`]'s mask are left. Without a schema both draw the same.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -20,6 +23,7 @@ use openledger_types::formats::Decoding;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::constraint::Mask;
 use crate::error::{Error, Result};
 
 /// Repetition penalty, in thousandths, that changes nothing.
@@ -30,12 +34,30 @@ pub const MAX_PENALTY: u32 = 2_000;
 /// Name of the tolerant class's sampler, as it stands in manifests.
 pub const SAMPLER: &str = "gumbel-chacha8/1";
 
-/// Name of the exact class's sampler: canonical logarithm and exponential are part of it, and the repetition
-/// penalty.
-pub const EXACT_SAMPLER: &str = "gumbel-chacha8/3";
+/// Name of the exact class's sampler: canonical logarithm and exponential are part of it, the repetition penalty
+/// and the masks of schemas.
+pub const EXACT_SAMPLER: &str = "gumbel-chacha8/4";
+
+/// Name of the exact class's sampler in models made before it knew schemas.
+pub const EXACT_SAMPLER_UNBOUND: &str = "gumbel-chacha8/3";
 
 /// Name of the exact class's sampler in models made before it knew a repetition penalty.
 pub const EXACT_SAMPLER_PLAIN: &str = "gumbel-chacha8/2";
+
+/// Whether this is a name of the exact class's sampler.
+pub fn is_exact(sampler: &str) -> bool {
+    knows_penalty(sampler) || sampler == EXACT_SAMPLER_PLAIN
+}
+
+/// Whether the sampler of this name has a repetition penalty.
+pub fn knows_penalty(sampler: &str) -> bool {
+    [EXACT_SAMPLER, EXACT_SAMPLER_UNBOUND].contains(&sampler)
+}
+
+/// Whether the sampler of this name can be bound by a schema.
+pub fn knows_schemas(sampler: &str) -> bool {
+    sampler == EXACT_SAMPLER
+}
 
 /// Post-Gumbel margin up to which a replay in the class `tolerant-f32` accepts another token.
 pub const NEAR_TIE: f64 = 1e-3;
@@ -132,18 +154,29 @@ impl Sampler {
 
     /// The token at `position` of the answer; `None` when a logit is not a finite number.
     pub fn draw(&self, logits: &[f32], position: u64) -> Option<u32> {
+        self.draw_among(logits, position, None)
+    }
+
+    /// The same among the tokens that `mask` lets through; `None` also when it lets none through.
+    pub fn draw_among(&self, logits: &[f32], position: u64, mask: Option<&Mask>) -> Option<u32> {
         if logits.is_empty() || logits.iter().any(|l| !l.is_finite()) {
             return None;
         }
-        let allowed = self.ranked(logits).map(|order| {
+        let through = |id: u32| mask.is_none_or(|mask| mask.has(id));
+        let allowed = self.ranked(logits, mask).map(|order| {
             let kept = self.kept(logits, &order, 0.0);
             let mut mask = vec![false; logits.len()];
             order.iter().take(kept).filter_map(|id| mask.get_mut(*id as usize).map(|m| *m = true)).count();
             mask
         });
         if self.temperature == 0.0 {
-            let scores: Vec<f64> = logits.iter().map(|l| f64::from(*l)).collect();
-            return best(&scores, None).map(|(id, _)| id);
+            let mut found: Option<(u32, f32)> = None;
+            for (id, logit) in (0u32..).zip(logits).filter(|(id, _)| through(*id)) {
+                if found.is_none_or(|(_, top)| *logit > top) {
+                    found = Some((id, *logit));
+                }
+            }
+            return found.map(|(id, _)| id);
         }
         let bounds = bounds();
         let mut rng = ChaCha8Rng::from_seed(self.seed);
@@ -154,7 +187,8 @@ impl Sampler {
             let (scaled, top) = (self.scaled(*logit), found.map_or(f64::NEG_INFINITY, |(_, top)| top));
             // Most tokens cannot win whatever their noise within its bound: they need no logarithm.
             let bound = bounds.get((word >> 24) as usize).copied().unwrap_or(f64::INFINITY);
-            if scaled + bound < top || allowed.as_ref().is_some_and(|mask| mask.get(id) != Some(&true)) {
+            let kept = allowed.as_ref().is_none_or(|mask| mask.get(id) == Some(&true));
+            if scaled + bound < top || !kept || !through(id as u32) {
                 continue;
             }
             let score = scaled + gumbel(word);
@@ -171,7 +205,7 @@ impl Sampler {
         let scores = self.scores(logits, position)?;
         let score = *scores.get(token as usize)?;
         let (mut surely, mut perhaps) = (None, None);
-        if let Some(order) = self.ranked(logits) {
+        if let Some(order) = self.ranked(logits, None) {
             // Rounding may move a token across the border of top-k or top-p. `surely` holds what
             // stays inside wherever the border falls within the tolerance, `perhaps` what may be.
             let inner = self.border(logits, &order, -TOP_P_SLACK, NEAR_TIE);
@@ -217,13 +251,16 @@ impl Sampler {
         Some(logits.iter().map(|l| self.scaled(*l) + gumbel(rng.next_u32())).collect())
     }
 
-    /// Ids from the largest logit down, when top-k or top-p is in force.
-    fn ranked(&self, logits: &[f32]) -> Option<Vec<u32>> {
+    /// Ids that `mask` lets through from the largest logit down, when top-k or top-p is in force.
+    fn ranked(&self, logits: &[f32], mask: Option<&Mask>) -> Option<Vec<u32>> {
         let limits_k = self.top_k > 0 && self.top_k < logits.len();
         if self.temperature == 0.0 || (!limits_k && self.top_p >= 1.0) {
             return None;
         }
-        let mut order: Vec<(u32, f32)> = logits.iter().enumerate().map(|(i, l)| (i as u32, *l)).collect();
+        let mut order: Vec<(u32, f32)> = (0u32..).zip(logits.iter().copied()).collect();
+        if let Some(mask) = mask {
+            order.retain(|(id, _)| mask.has(*id));
+        }
         order.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Some(order.into_iter().map(|(id, _)| id).collect())
     }
@@ -299,6 +336,40 @@ mod tests {
         for outside in [0, 999, 2_001] {
             let sampler = Sampler::new([1; 32], &decoding(0, 0, 1000)).unwrap();
             assert_eq!(sampler.with_penalty(outside).err().unwrap().code, "E-GEN-001");
+        }
+    }
+
+    #[test]
+    fn names_say_what_a_sampler_knows() {
+        for (name, exact, penalty, schemas) in [
+            (SAMPLER, false, false, false),
+            (EXACT_SAMPLER_PLAIN, true, false, false),
+            (EXACT_SAMPLER_UNBOUND, true, true, false),
+            (EXACT_SAMPLER, true, true, true),
+            ("gumbel-chacha8/5", false, false, false),
+        ] {
+            assert_eq!((is_exact(name), knows_penalty(name), knows_schemas(name)), (exact, penalty, schemas));
+        }
+    }
+
+    #[test]
+    fn a_masked_token_is_as_one_without_weight() {
+        for (temperature, top_k, top_p) in
+            [(0, 0, 1000), (800, 0, 1000), (1000, 7, 1000), (1200, 0, 900), (700, 20, 600)]
+        {
+            let sampler = Sampler::new([3; 32], &decoding(temperature, top_k, top_p)).unwrap();
+            for position in 0..200u64 {
+                let logits: Vec<f32> =
+                    (0..90u64).map(|i| ((i * 31 + position * 17) % 41) as f32 * 0.21).collect();
+                let mut mask = Mask::none(90);
+                (0..90u32).filter(|i| (u64::from(*i) * 7 + position) % 4 == 0).for_each(|i| mask.allow(i));
+                let sunk: Vec<f32> =
+                    (0u32..).zip(&logits).map(|(i, l)| if mask.has(i) { *l } else { -1e30 }).collect();
+                let masked = sampler.draw_among(&logits, position, Some(&mask));
+                assert!(masked.is_some_and(|token| mask.has(token)));
+                assert_eq!(masked, sampler.draw(&sunk, position));
+                assert_eq!(sampler.draw_among(&logits, position, Some(&Mask::none(90))), None);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use openledger_exact::config::ModelConfig;
 use openledger_exact::file::{f32_bytes, parse_weights};
 use openledger_exact::net::{ExactNet, Workspace, CHUNK};
 use openledger_exact::replay::{Answer, Files, Model, Report};
-use openledger_exact::sampler::{Sampler, EXACT_SAMPLER, NO_PENALTY};
+use openledger_exact::sampler::{Sampler, EXACT_SAMPLER_UNBOUND, NO_PENALTY};
 use openledger_exact::stream::render;
 use openledger_exact::trace::{commit_root, HiddenTrace, EXACT_COMMIT_SCHEME};
 use openledger_exact::weights::ExactWeights;
@@ -90,7 +90,7 @@ fn made() -> Made {
         name: "replay".into(),
         architecture: "llama".into(),
         numeric_class: NumericClass::Exact,
-        sampler: EXACT_SAMPLER.into(),
+        sampler: EXACT_SAMPLER_UNBOUND.into(),
         commit_scheme: EXACT_COMMIT_SCHEME.into(),
         attribution: "span/1".into(),
         influence: None,

@@ -224,6 +224,65 @@ impl Random {
     }
 }
 
+/// FNV-1a over bits, every NaN being one value.
+fn mark(hash: &mut u64, values: &[f32]) {
+    for value in values {
+        let bits = if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() };
+        for byte in bits.to_le_bytes() {
+            *hash = (*hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// The other tests compare paths of one processor; this one compares processors.
+#[test]
+fn node_attack_15_the_law_gives_these_bits_on_every_processor() {
+    const BITS: u64 = 0xf03c_b55f_84f2_e29f;
+    let hostile = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-42, -1e-45, 3e38, 7.9e-31];
+    for path in others() {
+        let (mut random, mut hash) = (Random(29), 0xcbf2_9ce4_8422_2325);
+        for round in 0..200usize {
+            let (rows, columns, positions) = (1 + round % 37, 1 + (round * 13) % 190, 1 + round % 9);
+            let mut x: Vec<f32> = (0..positions * columns).map(|_| random.next() * 3.0).collect();
+            if round % 3 == 0 {
+                let at = random.bits() as usize % x.len();
+                x[at] = hostile[(round / 3) % hostile.len()];
+            }
+            let weights: Vec<f32> = (0..rows * columns).map(|_| random.next()).collect();
+            let matrix = Matrix::quantize(rows, columns, &weights).unwrap();
+            let mut activations = Activations::default();
+            activations.quantize(path, &x, columns);
+            let mut out = vec![0.0; positions * rows];
+            gemm(path, &matrix, &activations, &mut out);
+            mark(&mut hash, &out);
+            let other: Vec<f32> = (0..x.len()).map(|_| random.next()).collect();
+            mark(&mut hash, &[dot(path, &x, &other)]);
+            let mut y = x.clone();
+            silu_mul(path, &mut y, &other);
+            mark(&mut hash, &y);
+            rms_norm(path, &x, &other, 1e-5, &mut y);
+            mark(&mut hash, &y);
+            y.copy_from_slice(&x);
+            let sum = softmax(path, &mut y);
+            mark(&mut hash, &y);
+            mark(&mut hash, &[sum]);
+            let width = 2 * (1 + round % 40);
+            let mut head: Vec<f32> = (0..width).map(|_| random.next()).collect();
+            rope(path, &mut head, &rope_row(round * 7, width, 10_000.0));
+            mark(&mut hash, &head);
+            let keys: Vec<u16> = (0..width * TILE).map(|_| f32_to_f16(random.next())).collect();
+            let mut scored = vec![0.0; TILE];
+            scores(path, &head, width, &keys, 0.125, &mut scored);
+            mark(&mut hash, &scored);
+            let mut mixed = vec![0.0; width];
+            mix(path, &scored, &keys, 1 + round % TILE, width, &mut mixed);
+            mark(&mut hash, &mixed);
+            mark(&mut hash, &[exp(f64::from(scored[0])) as f32, ln(f64::from(x[0]).abs() + 1e-9) as f32]);
+        }
+        assert_eq!(hash, BITS, "{:#018x} on {}", hash, path.name());
+    }
+}
+
 #[test]
 fn every_half_is_read_exactly() {
     for h in 0..=u16::MAX {

@@ -14,12 +14,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use openledger_exact::cache::Cache;
+use openledger_exact::constraint::Constraint;
 use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
 use openledger_exact::sampler::Sampler;
 
 use super::prefix::Prefixes;
 use crate::engine::error::{Error, Result};
-use crate::engine::generate::{not_a_number, GenRequest, Generation, Writer};
+use crate::engine::generate::{drawn, not_a_number, GenRequest, Generation, Writer};
 use crate::engine::model::{Class, Model};
 
 /// Numbers that an operator may set.
@@ -92,6 +93,7 @@ struct Job {
     tokens: Vec<u32>,
     prompt: usize,
     sampler: Sampler,
+    constraint: Option<Constraint>,
     most: usize,
     end: u32,
     events: mpsc::Sender<Event>,
@@ -183,6 +185,7 @@ impl Batcher {
             tokens: request.prompt_tokens.clone(),
             prompt: request.prompt_tokens.len(),
             sampler,
+            constraint: self.model.constraint(request),
             most: request.decoding.max_tokens as usize,
             end: self.model.config().eos_token_id,
             events,
@@ -330,12 +333,13 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
             prefixes.keep(&job.tokens, &sequence.cache);
             counters.pages.store(prefixes.len() as u64, Relaxed);
         }
-        let drawn = rows.next().and_then(|(hidden, logits)| {
+        let next = rows.next().ok_or_else(not_a_number).and_then(|(hidden, logits)| {
             let logits = job.sampler.penalised(logits, &[&job.tokens]);
-            Some((job.sampler.draw(&logits, position as u64)?, hidden))
+            let token = drawn(&job.sampler, job.constraint.as_mut(), &logits, position as u64)?;
+            Ok((token, hidden))
         });
-        let event = match drawn {
-            Some((token, hidden)) => {
+        let event = match next {
+            Ok((token, hidden)) => {
                 job.tokens.push(token);
                 counters.written_tokens.fetch_add(1, Relaxed);
                 if token == job.end || position + 1 >= job.most {
@@ -343,9 +347,9 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
                 }
                 Event::Token(token, hidden.to_vec())
             }
-            None => {
+            Err(error) => {
                 over.push(i);
-                Event::Failed(not_a_number())
+                Event::Failed(error)
             }
         };
         let now = Instant::now();

@@ -74,7 +74,7 @@ pub struct Manifest {
     pub architecture: String,
     /// How exactly its answers repeat.
     pub numeric_class: NumericClass,
-    /// Sampler and its version: `gumbel-chacha8/1`, `/2` or `/3`.
+    /// Sampler and its version: `gumbel-chacha8/1` to `/4`.
     pub sampler: String,
     /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
