@@ -44,6 +44,8 @@ pub struct TrainArgs {
     pub out: PathBuf,
     /// How.
     pub recipe: Recipe,
+    /// Folder of the model that an adapter is trained for, when the recipe has one.
+    pub base: Option<PathBuf>,
     /// Texts that the model has not seen, on which it is measured; none when empty.
     pub heldout: Vec<String>,
     /// Most bytes of them that are taken.
@@ -109,6 +111,9 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
     if datanets.is_empty() {
         return Err(CliError::usage("name at least one sealed version, as DATANET:VERSION"));
     }
+    if args.base.is_some() != args.recipe.adapter.is_some() {
+        return Err(CliError::usage("an adapter needs both --base DIR and a recipe with [adapter]"));
+    }
     let docs = load_corpus(ctx, &reader, &datanets, &args.node).await?;
 
     let cancel = Arc::new(AtomicBool::new(false));
@@ -125,7 +130,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         true => Box::new(train::bar()),
         false => Box::new(|_| {}),
     };
-    let (versions, weights) = (datanets.clone(), args.weights);
+    let (versions, weights, base) = (datanets.clone(), args.weights, args.base);
     // The influence index tells which tokens a document holds: it is made of public documents only.
     let mut public = true;
     for version in &datanets {
@@ -146,7 +151,13 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 text: &doc.content,
             })
             .collect();
-        let mut report = train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?;
+        let mut report = match base {
+            None => train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?,
+            Some(base) => {
+                let show = &mut on_progress;
+                train::train_adapter(&recipe, &base, &documents, &versions, &out, show, &cancel)?
+            }
+        };
         if public {
             let sources: Vec<Source> = docs
                 .iter()

@@ -156,10 +156,12 @@ impl Model {
             Class::Tolerant(net) => self.generate_tolerant(net, request, &sampler, &mut writer, deliver)?,
             Class::Exact(net) => {
                 let (mut cache, mut room) = (Cache::new(net.shape()), Workspace::default());
-                let prompt = &request.prompt_tokens;
+                let adapter = self.adapter()?;
+                let (adapter, prompt) = (adapter.as_deref(), &request.prompt_tokens);
                 let mut next = None;
                 let last = prompt.len() - 1;
-                net.read_text(&mut cache, prompt, (CHUNK, last), &mut room, &mut |_, hidden, logits| {
+                let pieces = (CHUNK, last);
+                net.read_adapted(adapter, &mut cache, prompt, pieces, &mut room, &mut |_, hidden, logits| {
                     let logits = sampler.penalised(logits, &[prompt]);
                     next = sampler.draw(&logits, 0).map(|token| (token, hidden.to_vec()));
                 });
@@ -171,7 +173,7 @@ impl Model {
                     }
                     position += 1;
                     net.step(
-                        &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last }],
+                        &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last, adapter }],
                         &mut room,
                     );
                     next = room.rows(net).next().and_then(|(hidden, logits)| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -11,6 +12,7 @@ use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
+use openledger_exact::adapter::{max_file_bytes, Adapter, ADAPTER_FILE};
 use openledger_exact::cache;
 use openledger_exact::config::ModelConfig;
 use openledger_exact::net::{ExactNet, Workspace, REPLAY_CHUNK};
@@ -20,6 +22,7 @@ use openledger_exact::weights::ExactWeights;
 
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};
+use super::exact::adapters::{Adapted, Adapters, ADAPTER_BYTES};
 use super::files::{
     read_bounded, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
 };
@@ -39,15 +42,18 @@ pub struct Model {
     manifest: Manifest,
     manifest_bytes: Vec<u8>,
     config: ModelConfig,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     chat_format: Option<ChatFormat>,
     pub(super) class: Class,
+    /// Adapters in memory, also those of other models.
+    adapters: Arc<Adapters>,
+    adapted: Option<Adapted>,
 }
 
 /// What computes, by the manifest's numeric class.
 pub(crate) enum Class {
     /// `exact`.
-    Exact(Box<ExactNet>),
+    Exact(Arc<ExactNet>),
     /// `tolerant-f32`.
     Tolerant(Box<Tolerant>),
 }
@@ -84,13 +90,22 @@ pub(super) fn mismatch(what: String) -> Error {
 }
 
 impl Model {
-    /// Loads a folder with `manifest.json`, `config.json`, `tokenizer.json` and `model.safetensors`.
-    /// Sizes, shapes and hashes are checked before anything is used.
+    /// Loads a folder with `manifest.json`, `config.json`, `tokenizer.json` and `model.safetensors`, and
+    /// `adapter.safetensors` where the manifest names one. Sizes, shapes and hashes are checked before anything is
+    /// used.
     ///
     /// # Errors
     /// `E-MODEL-001` unreadable, `-002` configuration, `-003` file too large, `-004` weights, `-005`
-    /// tokenizer, `-007` hashes, `-008` manifest.
+    /// tokenizer, `-007` hashes, `-008` manifest, `-014` adapter.
     pub fn load(dir: &Path) -> Result<Self> {
+        Self::load_with(dir, &Arc::new(Adapters::new(ADAPTER_BYTES, Arc::default())))
+    }
+
+    /// The same with its adapter kept in `adapters`, as are those of all models that are loaded beside it.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(dir: &Path, adapters: &Arc<Adapters>) -> Result<Self> {
         let manifest_bytes = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST)?;
         let manifest = parse_manifest(&manifest_bytes)?;
         let config_bytes = read_bounded(&dir.join(CONFIG_FILE), MAX_CONFIG)?;
@@ -106,11 +121,8 @@ impl Model {
             }
         }
         let config = ModelConfig::parse(&config_bytes)?;
-        if u64::from(manifest.context) != config.max_position_embeddings as u64
-            || manifest.parameters != config.parameters()
-        {
-            return Err(mismatch("context or parameters differ from config.json".into()));
-        }
+        let adapted = Adapted::open(dir, &manifest, &config, adapters)?;
+        check_size(&manifest, &config, adapted.as_ref())?;
         let tokenizer = Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
         let chat_format = match manifest.template_hash.as_slice() == ZERO_HASH {
             true => None,
@@ -123,8 +135,13 @@ impl Model {
             }
         };
         let weights = Checked::load(dir, &config, &manifest)?;
+        let adapter_bytes = match &adapted {
+            Some(_) => Some(read_bounded(&dir.join(ADAPTER_FILE), max_file_bytes(&config))?),
+            None => None,
+        };
         let mut whole = vec![(CONFIG_FILE, &config_bytes, 0), (TOKENIZER_FILE, &tokenizer_bytes, 0)];
         whole.extend(weights.bytes().map(|bytes| (WEIGHTS_FILE, bytes, 0)));
+        whole.extend(adapter_bytes.as_ref().map(|bytes| (ADAPTER_FILE, bytes, 0)));
         for file in &manifest.files {
             let name = whole_name(&file.name).0;
             let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else {
@@ -156,7 +173,7 @@ impl Model {
                     bytes = exact.bytes(),
                     "model loaded"
                 );
-                Class::Exact(Box::new(ExactNet::new(&config, exact, path)))
+                Class::Exact(Arc::new(ExactNet::new(&config, exact, path)))
             }
             Checked::Published(weights, _) => {
                 tracing::info!(
@@ -170,7 +187,54 @@ impl Model {
                 Class::Tolerant(Box::new(tolerant(&config, &weights)?))
             }
         };
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, class })
+        let tokenizer = Arc::new(tokenizer);
+        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, class, adapters: adapters.clone(), adapted })
+    }
+
+    /// Loads a model on the same base as `self` from a folder with its `manifest.json` and, where it names one, its
+    /// `adapter.safetensors`: weights and tokenizer are those in memory.
+    ///
+    /// # Errors
+    /// `E-MODEL-007` when its manifest names another base, otherwise as [`Model::load`].
+    pub fn load_beside(&self, dir: &Path) -> Result<Self> {
+        let manifest_bytes = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST)?;
+        let manifest = parse_manifest(&manifest_bytes)?;
+        let Class::Exact(net) = &self.class else {
+            return Err(mismatch("models share weights in the class exact only".into()));
+        };
+        if !same_base(&manifest, &self.manifest) {
+            return Err(mismatch("it rests on another base than the model in memory".into()));
+        }
+        let adapted = Adapted::open(dir, &manifest, &self.config, &self.adapters)?;
+        check_size(&manifest, &self.config, adapted.as_ref())?;
+        Ok(Model {
+            manifest,
+            manifest_bytes,
+            config: self.config.clone(),
+            tokenizer: self.tokenizer.clone(),
+            chat_format: self.chat_format.clone(),
+            class: Class::Exact(net.clone()),
+            adapters: self.adapters.clone(),
+            adapted,
+        })
+    }
+
+    /// Whether both compute with the same weights in memory.
+    pub(crate) fn shares_weights(&self, other: &Model) -> bool {
+        matches!((&self.class, &other.class), (Class::Exact(a), Class::Exact(b)) if Arc::ptr_eq(a, b))
+    }
+
+    /// Root of the adapter; `None` where there is none.
+    pub fn adapter_root(&self) -> Option<&Hash> {
+        self.adapted.as_ref().map(Adapted::root)
+    }
+
+    /// What is added to the weights, from memory or from the folder.
+    ///
+    /// # Errors
+    /// `E-MODEL-001`, `-003`, `-007` and `-014` when its file is no longer what it was.
+    pub(crate) fn adapter(&self) -> Result<Option<Arc<Adapter>>> {
+        self.adapted.as_ref().map(|adapted| adapted.get(&self.config)).transpose()
     }
 
     /// The processor's path that the exact class computes on; `None` in the tolerant class.
@@ -182,10 +246,10 @@ impl Model {
     }
 
     /// The same model on another path of this processor, which changes its speed and nothing else; `None`
-    /// in the tolerant class.
+    /// in the tolerant class, and where another model shares its weights.
     pub fn on_path(mut self, path: CpuPath) -> Option<Self> {
         match &mut self.class {
-            Class::Exact(net) => net.set_path(path),
+            Class::Exact(net) => Arc::get_mut(net)?.set_path(path),
             Class::Tolerant(_) => return None,
         }
         Some(self)
@@ -219,8 +283,9 @@ impl Model {
         match &self.class {
             Class::Exact(net) => {
                 let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
-                let pieces = (REPLAY_CHUNK, from);
-                net.read_text(&mut cache, tokens, pieces, &mut room, &mut |index, hidden, logits| {
+                let (adapter, pieces) = (self.adapter()?, (REPLAY_CHUNK, from));
+                let adapter = adapter.as_deref();
+                net.read_adapted(adapter, &mut cache, tokens, pieces, &mut room, &mut |index, hidden, logits| {
                     visit(Position { index, hidden, logits });
                 });
             }
@@ -259,8 +324,9 @@ impl Model {
             ));
         };
         let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
-        let mut all = Vec::new();
-        net.read_text(&mut cache, tokens, (chunk, 0), &mut room, &mut |_, hidden, logits| {
+        let (mut all, adapter) = (Vec::new(), self.adapter()?);
+        let adapter = adapter.as_deref();
+        net.read_adapted(adapter, &mut cache, tokens, (chunk, 0), &mut room, &mut |_, hidden, logits| {
             all.extend_from_slice(hidden);
             all.extend_from_slice(logits);
         });
@@ -399,10 +465,30 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     if (manifest.sampler != sampler && !older) || manifest.commit_scheme != scheme {
         return Err(refuse("sampler or commitment scheme is not that of its numeric class".into()));
     }
-    if manifest.adapter_root.as_slice() != ZERO_HASH {
-        return Err(refuse("adapters are not supported".into()));
+    if manifest.adapter_root.as_slice() != ZERO_HASH && manifest.numeric_class != NumericClass::Exact {
+        return Err(refuse("adapters are served in the class exact only".into()));
     }
     Ok(manifest)
+}
+
+/// Whether two models compute with the same weights, tokens and chats, so that only an adapter is between them.
+pub(crate) fn same_base(a: &Manifest, b: &Manifest) -> bool {
+    a.numeric_class == NumericClass::Exact
+        && (a.numeric_class, &a.architecture, a.context) == (b.numeric_class, &b.architecture, b.context)
+        && a.weights_root == b.weights_root
+        && (&a.config_hash, &a.tokenizer_hash) == (&b.config_hash, &b.tokenizer_hash)
+        && a.template_hash == b.template_hash
+}
+
+/// Holds context and parameters of a manifest, those of its adapter included, against the configuration.
+fn check_size(manifest: &Manifest, config: &ModelConfig, adapted: Option<&Adapted>) -> Result<()> {
+    let added = adapted.map_or(0, Adapted::parameters);
+    match u64::from(manifest.context) == config.max_position_embeddings as u64
+        && manifest.parameters == config.parameters().saturating_add(added)
+    {
+        true => Ok(()),
+        false => Err(mismatch("context or parameters differ from config.json".into())),
+    }
 }
 
 /// Sampler and commitment scheme of a numeric class that this engine computes.
