@@ -18,6 +18,7 @@ use openledger_node::serve::build_index;
 use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE};
 use openledger_types::api::NodeInfo;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass, VersionRef};
+use openledger_types::merkle::ZERO_HASH;
 use openledger_types::money::Split;
 use openledger_types::msg::model_registry::{
     ExecuteMsg, ModelResponse, ModelVersionResponse, NewVersion, Parent, TrainedOn,
@@ -306,6 +307,7 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
             params.protocol_bps, args.split.protocol, args.split.developer, args.split.node, args.split.data
         )));
     }
+    check_base(&reader, &manifest, &parents).await?;
     let hash = manifest_hash(&manifest_bytes);
     let note = args.dir.join(REGISTRATION_FILE);
     let mut txs = Vec::new();
@@ -372,6 +374,20 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
     upload(ctx, &args.dir, manifest_bytes, &manifest, (model_id, version), &args.node).await?;
     wait_ready(ctx, (model_id, version), &args.node).await?;
     Ok(Registered { model_id, version, txs })
+}
+
+/// An adapter's base must be among its parents, so that the base's developer is paid (rule L11).
+async fn check_base(reader: &Reader, manifest: &Manifest, parents: &[Parent]) -> Result<()> {
+    if manifest.adapter_root.as_slice() == ZERO_HASH {
+        return Ok(());
+    }
+    for parent in parents {
+        let version = reader.model_version(parent.model_id, parent.version).await?;
+        if version.weights_root == manifest.weights_root {
+            return Ok(());
+        }
+    }
+    Err(CliError::usage("no parent has the weights of the adapter's base: name it by --parent MODEL:VERSION"))
 }
 
 /// The training receipt of a model's folder, as the run wrote it.
