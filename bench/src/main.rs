@@ -1,5 +1,6 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
+mod adapters;
 mod attribution;
 mod engine;
 mod gas;
@@ -59,6 +60,18 @@ enum Bench {
         /// Script that measures the peer.
         #[arg(long, default_value = "bench/peers/llama_cpp.py")]
         script: PathBuf,
+        /// One run.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What many adapters on one base cost; a part of `engine` that needs no peer.
+    Adapters {
+        /// Folder for a thousand adapters, 1.2 GB, which is removed at the end.
+        #[arg(long, default_value = "adapters.bench")]
+        scratch: PathBuf,
         /// One run.
         #[arg(long)]
         quick: bool,
@@ -221,6 +234,11 @@ async fn run(bench: Bench) -> Result<()> {
             let setting = engine::Setting { gguf, python, script, runs };
             let metrics = tokio::task::spawn_blocking(move || engine::measure(&setting)).await??;
             return show("engine", before, runs as u64, metrics, json);
+        }
+        Bench::Adapters { scratch, quick, json } => {
+            let runs = if quick { 1 } else { 5 };
+            let metrics = tokio::task::spawn_blocking(move || adapters::measure(runs, &scratch)).await??;
+            return show("adapters", before, runs as u64, metrics, json);
         }
         Bench::Train { python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };

@@ -12,7 +12,7 @@ use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
-use openledger_exact::adapter::{max_file_bytes, Adapter, ADAPTER_FILE};
+use openledger_exact::adapter::{max_file_bytes, ADAPTER_FILE};
 use openledger_exact::cache;
 use openledger_exact::config::ModelConfig;
 use openledger_exact::net::{ExactNet, Workspace, REPLAY_CHUNK};
@@ -20,6 +20,7 @@ use openledger_exact::sampler::{EXACT_SAMPLER, EXACT_SAMPLER_PLAIN, SAMPLER};
 use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
 use openledger_exact::weights::ExactWeights;
 
+use super::beside::check_size;
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};
 use super::exact::adapters::{Adapted, Adapters, ADAPTER_BYTES};
@@ -33,21 +34,21 @@ use super::trace::directions;
 use crate::request::Asked;
 
 pub(crate) const MAX_CONFIG: u64 = 64 << 10;
-const MAX_MANIFEST: u64 = 1 << 20;
+pub(super) const MAX_MANIFEST: u64 = 1 << 20;
 pub(crate) const MAX_TOKENIZER: u64 = 64 << 20;
 
 /// A loaded model: serves ([`Model::generate`]), replays ([`Model::replay`]) and scores texts. Shared
 /// between threads; each answer has a cache of its own.
 pub struct Model {
-    manifest: Manifest,
-    manifest_bytes: Vec<u8>,
-    config: ModelConfig,
-    tokenizer: Arc<Tokenizer>,
-    chat_format: Option<ChatFormat>,
+    pub(super) manifest: Manifest,
+    pub(super) manifest_bytes: Vec<u8>,
+    pub(super) config: ModelConfig,
+    pub(super) tokenizer: Arc<Tokenizer>,
+    pub(super) chat_format: Option<ChatFormat>,
     pub(super) class: Class,
     /// Adapters in memory, also those of other models.
-    adapters: Arc<Adapters>,
-    adapted: Option<Adapted>,
+    pub(super) adapters: Arc<Adapters>,
+    pub(super) adapted: Option<Adapted>,
 }
 
 /// What computes, by the manifest's numeric class.
@@ -188,53 +189,16 @@ impl Model {
             }
         };
         let tokenizer = Arc::new(tokenizer);
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, class, adapters: adapters.clone(), adapted })
-    }
-
-    /// Loads a model on the same base as `self` from a folder with its `manifest.json` and, where it names one, its
-    /// `adapter.safetensors`: weights and tokenizer are those in memory.
-    ///
-    /// # Errors
-    /// `E-MODEL-007` when its manifest names another base, otherwise as [`Model::load`].
-    pub fn load_beside(&self, dir: &Path) -> Result<Self> {
-        let manifest_bytes = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST)?;
-        let manifest = parse_manifest(&manifest_bytes)?;
-        let Class::Exact(net) = &self.class else {
-            return Err(mismatch("models share weights in the class exact only".into()));
-        };
-        if !same_base(&manifest, &self.manifest) {
-            return Err(mismatch("it rests on another base than the model in memory".into()));
-        }
-        let adapted = Adapted::open(dir, &manifest, &self.config, &self.adapters)?;
-        check_size(&manifest, &self.config, adapted.as_ref())?;
         Ok(Model {
             manifest,
             manifest_bytes,
-            config: self.config.clone(),
-            tokenizer: self.tokenizer.clone(),
-            chat_format: self.chat_format.clone(),
-            class: Class::Exact(net.clone()),
-            adapters: self.adapters.clone(),
+            config,
+            tokenizer,
+            chat_format,
+            class,
+            adapters: adapters.clone(),
             adapted,
         })
-    }
-
-    /// Whether both compute with the same weights in memory.
-    pub(crate) fn shares_weights(&self, other: &Model) -> bool {
-        matches!((&self.class, &other.class), (Class::Exact(a), Class::Exact(b)) if Arc::ptr_eq(a, b))
-    }
-
-    /// Root of the adapter; `None` where there is none.
-    pub fn adapter_root(&self) -> Option<&Hash> {
-        self.adapted.as_ref().map(Adapted::root)
-    }
-
-    /// What is added to the weights, from memory or from the folder.
-    ///
-    /// # Errors
-    /// `E-MODEL-001`, `-003`, `-007` and `-014` when its file is no longer what it was.
-    pub(crate) fn adapter(&self) -> Result<Option<Arc<Adapter>>> {
-        self.adapted.as_ref().map(|adapted| adapted.get(&self.config)).transpose()
     }
 
     /// The processor's path that the exact class computes on; `None` in the tolerant class.
@@ -285,9 +249,16 @@ impl Model {
                 let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
                 let (adapter, pieces) = (self.adapter()?, (REPLAY_CHUNK, from));
                 let adapter = adapter.as_deref();
-                net.read_adapted(adapter, &mut cache, tokens, pieces, &mut room, &mut |index, hidden, logits| {
-                    visit(Position { index, hidden, logits });
-                });
+                net.read_adapted(
+                    adapter,
+                    &mut cache,
+                    tokens,
+                    pieces,
+                    &mut room,
+                    &mut |index, hidden, logits| {
+                        visit(Position { index, hidden, logits });
+                    },
+                );
             }
             Class::Tolerant(own) => {
                 let hidden = own.net.hidden(tokens, 1)?;
@@ -446,7 +417,7 @@ impl Model {
     }
 }
 
-fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
+pub(super) fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     let refuse = |what: String| {
         Error::new(
             "E-MODEL-008",
@@ -469,26 +440,6 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
         return Err(refuse("adapters are served in the class exact only".into()));
     }
     Ok(manifest)
-}
-
-/// Whether two models compute with the same weights, tokens and chats, so that only an adapter is between them.
-pub(crate) fn same_base(a: &Manifest, b: &Manifest) -> bool {
-    a.numeric_class == NumericClass::Exact
-        && (a.numeric_class, &a.architecture, a.context) == (b.numeric_class, &b.architecture, b.context)
-        && a.weights_root == b.weights_root
-        && (&a.config_hash, &a.tokenizer_hash) == (&b.config_hash, &b.tokenizer_hash)
-        && a.template_hash == b.template_hash
-}
-
-/// Holds context and parameters of a manifest, those of its adapter included, against the configuration.
-fn check_size(manifest: &Manifest, config: &ModelConfig, adapted: Option<&Adapted>) -> Result<()> {
-    let added = adapted.map_or(0, Adapted::parameters);
-    match u64::from(manifest.context) == config.max_position_embeddings as u64
-        && manifest.parameters == config.parameters().saturating_add(added)
-    {
-        true => Ok(()),
-        false => Err(mismatch("context or parameters differ from config.json".into())),
-    }
 }
 
 /// Sampler and commitment scheme of a numeric class that this engine computes.

@@ -17,7 +17,9 @@ use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::dispute::Computation;
-use crate::engine::{join_parts, same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE};
+use crate::engine::{
+    join_parts, same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE,
+};
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
 use crate::request::{self, parse, Endpoint};

@@ -77,10 +77,13 @@ impl Base {
         if manifest.numeric_class != NumericClass::Exact || model.adapter_root().is_some() {
             return Err(refuse("the base is not of the class exact, or has an adapter itself"));
         }
-        if config.model_type != "llama" || config.head_dim() * config.num_attention_heads != config.hidden_size {
+        if config.model_type != "llama"
+            || config.head_dim() * config.num_attention_heads != config.hidden_size
+        {
             return Err(refuse(format!("a base of the shape {} is not trained here", config.model_type)));
         }
-        let root = Hash::try_from(manifest.weights_root.as_slice()).map_err(|_| refuse("the base has no root"))?;
+        let root =
+            Hash::try_from(manifest.weights_root.as_slice()).map_err(|_| refuse("the base has no root"))?;
         let (bytes, weights) = read_weights(&dir.join(WEIGHTS_FILE), &config)?;
         // The file that training starts from must be the one that the manifest stands for.
         let rows = openledger_exact::weights::ExactWeights::new(&config, &weights)?;
@@ -156,7 +159,8 @@ pub fn train_adapter(
     let network = |params: &Params| -> Result<Arc<Net>> { Ok(Arc::new(adapted(&base, params, scale)?)) };
     // What a checkpoint has to be of: the recipe, the documents, the tokenizer and the base.
     let rest = [tokenizer_json, &base.root].concat();
-    let run = Run { recipe: &recipe, documents, datanets, documents_hash, tokenizer: tokenizer_json, out_dir };
+    let run =
+        Run { recipe: &recipe, documents, datanets, documents_hash, tokenizer: tokenizer_json, out_dir };
     let done = run_steps(run, corpus, params, &network, &rest, progress, cancel)?;
 
     progress(&Progress::phase(Phase::Writing));

@@ -59,15 +59,8 @@ pub enum Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Target; 7] = [
-        Target::Query,
-        Target::Key,
-        Target::Value,
-        Target::Output,
-        Target::Gate,
-        Target::Up,
-        Target::Down,
-    ];
+    pub const ALL: [Target; 7] =
+        [Target::Query, Target::Key, Target::Value, Target::Output, Target::Gate, Target::Up, Target::Down];
 
     /// The short name, as recipes give it: `q_proj`.
     pub fn name(self) -> &'static str {
@@ -332,7 +325,8 @@ fn splice_metadata(bytes: &mut Vec<u8>, metadata: &[(String, String)]) -> Result
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| cut())?;
     let (header, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-    let tensors = std::str::from_utf8(header).ok().and_then(|h| h.trim_end().strip_prefix('{')).ok_or_else(cut)?;
+    let tensors =
+        std::str::from_utf8(header).ok().and_then(|h| h.trim_end().strip_prefix('{')).ok_or_else(cut)?;
     let text = |s: &str| serde_json::to_string(s).map_err(refuse);
     let mut pairs = Vec::new();
     for (key, value) in metadata {

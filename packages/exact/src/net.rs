@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use openledger_numerics::{
-    add, add_scaled, attend, gemm, gemm_rows, rms_norm, rope, rope_table, silu_mul, Activations, Matrix, Path,
-    QUERIES,
+    add, add_scaled, attend, gemm, gemm_rows, rms_norm, rope, rope_table, silu_mul, Activations, Matrix,
+    Path, QUERIES,
 };
 
 use crate::adapter::{Adapter, Target};
@@ -174,7 +174,12 @@ impl ExactNet {
         }
         let mut spans = spans_of(pieces, false);
         for (layer, weights) in self.weights.layers.iter().enumerate() {
-            let product = |target, matrix: &Matrix, spans: &[Span], x: &Activations, low: &mut Low, out: &mut Vec<f32>| {
+            let product = |target,
+                           matrix: &Matrix,
+                           spans: &[Span],
+                           x: &Activations,
+                           low: &mut Low,
+                           out: &mut Vec<f32>| {
                 product(path, matrix, x, out);
                 adapted(path, (layer, target), spans, x, low, out);
             };

@@ -138,7 +138,8 @@ impl Model {
             return Err(mismatch("root of the weights"));
         }
         let of_it = |adapter: &Adapter| {
-            manifest.adapter_root.as_slice() == adapter.root() && manifest.weights_root.as_slice() == adapter.base()
+            manifest.adapter_root.as_slice() == adapter.root()
+                && manifest.weights_root.as_slice() == adapter.base()
         };
         if !adapter.as_ref().is_none_or(of_it) {
             return Err(mismatch("root of the adapter, or of its base"));
@@ -178,14 +179,21 @@ impl Model {
         let (mut cache, mut room) = (Cache::new(self.net.shape()), Workspace::default());
         let (prompt, pieces) = (&input[..prompt_tokens], (REPLAY_CHUNK, first));
         let adapter = self.adapter.as_ref();
-        self.net.read_adapted(adapter, &mut cache, &input, pieces, &mut room, &mut |index, hidden, logits| {
-            let at = index - first;
-            let logits = sampler.penalised(logits, &[prompt, &tokens[..at.min(tokens.len())]]);
-            if sampler.draw(&logits, at as u64) != tokens.get(at).copied() {
-                mismatches.push(at);
-            }
-            trace.push(hidden);
-        });
+        self.net.read_adapted(
+            adapter,
+            &mut cache,
+            &input,
+            pieces,
+            &mut room,
+            &mut |index, hidden, logits| {
+                let at = index - first;
+                let logits = sampler.penalised(logits, &[prompt, &tokens[..at.min(tokens.len())]]);
+                if sampler.draw(&logits, at as u64) != tokens.get(at).copied() {
+                    mismatches.push(at);
+                }
+                trace.push(hidden);
+            },
+        );
         let digests = trace.finish();
         let root = commit_root(EXACT_COMMIT_SCHEME, &answer.request_hash, tokens, &digests);
         let (text, stopped) =

@@ -175,7 +175,9 @@ fn node_attack_hostile_adapter_files_are_refused() {
     let mut huge = good.clone();
     huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
     refused(&huge, "a header of 2^64 bytes");
-    for (rank, alpha) in [(0, 8.0), (3, 8.0), (257, 8.0), (4, 0.0), (4, -1.0), (4, f32::NAN), (4, f32::INFINITY)] {
+    for (rank, alpha) in
+        [(0, 8.0), (3, 8.0), (257, 8.0), (4, 0.0), (4, -1.0), (4, f32::NAN), (4, f32::INFINITY)]
+    {
         refused(&write(&own, &BASE, rank, alpha).unwrap(), &format!("rank {rank}, alpha {alpha}"));
     }
     for bad in [f32::NAN, f32::INFINITY] {
