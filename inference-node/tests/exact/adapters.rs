@@ -21,7 +21,7 @@ fn adapter_recipe(seed: u64) -> Recipe {
         alpha: 16.0,
         targets: ["q_proj", "v_proj", "up_proj", "down_proj"].map(String::from).to_vec(),
     };
-    Recipe { seed, name: "adapted".into(), steps: Some(40), warmup: 2, adapter: Some(adapter), ..recipe() }
+    Recipe { seed, name: "adapted".into(), steps: Some(200), warmup: 2, adapter: Some(adapter), ..recipe() }
 }
 
 fn run(
@@ -81,9 +81,7 @@ fn an_adapter_learns_its_data_and_leaves_the_base_as_it_was() {
     let text = documents(900, 4).join("").replace("the", "zebra").replace("node", "gnu");
     let with = Model::load(&dirs[0]).unwrap();
     let (before, after) = (model_bits(model(), &[&text]).unwrap(), model_bits(&with, &[&text]).unwrap());
-    println!(
-        "bits a byte on unseen text of the adapter's language: base {before:.3}, with adapter {after:.3}"
-    );
+    println!("bits of unseen text of the adapter's language: base {before:.3}, with adapter {after:.3}");
     assert!(after < before * 0.9, "{after} against {before}");
     // The base's part of both manifests is the same, to the blob.
     let (own, base) = (with.manifest(), model().manifest());

@@ -59,9 +59,14 @@ impl Adapters {
             return Ok(adapter);
         }
         let adapter = Arc::new(load()?);
-        self.counters.loads.fetch_add(1, Relaxed);
-        self.hold(*root, &adapter);
+        self.loaded(*root, &adapter);
         Ok(adapter)
+    }
+
+    /// Takes in an adapter that was read.
+    fn loaded(&self, root: Hash, adapter: &Arc<Adapter>) {
+        self.counters.loads.fetch_add(1, Relaxed);
+        self.hold(root, adapter);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -132,7 +137,10 @@ impl Adapted {
         let base = hash(&manifest.weights_root, "weights_root")?;
         let file = dir.join(ADAPTER_FILE);
         let mut own = Adapted { root, base, parameters: 0, file, cache: cache.clone() };
-        own.parameters = own.get(config)?.parameters();
+        // Read even where another model has it in memory: a wrong file shows now, not when it is next needed.
+        let adapter = Arc::new(own.read(config)?);
+        own.parameters = adapter.parameters();
+        cache.loaded(root, &adapter);
         Ok(Some(own))
     }
 
@@ -151,15 +159,18 @@ impl Adapted {
     /// # Errors
     /// As [`Adapted::open`].
     pub(crate) fn get(&self, config: &ModelConfig) -> Result<Arc<Adapter>> {
-        self.cache.get(&self.root, || {
-            let bytes = read_bounded(&self.file, max_file_bytes(config))?;
-            let adapter = Adapter::parse(&bytes, config)?;
-            match (adapter.base() == &self.base, adapter.root() == &self.root) {
-                (true, true) => Ok(adapter),
-                (false, _) => Err(mismatch(format!("{ADAPTER_FILE} belongs to another base"))),
-                (_, false) => Err(mismatch(format!("{ADAPTER_FILE} has another root"))),
-            }
-        })
+        self.cache.get(&self.root, || self.read(config))
+    }
+
+    /// The adapter from the disk, held against root and base.
+    fn read(&self, config: &ModelConfig) -> Result<Adapter> {
+        let bytes = read_bounded(&self.file, max_file_bytes(config))?;
+        let adapter = Adapter::parse(&bytes, config)?;
+        match (adapter.base() == &self.base, adapter.root() == &self.root) {
+            (true, true) => Ok(adapter),
+            (false, _) => Err(mismatch(format!("{ADAPTER_FILE} belongs to another base"))),
+            (_, false) => Err(mismatch(format!("{ADAPTER_FILE} has another root"))),
+        }
     }
 }
 
