@@ -204,6 +204,8 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
     metrics.push(Metric::of("commitment_share", "", vec![share]));
     metrics.push(Metric::of("ready_first_ms", "ms", vec![ready_first]));
     metrics.push(Metric::of("ready_ms", "ms", ready));
+    let scratch = setting.gguf.with_extension("adapters");
+    metrics.extend(crate::adapters::measure(setting.runs, &scratch)?);
     Ok(metrics)
 }
 

@@ -1,5 +1,6 @@
 //! Measurements beside peers; `scripts/bench` starts what they need and calls this program.
 
+mod adapters;
 mod attribution;
 mod engine;
 mod gas;
@@ -67,6 +68,18 @@ enum Bench {
     /// False alarms of the exact class over honest answers.
     Honest {
         /// A tenth of the tokens.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What many adapters on one base cost; a part of `engine` that needs no peer.
+    Adapters {
+        /// Folder for a thousand adapters, 1.2 GB, which is removed at the end.
+        #[arg(long, default_value = "adapters.bench")]
+        scratch: PathBuf,
+        /// One run.
         #[arg(long)]
         quick: bool,
         /// One JSON object on standard output in place of a table.
@@ -233,6 +246,11 @@ async fn run(bench: Bench) -> Result<()> {
             let tokens = if quick { 100_000 } else { 1_000_000 };
             let metrics = tokio::task::spawn_blocking(move || honest::measure(tokens)).await??;
             return show("honest", before, 1, metrics, json);
+        }
+        Bench::Adapters { scratch, quick, json } => {
+            let runs = if quick { 1 } else { 5 };
+            let metrics = tokio::task::spawn_blocking(move || adapters::measure(runs, &scratch)).await??;
+            return show("adapters", before, runs as u64, metrics, json);
         }
         Bench::Train { python, script, quick, json } => {
             let runs = if quick { 1 } else { 5 };

@@ -18,6 +18,7 @@ use openledger_node::serve::build_index;
 use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE};
 use openledger_types::api::NodeInfo;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass, VersionRef};
+use openledger_types::merkle::ZERO_HASH;
 use openledger_types::money::Split;
 use openledger_types::msg::model_registry::{
     ExecuteMsg, ModelResponse, ModelVersionResponse, NewVersion, Parent, TrainedOn,
@@ -44,6 +45,8 @@ pub struct TrainArgs {
     pub out: PathBuf,
     /// How.
     pub recipe: Recipe,
+    /// Folder of the model that an adapter is trained for, when the recipe has one.
+    pub base: Option<PathBuf>,
     /// Texts that the model has not seen, on which it is measured; none when empty.
     pub heldout: Vec<String>,
     /// Most bytes of them that are taken.
@@ -109,6 +112,9 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
     if datanets.is_empty() {
         return Err(CliError::usage("name at least one sealed version, as DATANET:VERSION"));
     }
+    if args.base.is_some() != args.recipe.adapter.is_some() {
+        return Err(CliError::usage("an adapter needs both --base DIR and a recipe with [adapter]"));
+    }
     let docs = load_corpus(ctx, &reader, &datanets, &args.node).await?;
 
     let cancel = Arc::new(AtomicBool::new(false));
@@ -125,7 +131,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         true => Box::new(train::bar()),
         false => Box::new(|_| {}),
     };
-    let (versions, weights) = (datanets.clone(), args.weights);
+    let (versions, weights, base) = (datanets.clone(), args.weights, args.base);
     // The influence index tells which tokens a document holds: it is made of public documents only.
     let mut public = true;
     for version in &datanets {
@@ -145,7 +151,13 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 text: &doc.content,
             })
             .collect();
-        let mut report = train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?;
+        let mut report = match base {
+            None => train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?,
+            Some(base) => {
+                let show = &mut on_progress;
+                train::train_adapter(&recipe, &base, &documents, &versions, &out, show, &cancel)?
+            }
+        };
         if public {
             let sources: Vec<Source> = docs
                 .iter()
@@ -291,6 +303,7 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
             params.protocol_bps, args.split.protocol, args.split.developer, args.split.node, args.split.data
         )));
     }
+    check_base(&reader, &manifest, &parents).await?;
     let hash = manifest_hash(&manifest_bytes);
     let note = args.dir.join(REGISTRATION_FILE);
     let mut txs = Vec::new();
@@ -357,6 +370,20 @@ pub async fn register(ctx: &Context, signer: &Signer, args: RegisterArgs) -> Res
     upload(ctx, &args.dir, manifest_bytes, &manifest, (model_id, version), &args.node).await?;
     wait_ready(ctx, (model_id, version), &args.node).await?;
     Ok(Registered { model_id, version, txs })
+}
+
+/// An adapter's base must be among its parents, so that the base's developer is paid (rule L11).
+async fn check_base(reader: &Reader, manifest: &Manifest, parents: &[Parent]) -> Result<()> {
+    if manifest.adapter_root.as_slice() == ZERO_HASH {
+        return Ok(());
+    }
+    for parent in parents {
+        let version = reader.model_version(parent.model_id, parent.version).await?;
+        if version.weights_root == manifest.weights_root {
+            return Ok(());
+        }
+    }
+    Err(CliError::usage("no parent has the weights of the adapter's base: name it by --parent MODEL:VERSION"))
 }
 
 /// The training receipt of a model's folder, as the run wrote it.

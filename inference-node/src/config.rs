@@ -54,6 +54,8 @@ pub struct Serve {
     pub batch: usize,
     /// MiB of keys and values that each model keeps for prompts that begin alike.
     pub prefix_mib: usize,
+    /// MiB of adapters that stay in memory, over all models.
+    pub adapter_mib: usize,
     /// Requests that may wait beside them.
     pub queue: usize,
     /// Blocks after which a session is settled.
@@ -78,6 +80,7 @@ impl Default for Serve {
             workers: settings.workers,
             batch: settings.batch,
             prefix_mib: settings.prefix_bytes >> 20,
+            adapter_mib: settings.adapter_bytes >> 20,
             queue: settings.queue,
             settle_after_blocks: settings.settle_after_blocks,
             settle_least_blocks: settings.settle_least_blocks,
@@ -96,6 +99,7 @@ impl Serve {
             workers: self.workers.clamp(1, 1_024),
             batch: self.batch.clamp(1, 256),
             prefix_bytes: self.prefix_mib.min(1 << 20) << 20,
+            adapter_bytes: self.adapter_mib.min(1 << 20) << 20,
             queue: self.queue.min(100_000),
             cache: Duration::from_millis(self.cache_ms),
             settle_after_blocks: self.settle_after_blocks.max(1),

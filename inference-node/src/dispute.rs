@@ -30,6 +30,9 @@ impl Computation {
     pub fn new(model: &Model, bundle: &AnswerBundle) -> Result<Self> {
         let receipt = &bundle.receipt.receipt;
         let weights = model.exact_weights().ok_or_else(|| refuse("the model is not of the class exact"))?;
+        if model.adapter_root().is_some() {
+            return Err(refuse("the model has an adapter, whose products the arbiter does not recompute"));
+        }
         let mut asked = parse(Endpoint::of(&bundle.endpoint)?, &bundle.body)?;
         if asked.schema.is_some() {
             return Err(refuse("a schema bound its tokens, of which the arbiter knows nothing"));

@@ -213,6 +213,9 @@ pub struct Train {
     /// TOML file with fields of the recipe; the others keep their defaults
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
+    /// Folder of a model of the class exact: an adapter of it is trained, as the recipe's [adapter] says
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
     /// Name in the manifest
     #[arg(long)]
     pub name: Option<String>,

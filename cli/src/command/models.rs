@@ -140,6 +140,7 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
             versions: args.data,
             out: args.out,
             recipe,
+            base: args.base,
             heldout,
             heldout_bytes: models::HELDOUT_BYTES,
             weights: args.weights,

@@ -271,6 +271,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             versions: vec![(created.datanet_id, sealed.version)],
             out: folder.clone(),
             recipe: recipe(&args),
+            base: None,
             heldout,
             heldout_bytes: EVAL_BYTES,
             weights,

@@ -251,3 +251,15 @@ fn rule_f2_attack_no_honest_node_is_led_to_a_step_that_fits_no_transaction() {
         }
     }
 }
+
+#[test]
+fn rule_f2_a_case_about_a_model_with_an_adapter_is_left_to_the_votes() {
+    let mut suite = Suite::adapted();
+    let case_id = suite.case(ReceiptFault::Output);
+    let operator = suite.node.operator.clone();
+    for who in [suite.challenger.clone(), operator] {
+        let msg = suite.opening(case_id);
+        let refused = suite.tell(&who, &msg).unwrap_err().to_string();
+        assert!(refused.contains("has an adapter"), "{refused}");
+    }
+}

@@ -57,7 +57,17 @@ impl Suite {
     }
 
     /// The same in a world with these [`windows`].
-    pub fn in_world(mut world: World, seed: u64, said: String) -> Self {
+    pub fn in_world(world: World, seed: u64, said: String) -> Self {
+        Suite::under(world, seed, said, |_| {})
+    }
+
+    /// A node that answers under a manifest with an adapter.
+    pub fn adapted() -> Self {
+        let world = World::builder().profile(windows).build();
+        Suite::under(world, RIGHT, answers::config_text(false), |m| m.adapter_root = [1; 32].into())
+    }
+
+    fn under(mut world: World, seed: u64, said: String, change: impl Fn(&mut Manifest)) -> Self {
         let config = answers::config(false);
         let (rows, used) =
             (Rows::new(&answers::weights(&config, RIGHT)), Rows::new(&answers::weights(&config, seed)));
@@ -66,7 +76,9 @@ impl Suite {
         let alice = world.account("alice");
         let given = world.contribute(&alice, datanet, Document::generate(0, 2)).unwrap();
         let version = world.seal(&owner, datanet).unwrap().version;
-        let manifest = to_json_vec(&manifest(&rows, &said)).unwrap();
+        let mut manifest = manifest(&rows, &said);
+        change(&mut manifest);
+        let manifest = to_json_vec(&manifest).unwrap();
         let developer = world.account("developer");
         let model_id = world.create_model(&developer).unwrap();
         let mut new = openledger_testing::new_version("model", &world.denom, &[(datanet, version)]);

@@ -162,10 +162,12 @@ impl Model {
             Class::Tolerant(net) => self.generate_tolerant(net, request, &sampler, &mut writer, deliver)?,
             Class::Exact(net) => {
                 let (mut cache, mut room) = (Cache::new(net.shape()), Workspace::default());
-                let prompt = &request.prompt_tokens;
+                let adapter = self.adapter()?;
+                let (adapter, prompt) = (adapter.as_deref(), &request.prompt_tokens);
                 let mut next = Err(not_a_number());
                 let last = prompt.len() - 1;
-                net.read_text(&mut cache, prompt, (CHUNK, last), &mut room, &mut |_, hidden, logits| {
+                let pieces = (CHUNK, last);
+                net.read_adapted(adapter, &mut cache, prompt, pieces, &mut room, &mut |_, hidden, logits| {
                     let logits = sampler.penalised(logits, &[prompt]);
                     next = drawn(&sampler, constraint.as_mut(), &logits, 0)
                         .map(|token| (token, hidden.to_vec()));
@@ -178,7 +180,7 @@ impl Model {
                     }
                     position += 1;
                     net.step(
-                        &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last }],
+                        &mut [Piece { cache: &mut cache, tokens: &[token], read: Read::Last, adapter }],
                         &mut room,
                     );
                     let (hidden, logits) = room.rows(net).next().ok_or_else(not_a_number)?;

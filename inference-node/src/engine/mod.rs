@@ -8,6 +8,7 @@
 //! as well. The files, in the order of the data: `files`, `prepared`, `tokenizer`, `model`; `trace`; `generate`,
 //! `replay`.
 
+mod beside;
 mod chat;
 mod error;
 pub(crate) mod exact;
@@ -24,8 +25,10 @@ mod template;
 mod tokenizer;
 mod trace;
 
+pub(crate) use beside::same_base;
 pub use chat::{ChatFormat, CHAT_FILE};
 pub use error::{Error, Result};
+pub use exact::adapters::{AdapterCounters, Adapters, ADAPTER_BYTES};
 pub(crate) use exact::batch::GAP_BOUNDS;
 pub use exact::batch::{BatchSettings, Batcher, Counters};
 pub use files::{join_parts, whole_name, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
@@ -33,6 +36,7 @@ pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
 pub use import::import;
 pub(crate) use model::class_schemes;
 pub use model::{Model, Position};
+pub use openledger_exact::adapter::ADAPTER_FILE;
 pub use openledger_exact::config::ModelConfig;
 pub use openledger_exact::constraint::{Constraint, Mask, Vocabulary};
 pub use openledger_exact::prepared::PREPARED_FILE;

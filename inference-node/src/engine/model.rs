@@ -12,6 +12,7 @@ use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
+use openledger_exact::adapter::{max_file_bytes, ADAPTER_FILE};
 use openledger_exact::cache;
 use openledger_exact::config::ModelConfig;
 use openledger_exact::constraint::Vocabulary;
@@ -20,8 +21,10 @@ use openledger_exact::sampler::{is_exact, EXACT_SAMPLER, SAMPLER};
 use openledger_exact::trace::{COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS};
 use openledger_exact::weights::ExactWeights;
 
+use super::beside::check_size;
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
 use super::error::{Error, Result};
+use super::exact::adapters::{Adapted, Adapters, ADAPTER_BYTES};
 use super::files::{
     read_bounded, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
 };
@@ -32,26 +35,29 @@ use super::trace::directions;
 use crate::request::Asked;
 
 pub(crate) const MAX_CONFIG: u64 = 64 << 10;
-const MAX_MANIFEST: u64 = 1 << 20;
+pub(super) const MAX_MANIFEST: u64 = 1 << 20;
 pub(crate) const MAX_TOKENIZER: u64 = 64 << 20;
 
 /// A loaded model: serves ([`Model::generate`]), replays ([`Model::replay`]) and scores texts. Shared
 /// between threads; each answer has a cache of its own.
 pub struct Model {
-    manifest: Manifest,
-    manifest_bytes: Vec<u8>,
-    config: ModelConfig,
-    tokenizer: Tokenizer,
-    chat_format: Option<ChatFormat>,
-    /// Its tokens as masks of schemas need them, made when the first such request comes.
-    vocabulary: OnceLock<Arc<Vocabulary>>,
+    pub(super) manifest: Manifest,
+    pub(super) manifest_bytes: Vec<u8>,
+    pub(super) config: ModelConfig,
+    pub(super) tokenizer: Arc<Tokenizer>,
+    pub(super) chat_format: Option<ChatFormat>,
+    /// Its tokens as masks of schemas need them, made when the first such request comes; one of all adapters.
+    pub(super) vocabulary: Arc<OnceLock<Arc<Vocabulary>>>,
     pub(super) class: Class,
+    /// Adapters in memory, also those of other models.
+    pub(super) adapters: Arc<Adapters>,
+    pub(super) adapted: Option<Adapted>,
 }
 
 /// What computes, by the manifest's numeric class.
 pub(crate) enum Class {
     /// `exact`.
-    Exact(Box<ExactNet>),
+    Exact(Arc<ExactNet>),
     /// `tolerant-f32`.
     Tolerant(Box<Tolerant>),
 }
@@ -88,13 +94,22 @@ pub(super) fn mismatch(what: String) -> Error {
 }
 
 impl Model {
-    /// Loads a folder with `manifest.json`, `config.json`, `tokenizer.json` and `model.safetensors`.
-    /// Sizes, shapes and hashes are checked before anything is used.
+    /// Loads a folder with `manifest.json`, `config.json`, `tokenizer.json` and `model.safetensors`, and
+    /// `adapter.safetensors` where the manifest names one. Sizes, shapes and hashes are checked before anything is
+    /// used.
     ///
     /// # Errors
     /// `E-MODEL-001` unreadable, `-002` configuration, `-003` file too large, `-004` weights, `-005`
-    /// tokenizer, `-007` hashes, `-008` manifest.
+    /// tokenizer, `-007` hashes, `-008` manifest, `-014` adapter.
     pub fn load(dir: &Path) -> Result<Self> {
+        Self::load_with(dir, &Arc::new(Adapters::new(ADAPTER_BYTES, Arc::default())))
+    }
+
+    /// The same with its adapter kept in `adapters`, as are those of all models that are loaded beside it.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(dir: &Path, adapters: &Arc<Adapters>) -> Result<Self> {
         let manifest_bytes = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST)?;
         let manifest = parse_manifest(&manifest_bytes)?;
         let config_bytes = read_bounded(&dir.join(CONFIG_FILE), MAX_CONFIG)?;
@@ -110,11 +125,8 @@ impl Model {
             }
         }
         let config = ModelConfig::parse(&config_bytes)?;
-        if u64::from(manifest.context) != config.max_position_embeddings as u64
-            || manifest.parameters != config.parameters()
-        {
-            return Err(mismatch("context or parameters differ from config.json".into()));
-        }
+        let adapted = Adapted::open(dir, &manifest, &config, adapters)?;
+        check_size(&manifest, &config, adapted.as_ref())?;
         let tokenizer = Tokenizer::parse(&tokenizer_bytes, config.vocab_size)?;
         let chat_format = match manifest.template_hash.as_slice() == ZERO_HASH {
             true => None,
@@ -127,8 +139,13 @@ impl Model {
             }
         };
         let weights = Checked::load(dir, &config, &manifest)?;
+        let adapter_bytes = match &adapted {
+            Some(_) => Some(read_bounded(&dir.join(ADAPTER_FILE), max_file_bytes(&config))?),
+            None => None,
+        };
         let mut whole = vec![(CONFIG_FILE, &config_bytes, 0), (TOKENIZER_FILE, &tokenizer_bytes, 0)];
         whole.extend(weights.bytes().map(|bytes| (WEIGHTS_FILE, bytes, 0)));
+        whole.extend(adapter_bytes.as_ref().map(|bytes| (ADAPTER_FILE, bytes, 0)));
         for file in &manifest.files {
             let name = whole_name(&file.name).0;
             let Some((_, bytes, done)) = whole.iter_mut().find(|(known, ..)| *known == name) else {
@@ -160,7 +177,7 @@ impl Model {
                     bytes = exact.bytes(),
                     "model loaded"
                 );
-                Class::Exact(Box::new(ExactNet::new(&config, exact, path)))
+                Class::Exact(Arc::new(ExactNet::new(&config, exact, path)))
             }
             Checked::Published(weights, _) => {
                 tracing::info!(
@@ -174,8 +191,18 @@ impl Model {
                 Class::Tolerant(Box::new(tolerant(&config, &weights)?))
             }
         };
-        let vocabulary = OnceLock::new();
-        Ok(Model { manifest, manifest_bytes, config, tokenizer, chat_format, vocabulary, class })
+        let tokenizer = Arc::new(tokenizer);
+        Ok(Model {
+            manifest,
+            manifest_bytes,
+            config,
+            tokenizer,
+            chat_format,
+            vocabulary: Arc::default(),
+            class,
+            adapters: adapters.clone(),
+            adapted,
+        })
     }
 
     /// The processor's path that the exact class computes on; `None` in the tolerant class.
@@ -187,10 +214,10 @@ impl Model {
     }
 
     /// The same model on another path of this processor, which changes its speed and nothing else; `None`
-    /// in the tolerant class.
+    /// in the tolerant class, and where another model shares its weights.
     pub fn on_path(mut self, path: CpuPath) -> Option<Self> {
         match &mut self.class {
-            Class::Exact(net) => net.set_path(path),
+            Class::Exact(net) => Arc::get_mut(net)?.set_path(path),
             Class::Tolerant(_) => return None,
         }
         Some(self)
@@ -224,10 +251,18 @@ impl Model {
         match &self.class {
             Class::Exact(net) => {
                 let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
-                let pieces = (REPLAY_CHUNK, from);
-                net.read_text(&mut cache, tokens, pieces, &mut room, &mut |index, hidden, logits| {
-                    visit(Position { index, hidden, logits });
-                });
+                let (adapter, pieces) = (self.adapter()?, (REPLAY_CHUNK, from));
+                let adapter = adapter.as_deref();
+                net.read_adapted(
+                    adapter,
+                    &mut cache,
+                    tokens,
+                    pieces,
+                    &mut room,
+                    &mut |index, hidden, logits| {
+                        visit(Position { index, hidden, logits });
+                    },
+                );
             }
             Class::Tolerant(own) => {
                 let hidden = own.net.hidden(tokens, 1)?;
@@ -264,8 +299,9 @@ impl Model {
             ));
         };
         let (mut cache, mut room) = (cache::Cache::new(net.shape()), Workspace::default());
-        let mut all = Vec::new();
-        net.read_text(&mut cache, tokens, (chunk, 0), &mut room, &mut |_, hidden, logits| {
+        let (mut all, adapter) = (Vec::new(), self.adapter()?);
+        let adapter = adapter.as_deref();
+        net.read_adapted(adapter, &mut cache, tokens, (chunk, 0), &mut room, &mut |_, hidden, logits| {
             all.extend_from_slice(hidden);
             all.extend_from_slice(logits);
         });
@@ -392,7 +428,7 @@ impl Model {
     }
 }
 
-fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
+pub(super) fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     let refuse = |what: String| {
         Error::new(
             "E-MODEL-008",
@@ -411,8 +447,8 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest> {
     if (manifest.sampler != sampler && !older) || manifest.commit_scheme != scheme {
         return Err(refuse("sampler or commitment scheme is not that of its numeric class".into()));
     }
-    if manifest.adapter_root.as_slice() != ZERO_HASH {
-        return Err(refuse("adapters are not supported".into()));
+    if manifest.adapter_root.as_slice() != ZERO_HASH && manifest.numeric_class != NumericClass::Exact {
+        return Err(refuse("adapters are served in the class exact only".into()));
     }
     Ok(manifest)
 }

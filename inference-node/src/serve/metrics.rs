@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use openledger_numerics::Path;
 
-use crate::engine::{Counters, GAP_BOUNDS};
+use crate::engine::{AdapterCounters, Counters, GAP_BOUNDS};
 
 /// Upper bounds of the time to the first token, in milliseconds.
 const BOUNDS: [u64; 9] = [10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000];
@@ -57,6 +57,8 @@ pub struct Metrics {
     pub models: AtomicU64,
     /// What the exact class's engine counts, over all models.
     pub engine: Arc<Counters>,
+    /// What the cache of adapters counts.
+    pub adapters: Arc<AdapterCounters>,
     first_token: [AtomicU64; BOUNDS.len() + 1],
     first_token_ms: AtomicU64,
 }
@@ -130,6 +132,8 @@ impl Metrics {
             ("engine_sequences_total", "Sequences in these steps: by steps, the mean batch.", &e.sequences),
             ("engine_prompt_tokens_total", "Tokens of prompts computed.", &e.prompt_tokens),
             ("engine_cached_tokens_total", "Tokens of prompts found in the cache.", &e.cached_tokens),
+            ("adapter_hits_total", "Requests whose adapter was in memory.", &self.adapters.hits),
+            ("adapter_loads_total", "Adapters read from the disk.", &self.adapters.loads),
             ("engine_written_tokens_total", "Tokens written.", &e.written_tokens),
             ("engine_refused_total", "Requests that the engine's queue had no room for.", &e.refused),
         ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use openledger_attribution::influence::Signature;
 use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, THREE_LAYERS, TWO_LAYERS};
@@ -17,7 +17,9 @@ use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::dispute::Computation;
-use crate::engine::{join_parts, BatchSettings, Batcher, GenRequest, Generation, Model};
+use crate::engine::{
+    join_parts, same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE,
+};
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
 use crate::request::{self, parse, Endpoint};
@@ -69,7 +71,7 @@ pub trait Answerer: Send + Sync {
 
 /// A model with the indexes of the versions that it rests on.
 pub struct Traceable {
-    batcher: Batcher,
+    batcher: Arc<Batcher>,
     attribution: Attribution,
 }
 
@@ -161,6 +163,8 @@ pub struct Models {
     slots: Mutex<HashMap<(u64, u32), Slot>>,
     /// Contributor of each contribution that was loaded.
     owners: Mutex<HashMap<u64, String>>,
+    /// One model on each base in memory, whose weights and workers serve all others on it.
+    bases: RwLock<Vec<Arc<Batcher>>>,
     /// Height up to which each contribution may be cited, as far as it was asked for.
     citable: Mutex<HashMap<u64, u64>>,
 }
@@ -253,6 +257,16 @@ impl Models {
         lock(&self.citable).insert(contribution_id, until);
     }
 
+    /// A model in memory on the same base as `manifest`'s.
+    fn base_of(&self, manifest: &Manifest) -> Option<Arc<Batcher>> {
+        let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner);
+        bases.iter().find(|base| same_base(base.model().manifest(), manifest)).cloned()
+    }
+
+    fn add_base(&self, batcher: &Arc<Batcher>) {
+        self.bases.write().unwrap_or_else(PoisonError::into_inner).push(batcher.clone());
+    }
+
     fn set(&self, key: (u64, u32), slot: Slot) {
         lock(&self.slots).insert(key, slot);
     }
@@ -333,13 +347,20 @@ impl Node {
         let local = LocalBlobs(self.store.clone());
         let folder = scratch.join(format!("{}-{}", info.model_id, info.version));
         let mut files = vec![(crate::engine::MANIFEST_FILE.to_string(), manifest_bytes)];
+        // Of a base in memory only the adapter is missing.
+        let base = self.models.base_of(&manifest);
         for file in &manifest.files {
-            files.push((safe_name(&file.name)?, local.blob(&file.blob).await?));
+            if base.is_none() || whole_name(&file.name).0 == ADAPTER_FILE {
+                files.push((safe_name(&file.name)?, local.blob(&file.blob).await?));
+            }
         }
-        let path = folder.clone();
+        let (path, beside, adapters) = (folder.clone(), base.clone(), self.adapters.clone());
         let model = blocking(move || {
             write_folder(&path, &join_parts(files)?)?;
-            Ok(Model::load(&path)?)
+            match beside {
+                Some(base) => Ok(base.model().load_beside(&path)?),
+                None => Ok(Model::load_with(&path, &adapters)?),
+            }
         })
         .await?;
         let versions: Vec<VersionRef> = manifest.datanets.clone();
@@ -364,7 +385,15 @@ impl Node {
             queue: self.settings.queue.saturating_add(self.settings.together()),
             prefix_bytes: self.settings.prefix_bytes,
         };
-        let batcher = Batcher::start(Arc::new(model), settings, self.metrics.engine.clone())?;
+        let model = Arc::new(model);
+        let batcher = match base {
+            Some(base) => Arc::new(base.beside(model)?),
+            None => {
+                let batcher = Arc::new(Batcher::start(model, settings, self.metrics.engine.clone())?);
+                self.models.add_base(&batcher);
+                batcher
+            }
+        };
         let answerer = Box::new(Traceable { batcher, attribution });
         Ok(Loaded { info: info.clone(), manifest, answerer })
     }

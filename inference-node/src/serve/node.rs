@@ -19,6 +19,7 @@ use super::models::Models;
 use super::payment::Payee;
 use super::settle::SettleState;
 use crate::corpus::{Answer, BlobSource, Identities};
+use crate::engine::Adapters;
 use crate::fault::{Class, Fault, Result};
 use crate::journal::Journal;
 
@@ -34,6 +35,8 @@ pub struct Settings {
     pub batch: usize,
     /// Bytes of keys and values that each model keeps for prompts that begin alike.
     pub prefix_bytes: usize,
+    /// Bytes of adapters that stay in memory, over all models.
+    pub adapter_bytes: usize,
     /// Requests that may wait beside them; further ones get 429.
     pub queue: usize,
     /// Longest time for which a session, height or setting read from the chain is used again.
@@ -60,6 +63,7 @@ impl Default for Settings {
             workers: 1,
             batch: 8,
             prefix_bytes: 64 << 20,
+            adapter_bytes: crate::engine::ADAPTER_BYTES,
             queue: 16,
             cache: Duration::from_millis(1_000),
             settle_after_blocks: 720,
@@ -101,6 +105,8 @@ pub struct Node {
     pub settings: Settings,
     /// Counters.
     pub metrics: Metrics,
+    /// Adapters in memory.
+    pub(super) adapters: Arc<Adapters>,
     /// Models and whether they are ready.
     pub models: Models,
     /// State of the settle loop; held while it works.
@@ -155,6 +161,8 @@ impl Node {
             node_key,
         };
         let together = settings.together();
+        let metrics = Metrics::default();
+        let adapters = Arc::new(Adapters::new(settings.adapter_bytes, metrics.adapters.clone()));
         Arc::new(Node {
             chain,
             journal,
@@ -162,7 +170,8 @@ impl Node {
             keys,
             payee,
             identities,
-            metrics: Metrics::default(),
+            metrics,
+            adapters,
             models: Models::default(),
             settle: tokio::sync::Mutex::new(SettleState::default()),
             settle_asked: Mutex::default(),

@@ -99,6 +99,16 @@ pub(crate) struct Corpus {
 
 impl Corpus {
     pub(crate) fn new(recipe: &Recipe, tokenizer: &Tokenizer, documents: &[Document]) -> Result<Self> {
+        Self::separated(recipe, tokenizer, documents, END_OF_TEXT_ID)
+    }
+
+    /// The same with another token before each document.
+    pub(crate) fn separated(
+        recipe: &Recipe,
+        tokenizer: &Tokenizer,
+        documents: &[Document],
+        separator: u32,
+    ) -> Result<Self> {
         let encoded: Vec<Vec<u32>> =
             documents.par_iter().map(|d| tokenizer.encode(d.text)).collect::<Result<_>>()?;
         let mut tokens = Vec::with_capacity(encoded.iter().map(|e| e.len() + 1).sum::<usize>() + 1);
@@ -106,10 +116,10 @@ impl Corpus {
         for (document, ids) in documents.iter().zip(encoded) {
             starts.push(tokens.len());
             contributions.push(document.contribution_id);
-            tokens.push(END_OF_TEXT_ID);
+            tokens.push(separator);
             tokens.extend(ids);
         }
-        tokens.push(END_OF_TEXT_ID);
+        tokens.push(separator);
         let mut corpus = Corpus {
             tokens,
             starts,

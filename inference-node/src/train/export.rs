@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cosmwasm_std::HexBinary;
+use openledger_attribution::SPAN_ONLY;
+use openledger_exact::adapter::{Adapter, ADAPTER_FILE};
 use openledger_types::formats::{manifest_hash, Manifest, VersionRef};
 use openledger_types::merkle::Hash;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CurvePoint;
 use super::counts::DatanetUses;
 use super::recipe::{Plan, Recipe};
-use crate::engine::files::{parse_weights, weights_bytes, write_atomic};
+use crate::engine::files::{model_files, parse_weights, weights_bytes, write_atomic};
 use crate::engine::import::{self, About};
 use crate::engine::{Error, ModelConfig, Result, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 
@@ -30,6 +32,9 @@ pub struct TrainingReceipt {
     pub recipe: Recipe,
     /// The plans that the run followed; put into the recipe, they repeat it.
     pub schedule: Vec<Plan>,
+    /// Root of the weights that an adapter was trained for; none for a whole model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_weights_root: Option<HexBinary>,
     /// Sealed versions trained on.
     pub datanets: Vec<VersionRef>,
     /// SHA-256 over ids, lengths and texts of the documents in their order.
@@ -65,6 +70,46 @@ pub(crate) struct Export<'a> {
     pub tokenizer: &'a [u8],
     pub receipt: &'a TrainingReceipt,
     pub curve: &'a [CurvePoint],
+}
+
+/// Everything that is written at the end of an adapter's run.
+pub(crate) struct AdapterExport<'a> {
+    pub base: &'a Manifest,
+    /// The base's files that decide its answers.
+    pub files: Vec<(&'a str, &'a [u8])>,
+    pub adapter: &'a Adapter,
+    pub adapter_bytes: &'a [u8],
+    pub receipt: &'a TrainingReceipt,
+    pub curve: &'a [CurvePoint],
+}
+
+/// Writes a base with its adapter as a model's folder, the manifest last, and returns the manifest's hash. The
+/// base's files keep their bytes, hence their blobs: whoever has the base has them already.
+pub(crate) fn write_adapter(dir: &Path, export: &AdapterExport) -> Result<(Manifest, Hash)> {
+    let receipt = json(export.receipt)?;
+    let (curve_name, curve) = (format!("{CURVE_FILE}.csv"), curve_csv(export.curve));
+    let mut files = export.files.clone();
+    files.push((ADAPTER_FILE, export.adapter_bytes));
+    files.push((RECEIPT_FILE, receipt.as_slice()));
+    files.push((curve_name.as_str(), curve.as_bytes()));
+    for (name, bytes) in &files {
+        write_atomic(&dir.join(name), bytes)?;
+    }
+    write_atomic(&dir.join(format!("{CURVE_FILE}.svg")), curve_svg(export.curve).as_bytes())?;
+    let manifest = Manifest {
+        name: export.receipt.recipe.name.clone(),
+        attribution: SPAN_ONLY.into(),
+        influence: None,
+        adapter_root: HexBinary::from(export.adapter.root()),
+        parameters: export.base.parameters.saturating_add(export.adapter.parameters()),
+        datanets: export.receipt.datanets.clone(),
+        training_root: export.receipt.training_root.clone(),
+        files: model_files(&files),
+        ..export.base.clone()
+    };
+    let bytes = import::manifest_bytes(&manifest)?;
+    write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
+    Ok((manifest, manifest_hash(&bytes)))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {

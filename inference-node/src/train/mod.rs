@@ -1,11 +1,12 @@
 //! Training: from the documents of sealed datanet versions to a model's folder.
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
-//! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`), how often each
-//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`),
-//! [`Rerun`] a published model's own training (`without`). [`evaluate`]
+//! (`optimizer`), the loop (`run`), low-rank adapters of a base ([`train_adapter`]), checkpoints (`checkpoint`),
+//! files (`export`), how often each contribution was seen (`counts`). [`Experiment`] trains again without some
+//! of the data (`retrain`), [`Rerun`] a published model's own training (`without`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
+mod adapter;
 mod checkpoint;
 mod corpus;
 mod counts;
@@ -19,6 +20,7 @@ mod retrain;
 mod run;
 mod without;
 
+pub use adapter::train_adapter;
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
 pub use counts::{root_of, DatanetUses, TrainingUse};
@@ -26,7 +28,7 @@ pub use eval::{evaluate, model_bits, Heldout};
 pub use export::{TrainingReceipt, CURVE_FILE, RECEIPT_FILE};
 pub use ngram::{xz_len, Ngram};
 pub use progress::{bar, Phase, Progress};
-pub use recipe::{Plan, Recipe};
+pub use recipe::{AdapterRecipe, Plan, Recipe};
 pub use retrain::{Experiment, Retrained};
 pub use run::{train, TrainReport};
 pub use without::Rerun;

@@ -5,6 +5,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use openledger_exact::adapter::{tensor_names, Target};
+
 use super::recipe::Recipe;
 use crate::engine::{Error, ModelConfig, Result};
 
@@ -46,6 +48,26 @@ impl Params {
             };
             params.push(Param::new(name, shape, values)?);
         }
+        Ok(Params(params))
+    }
+
+    /// A and B of every product of `targets`: A normal with deviation 1/sqrt(inputs), B zero, so that nothing is
+    /// added at first.
+    pub(crate) fn low_rank(config: &ModelConfig, targets: &[Target], rank: usize, seed: u64) -> Result<Self> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::MAX);
+        let mut params = Vec::new();
+        for layer in 0..config.num_hidden_layers {
+            for target in targets {
+                let [outputs, inputs] = target.shape(config);
+                let [a, b] = tensor_names(layer, *target);
+                let deviation = 1.0 / (inputs as f64).sqrt();
+                let values = (0..rank * inputs).map(|_| (normal(&mut rng) * deviation) as f32).collect();
+                params.push(Param::new(a, vec![rank, inputs], values)?);
+                params.push(Param::new(b, vec![outputs, rank], vec![0.0; outputs * rank])?);
+            }
+        }
+        params.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Params(params))
     }
 

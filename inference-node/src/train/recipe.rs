@@ -14,6 +14,19 @@ pub struct Plan {
     pub total: u64,
 }
 
+/// What a low-rank adapter adds to its base: the section `[adapter]` of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterRecipe {
+    /// Rows of every A, 1 to 256.
+    pub rank: usize,
+    /// What is added counts alpha / rank times.
+    pub alpha: f32,
+    /// Products of every layer that it adds to: `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`,
+    /// `down_proj`.
+    pub targets: Vec<String>,
+}
+
 /// A training run: shape, data order, optimiser, budget. With the same documents, tokenizer and
 /// `schedule` it gives the same weights on the same kind of processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +78,9 @@ pub struct Recipe {
     pub clip: f64,
     /// Seconds between checkpoints.
     pub checkpoint_seconds: u64,
+    /// An adapter of a base in place of a whole model; the shape above is then the base's.
+    #[serde(default)]
+    pub adapter: Option<AdapterRecipe>,
 }
 
 /// The class of receipts written before recipes named it.
@@ -99,6 +115,7 @@ impl Default for Recipe {
             weight_decay: 0.1,
             clip: 1.0,
             checkpoint_seconds: 30,
+            adapter: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
@@ -68,58 +68,104 @@ pub fn train(
     let tokenizer_json = tokenizer_for(recipe, documents, &documents_hash, out_dir)?;
     let tokenizer = Tokenizer::parse(&tokenizer_json, recipe.vocab)?;
     progress(&Progress::phase(Phase::Encoding));
-    let mut corpus = Corpus::new(recipe, &tokenizer, documents)?;
+    let corpus = Corpus::new(recipe, &tokenizer, documents)?;
     let config = recipe.config(END_OF_TEXT_ID);
-    let mut params = Params::init(&config, recipe.seed)?;
-    let fingerprint = fingerprint(recipe, &documents_hash, &tokenizer_json);
+    let params = Params::init(&config, recipe.seed)?;
+    // The network reads the parameters' own tensors, which are written in place.
+    let net = Arc::new(Net::new(&config, |name| params.tensor(name))?);
+    let network = |_: &Params| -> Result<Arc<Net>> { Ok(net.clone()) };
+    let run = Run { recipe, documents, datanets, documents_hash, tokenizer: &tokenizer_json, out_dir };
+    let done = run_steps(run, corpus, params, &network, &tokenizer_json, progress, cancel)?;
+
+    progress(&Progress::phase(Phase::Writing));
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> =
+        done.params.0.into_iter().map(|p| (p.name, (p.shape, p.values))).collect();
+    let receipt = done.receipt;
+    let export = Export {
+        config: &config,
+        tensors,
+        tokenizer: &tokenizer_json,
+        receipt: &receipt,
+        curve: &done.state.curve,
+    };
+    let (manifest, manifest_hash) = export::write(out_dir, &export)?;
+    finished(out_dir);
+    Ok(TrainReport {
+        manifest_hash,
+        parameters: manifest.parameters,
+        tokens_per_second: receipt.tokens_seen as f64 / receipt.seconds.max(1e-9),
+        resumed_at: done.resumed_at,
+        receipt,
+    })
+}
+
+/// What a run is about.
+pub(super) struct Run<'a> {
+    pub recipe: &'a Recipe,
+    pub documents: &'a [Document<'a>],
+    pub datanets: &'a [VersionRef],
+    pub documents_hash: Hash,
+    /// The tokenizer's file.
+    pub tokenizer: &'a [u8],
+    pub out_dir: &'a Path,
+}
+
+/// A run that came to its end.
+pub(super) struct Done {
+    pub params: Params,
+    pub state: State,
+    pub receipt: TrainingReceipt,
+    pub resumed_at: Option<u64>,
+}
+
+/// The network over parameters as they stand, asked for before every step.
+pub(super) type Network<'a> = dyn Fn(&Params) -> Result<Arc<Net>> + 'a;
+
+/// Takes up a checkpoint, if there is one of the same recipe, documents and `rest`, runs the steps that are left
+/// and sums them up.
+pub(super) fn run_steps(
+    run: Run,
+    mut corpus: Corpus,
+    mut params: Params,
+    network: &Network,
+    rest: &[u8],
+    progress: &mut dyn FnMut(&Progress),
+    cancel: &AtomicBool,
+) -> Result<Done> {
+    let Run { recipe, documents, datanets, documents_hash, tokenizer, out_dir } = run;
+    let fingerprint = fingerprint(recipe, &documents_hash, rest);
     let resumed = checkpoint::load(out_dir, &mut params, &fingerprint)?;
     let resumed_at = resumed.as_ref().map(|s| s.step);
     let mut state = resumed.unwrap_or_else(|| State { fingerprint, ..State::default() });
-    let net = Net::new(&config, |name| params.tensor(name))?;
-    steps(recipe, &mut corpus, &net, &mut params, &mut state, out_dir, progress, cancel)?;
-
-    progress(&Progress::phase(Phase::Writing));
-    let tokens_seen = state.step * (recipe.batch * recipe.context) as u64;
+    steps(recipe, &mut corpus, network, &mut params, &mut state, out_dir, progress, cancel)?;
     let uses = corpus.uses(state.step * recipe.batch as u64);
     let training = counts::by_datanet(&uses, documents, datanets);
     let receipt = TrainingReceipt {
         format: 2,
         recipe: recipe.clone(),
         schedule: state.schedule.clone(),
+        base_weights_root: None,
         datanets: datanets.to_vec(),
         documents_hash: HexBinary::from(&documents_hash),
-        tokenizer_hash: HexBinary::from(&<[u8; 32]>::from(Sha256::digest(&tokenizer_json))),
+        tokenizer_hash: HexBinary::from(&<[u8; 32]>::from(Sha256::digest(tokenizer))),
         documents: documents.len() as u64,
         bytes: documents.iter().map(|d| d.text.len() as u64).sum(),
         tokens: corpus.len() as u64,
         steps: state.step,
-        tokens_seen,
+        tokens_seen: state.step * (recipe.batch * recipe.context) as u64,
         seconds: state.seconds,
         loss_first: mean(state.curve.iter().take(10)),
         loss_last: mean(state.curve.iter().rev().take(50)),
         training_root: HexBinary::from(&counts::root_of(&training)?),
         training,
     };
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> =
-        params.0.into_iter().map(|p| (p.name, (p.shape, p.values))).collect();
-    let export = Export {
-        config: &config,
-        tensors,
-        tokenizer: &tokenizer_json,
-        receipt: &receipt,
-        curve: &state.curve,
-    };
-    let (manifest, manifest_hash) = export::write(out_dir, &export)?;
-    // The model is complete; a checkpoint that stays would only cost space.
+    Ok(Done { params, state, receipt, resumed_at })
+}
+
+/// The model is complete; a checkpoint that stays would only cost space.
+pub(super) fn finished(out_dir: &Path) {
     let _ = std::fs::remove_file(checkpoint::path(out_dir));
     let _ = std::fs::remove_file(out_dir.join(MARK_FILE));
-    Ok(TrainReport {
-        manifest_hash,
-        parameters: manifest.parameters,
-        tokens_per_second: tokens_seen as f64 / state.seconds.max(1e-9),
-        resumed_at,
-        receipt,
-    })
 }
 
 /// The tokenizer of an interrupted run of the same documents, else a new one, kept in `out_dir`.
@@ -162,7 +208,7 @@ fn mean<'a>(points: impl Iterator<Item = &'a CurvePoint>) -> f32 {
 fn steps(
     recipe: &Recipe,
     corpus: &mut Corpus,
-    net: &Net,
+    network: &Network,
     params: &mut Params,
     state: &mut State,
     out_dir: &Path,
@@ -189,7 +235,7 @@ fn steps(
             return Ok(());
         }
         let started = Instant::now();
-        let loss = step(recipe, corpus, net, params, state, &workers)?;
+        let loss = step(recipe, corpus, network, params, state, &workers)?;
         state.seconds = before.0 + clock.elapsed().as_secs_f64();
         pace.add(started.elapsed());
         if by_time {
@@ -227,7 +273,7 @@ fn steps(
 pub(super) fn step(
     recipe: &Recipe,
     corpus: &mut Corpus,
-    net: &Net,
+    network: &Network,
     params: &mut Params,
     state: &mut State,
     workers: &Workers,
@@ -245,7 +291,8 @@ pub(super) fn step(
         }
         jobs.push((inputs, targets));
     }
-    let done = workers.run(&jobs, |(inputs, targets)| shard(net, params, inputs, targets, rows))?;
+    let net = network(params)?;
+    let done = workers.run(&jobs, |(inputs, targets)| shard(&net, params, inputs, targets, rows))?;
     let loss = done.iter().map(|(loss, _)| *loss).sum::<f32>() / recipe.shards as f32;
     if !loss.is_finite() {
         return Err(diverged());

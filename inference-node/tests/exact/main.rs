@@ -1,6 +1,7 @@
 //! The exact class: a tiny model is trained once; what it answers must have the same bits however it is
 //! computed, and every cheat must show.
 
+mod adapters;
 mod bound;
 mod elsewhere;
 mod made;

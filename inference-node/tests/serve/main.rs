@@ -1,5 +1,6 @@
 //! The server against a chain in memory that checks settlements by the escrow's rules.
 
+mod adapters;
 mod answers;
 mod audit;
 mod blobs;

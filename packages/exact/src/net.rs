@@ -3,10 +3,14 @@
 //! Every row of a step is computed from its own row and its own sequence's cache only, so that neither
 //! the other sequences nor how a text was cut changes a bit.
 
+use std::ops::Range;
+
 use openledger_numerics::{
-    add, attend, gemm, rms_norm, rope, rope_table, silu_mul, Activations, Path, QUERIES,
+    add, add_scaled, attend, gemm, gemm_rows, rms_norm, rope, rope_table, silu_mul, Activations, Matrix,
+    Path, QUERIES,
 };
 
+use crate::adapter::{Adapter, Target};
 use crate::cache::{Cache, Shape};
 use crate::config::ModelConfig;
 use crate::weights::ExactWeights;
@@ -45,6 +49,9 @@ pub struct Piece<'a> {
     pub tokens: &'a [u32],
     /// What is wanted of it.
     pub read: Read,
+    /// What is added to the weights; the same for all tokens of a sequence. Pieces of one adapter that stand
+    /// side by side are computed together.
+    pub adapter: Option<&'a Adapter>,
 }
 
 impl Piece<'_> {
@@ -72,6 +79,7 @@ pub struct Workspace {
     group: Vec<f32>,
     scratch: Vec<f32>,
     quantized: Activations,
+    low: Low,
     /// Hidden vectors that were read, (read, hidden).
     hidden: Vec<f32>,
     /// Their logits, (read, vocabulary).
@@ -84,6 +92,40 @@ impl Workspace {
         let (d, v) = (net.config.hidden_size, net.config.vocab_size);
         self.hidden.chunks_exact(d).zip(self.logits.chunks_exact(v))
     }
+}
+
+/// Room for what adapters add.
+#[derive(Default)]
+struct Low {
+    /// A x, (rows, rank).
+    inner: Vec<f32>,
+    quantized: Activations,
+    /// B (A x), (rows, outputs).
+    outer: Vec<f32>,
+}
+
+/// Rows of a step that one adapter adds to.
+struct Span<'a> {
+    adapter: &'a Adapter,
+    rows: Range<usize>,
+}
+
+/// The spans of `pieces`: of all of their rows, or of those that are read.
+fn spans_of<'a>(pieces: &[Piece<'a>], read_only: bool) -> Vec<Span<'a>> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut first = 0;
+    for piece in pieces {
+        let rows = first..first + piece.tokens.len() - if read_only { piece.unread() } else { 0 };
+        first = rows.end;
+        let Some(adapter) = piece.adapter.filter(|_| !rows.is_empty()) else { continue };
+        match spans.last_mut() {
+            Some(last) if std::ptr::eq(last.adapter, adapter) && last.rows.end == rows.start => {
+                last.rows.end = rows.end;
+            }
+            _ => spans.push(Span { adapter, rows }),
+        }
+    }
+    spans
 }
 
 /// Is told a position, its hidden vector and its logits.
@@ -130,11 +172,21 @@ impl ExactNet {
         for piece in pieces.iter_mut() {
             piece.cache.reserve(piece.tokens.len());
         }
+        let mut spans = spans_of(pieces, false);
         for (layer, weights) in self.weights.layers.iter().enumerate() {
+            let product = |target,
+                           matrix: &Matrix,
+                           spans: &[Span],
+                           x: &Activations,
+                           low: &mut Low,
+                           out: &mut Vec<f32>| {
+                product(path, matrix, x, out);
+                adapted(path, (layer, target), spans, x, low, out);
+            };
             self.normed(&room.x, &weights.norm_1, &mut room.h);
             room.quantized.quantize(path, &room.h, d);
-            product(path, &weights.k, &room.quantized, &mut room.k);
-            product(path, &weights.v, &room.quantized, &mut room.v);
+            product(Target::Key, &weights.k, &spans, &room.quantized, &mut room.low, &mut room.k);
+            product(Target::Value, &weights.v, &spans, &room.quantized, &mut room.low, &mut room.v);
             self.write_keys(layer, pieces, room);
             let last = layer + 1 == self.weights.layers.len();
             if last && pieces.iter().any(|p| p.unread() > 0) {
@@ -145,20 +197,21 @@ impl ExactNet {
                 }
                 keep_read(&mut room.h, pieces, d);
                 room.quantized.quantize(path, &room.h, d);
+                spans = spans_of(pieces, true);
             }
-            product(path, &weights.q, &room.quantized, &mut room.q);
+            product(Target::Query, &weights.q, &spans, &room.quantized, &mut room.low, &mut room.q);
             self.attention(layer, pieces, last, room);
             room.quantized.quantize(path, &room.mixed, weights.o.columns());
-            product(path, &weights.o, &room.quantized, &mut room.h);
+            product(Target::Output, &weights.o, &spans, &room.quantized, &mut room.low, &mut room.h);
             add(path, &mut room.x, &room.h);
 
             self.normed(&room.x, &weights.norm_2, &mut room.h);
             room.quantized.quantize(path, &room.h, d);
-            product(path, &weights.gate, &room.quantized, &mut room.gate);
-            product(path, &weights.up, &room.quantized, &mut room.up);
+            product(Target::Gate, &weights.gate, &spans, &room.quantized, &mut room.low, &mut room.gate);
+            product(Target::Up, &weights.up, &spans, &room.quantized, &mut room.low, &mut room.up);
             silu_mul(path, &mut room.gate, &room.up);
             room.quantized.quantize(path, &room.gate, config.intermediate_size);
-            product(path, &weights.down, &room.quantized, &mut room.h);
+            product(Target::Down, &weights.down, &spans, &room.quantized, &mut room.low, &mut room.h);
             add(path, &mut room.x, &room.h);
         }
         self.read(room);
@@ -269,6 +322,19 @@ impl ExactNet {
         &self,
         cache: &mut Cache,
         tokens: &[u32],
+        pieces: (usize, usize),
+        room: &mut Workspace,
+        visit: &mut Visit<'_>,
+    ) {
+        self.read_adapted(None, cache, tokens, pieces, room, visit);
+    }
+
+    /// The same with what `adapter` adds to the weights.
+    pub fn read_adapted(
+        &self,
+        adapter: Option<&Adapter>,
+        cache: &mut Cache,
+        tokens: &[u32],
         (chunk, from): (usize, usize),
         room: &mut Workspace,
         visit: &mut Visit<'_>,
@@ -282,7 +348,7 @@ impl ExactNet {
             }
             let read = if done < from { Read::None } else { Read::All };
             let tokens = tokens.get(done..end).unwrap_or(&[]);
-            self.step(&mut [Piece { cache, tokens, read }], room);
+            self.step(&mut [Piece { cache, tokens, read, adapter }], room);
             if read == Read::All {
                 for (i, (hidden, logits)) in room.rows(self).enumerate() {
                     visit(done + i, hidden, logits);
@@ -307,7 +373,31 @@ fn keep_read(values: &mut Vec<f32>, pieces: &[Piece], width: usize) {
 }
 
 /// A product into a buffer that grows to fit.
-fn product(path: Path, matrix: &openledger_numerics::Matrix, x: &Activations, out: &mut Vec<f32>) {
+fn product(path: Path, matrix: &Matrix, x: &Activations, out: &mut Vec<f32>) {
     out.resize(x.rows() * matrix.rows(), 0.0);
     gemm(path, matrix, x, out);
+}
+
+/// Adds to `out`, the product of a layer's target with all rows, what the spans' adapters have for it: s * B (A x), with A x
+/// quantised as activations are (docs/numerics.md).
+fn adapted(
+    path: Path,
+    (layer, target): (usize, Target),
+    spans: &[Span],
+    x: &Activations,
+    low: &mut Low,
+    out: &mut [f32],
+) {
+    for Span { adapter, rows } in spans {
+        let Some(pair) = adapter.pair(layer, target) else { continue };
+        let (rank, width) = (pair.a.rows(), pair.b.rows());
+        low.inner.resize(rows.len() * rank, 0.0);
+        gemm_rows(path, &pair.a, x, rows.clone(), &mut low.inner);
+        low.quantized.quantize(path, &low.inner, rank);
+        low.outer.resize(rows.len() * width, 0.0);
+        gemm(path, &pair.b, &low.quantized, &mut low.outer);
+        if let Some(out) = out.get_mut(rows.start * width..rows.end * width) {
+            add_scaled(path, out, &low.outer, adapter.scale());
+        }
+    }
 }

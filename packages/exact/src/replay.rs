@@ -6,6 +6,7 @@ use openledger_types::formats::{Decoding, Manifest, NumericClass, Outcome};
 use openledger_types::merkle::{Hash, ZERO_HASH};
 use sha2::{Digest, Sha256};
 
+use crate::adapter::Adapter;
 use crate::bpe::Bpe;
 use crate::cache::Cache;
 use crate::config::ModelConfig;
@@ -28,6 +29,8 @@ pub struct Files<'a> {
     pub tokenizer: &'a [u8],
     /// `model.safetensors`.
     pub weights: &'a [u8],
+    /// `adapter.safetensors`, where the model has an adapter.
+    pub adapter: Option<&'a [u8]>,
 }
 
 /// A model that replays.
@@ -35,6 +38,7 @@ pub struct Model {
     config: ModelConfig,
     tokenizer: Bpe,
     net: ExactNet,
+    adapter: Option<Adapter>,
     /// Whether the manifest's sampler has a repetition penalty.
     penalises: bool,
 }
@@ -97,7 +101,7 @@ impl Model {
     /// Reads a model and holds every file against the manifest: hashes, shape, root of the int8 weights.
     ///
     /// # Errors
-    /// `E-MODEL-002` configuration, `-004` weights, `-005` tokenizer, `-007` hashes, `-008` manifest.
+    /// `E-MODEL-002` configuration, `-004` weights, `-005` tokenizer, `-007` hashes, `-008` manifest, `-014` adapter.
     pub fn load(files: Files<'_>) -> Result<Self> {
         let refuse = |what: String| {
             Error::new("E-MODEL-008", format!("manifest.json refused: {what}"), "Use openledger verify.")
@@ -110,16 +114,21 @@ impl Model {
         {
             return Err(refuse("it is not of the class exact".into()));
         }
-        if manifest.template_hash.as_slice() != ZERO_HASH || manifest.adapter_root.as_slice() != ZERO_HASH {
-            return Err(refuse("chat templates and adapters are not replayed here".into()));
+        if manifest.template_hash.as_slice() != ZERO_HASH {
+            return Err(refuse("chat templates are not replayed here".into()));
+        }
+        if (manifest.adapter_root.as_slice() != ZERO_HASH) != files.adapter.is_some() {
+            return Err(refuse("it names an adapter that is not here, or none that is".into()));
         }
         let hashes = [(files.config, &manifest.config_hash), (files.tokenizer, &manifest.tokenizer_hash)];
         if hashes.iter().any(|(bytes, expected)| expected.as_slice() != Sha256::digest(bytes).as_slice()) {
             return Err(mismatch("configuration or tokenizer"));
         }
         let config = ModelConfig::parse(files.config)?;
+        let adapter = files.adapter.map(|bytes| Adapter::parse(bytes, &config)).transpose()?;
+        let added = adapter.as_ref().map_or(0, Adapter::parameters);
         if u64::from(manifest.context) != config.max_position_embeddings as u64
-            || manifest.parameters != config.parameters()
+            || manifest.parameters != config.parameters() + added
         {
             return Err(mismatch("context or parameters"));
         }
@@ -128,8 +137,15 @@ impl Model {
         if manifest.weights_root.as_slice() != weights.root() {
             return Err(mismatch("root of the weights"));
         }
+        let of_it = |adapter: &Adapter| {
+            manifest.adapter_root.as_slice() == adapter.root()
+                && manifest.weights_root.as_slice() == adapter.base()
+        };
+        if !adapter.as_ref().is_none_or(of_it) {
+            return Err(mismatch("root of the adapter, or of its base"));
+        }
         let net = ExactNet::new(&config, weights, Path::best());
-        Ok(Model { config, tokenizer, net, penalises: knows_penalty(&manifest.sampler) })
+        Ok(Model { config, tokenizer, net, adapter, penalises: knows_penalty(&manifest.sampler) })
     }
 
     /// Checks an answer.
@@ -162,14 +178,22 @@ impl Model {
         let (mut trace, mut mismatches) = (HiddenTrace::default(), Vec::new());
         let (mut cache, mut room) = (Cache::new(self.net.shape()), Workspace::default());
         let (prompt, pieces) = (&input[..prompt_tokens], (REPLAY_CHUNK, first));
-        self.net.read_text(&mut cache, &input, pieces, &mut room, &mut |index, hidden, logits| {
-            let at = index - first;
-            let logits = sampler.penalised(logits, &[prompt, &tokens[..at.min(tokens.len())]]);
-            if sampler.draw(&logits, at as u64) != tokens.get(at).copied() {
-                mismatches.push(at);
-            }
-            trace.push(hidden);
-        });
+        let adapter = self.adapter.as_ref();
+        self.net.read_adapted(
+            adapter,
+            &mut cache,
+            &input,
+            pieces,
+            &mut room,
+            &mut |index, hidden, logits| {
+                let at = index - first;
+                let logits = sampler.penalised(logits, &[prompt, &tokens[..at.min(tokens.len())]]);
+                if sampler.draw(&logits, at as u64) != tokens.get(at).copied() {
+                    mismatches.push(at);
+                }
+                trace.push(hidden);
+            },
+        );
         let digests = trace.finish();
         let root = commit_root(EXACT_COMMIT_SCHEME, &answer.request_hash, tokens, &digests);
         let (text, stopped) =

@@ -24,7 +24,7 @@ fn bits(hidden: &[f32], logits: &[f32]) -> Row {
 /// All rows of a text, read at once.
 fn all(net: &ExactNet, tokens: &[u32]) -> Vec<Row> {
     let (mut cache, mut room) = (Cache::new(net.shape()), Workspace::default());
-    net.step(&mut [Piece { cache: &mut cache, tokens, read: Read::All }], &mut room);
+    net.step(&mut [Piece { cache: &mut cache, tokens, read: Read::All, adapter: None }], &mut room);
     room.rows(net).map(|(hidden, logits)| bits(hidden, logits)).collect()
 }
 
@@ -64,7 +64,7 @@ proptest! {
             let mut pieces: Vec<Piece> = caches
                 .iter_mut()
                 .zip(&texts)
-                .map(|(cache, text)| Piece { cache, tokens: &text[part].0, read: text[part].1 })
+                .map(|(cache, text)| Piece { cache, tokens: &text[part].0, read: text[part].1, adapter: None })
                 .collect();
             net.step(&mut pieces, &mut room);
             let expected: Vec<&Row> = texts

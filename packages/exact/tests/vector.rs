@@ -40,6 +40,7 @@ impl Made {
             config: &self.config,
             tokenizer: &self.tokenizer,
             weights: &self.weights,
+            adapter: None,
         }
     }
 }

@@ -24,6 +24,6 @@ mod vector;
 pub use attention::{attend, mix, scores, softmax, write_key, write_value, QUERIES, TILE};
 pub use half::{f16_to_f32, f32_to_f16, halves};
 pub use math::{cos, exp, exp_f32, ln, rope_row, rope_table, sin, sqrt_f32};
-pub use matrix::{gemm, quantize_block, row_dot, Activations, Matrix, Refused, BLOCK, TILE_ROWS};
+pub use matrix::{gemm, gemm_rows, quantize_block, row_dot, Activations, Matrix, Refused, BLOCK, TILE_ROWS};
 pub use path::Path;
-pub use vector::{add, dot, rms_norm, rope, silu_mul};
+pub use vector::{add, add_scaled, dot, rms_norm, rope, silu_mul};

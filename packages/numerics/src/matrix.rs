@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use crate::math::MAGIC;
 use crate::path::Path;
@@ -303,9 +304,15 @@ pub(crate) struct Group<'a> {
 /// Products of `matrix` with every position: `out` (positions × rows). Each is [`row_dot`] of its row and
 /// its position, whatever stands beside them.
 pub fn gemm(path: Path, matrix: &Matrix, x: &Activations, out: &mut [f32]) {
+    gemm_rows(path, matrix, x, 0..x.rows, out);
+}
+
+/// The same of the positions `of` only: `out` (their number × rows).
+pub fn gemm_rows(path: Path, matrix: &Matrix, x: &Activations, of: Range<usize>, out: &mut [f32]) {
+    let count = of.len();
     assert!(
-        x.columns == matrix.columns && out.len() == x.rows * matrix.rows,
-        "a product of {} × {} with {} × {} does not fit {} places",
+        x.columns == matrix.columns && of.end <= x.rows && out.len() == count * matrix.rows,
+        "a product of {} × {} with {count} of {} × {} does not fit {} places",
         matrix.rows,
         matrix.columns,
         x.rows,
@@ -318,8 +325,8 @@ pub fn gemm(path: Path, matrix: &Matrix, x: &Activations, out: &mut [f32]) {
     for (tile, (lines, scales)) in tiles.enumerate() {
         let first = tile * TILE_ROWS;
         let rows = TILE_ROWS.min(matrix.rows - first);
-        for start in (0..x.rows).step_by(GROUP) {
-            let count = GROUP.min(x.rows - start);
+        for start in of.clone().step_by(GROUP) {
+            let count = GROUP.min(of.end - start);
             let at = |t: usize| (start + t.min(count - 1)) * blocks;
             let group = Group {
                 count,
@@ -331,7 +338,7 @@ pub fn gemm(path: Path, matrix: &Matrix, x: &Activations, out: &mut [f32]) {
                 tile_by_law(lines, scales, &group, &mut result);
             }
             for (t, result) in result.iter().enumerate().take(count) {
-                let place = (start + t) * matrix.rows + first;
+                let place = (start - of.start + t) * matrix.rows + first;
                 out[place..place + rows].copy_from_slice(&result[..rows]);
             }
         }

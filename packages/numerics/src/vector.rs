@@ -68,6 +68,18 @@ fn add_body(out: &mut [f32], x: &[f32]) {
     }
 }
 
+/// out_i = out_i + s * x_i: the product is rounded, then the sum.
+pub fn add_scaled(path: Path, out: &mut [f32], x: &[f32], s: f32) {
+    wide!(path, add_scaled_body(out: &mut [f32], x: &[f32], s: f32))
+}
+
+#[inline(always)]
+fn add_scaled_body(out: &mut [f32], x: &[f32], s: f32) {
+    for (out, x) in out.iter_mut().zip(x) {
+        *out += s * x;
+    }
+}
+
 /// SwiGLU: gate_i = (gate_i / (1 + e^-gate_i)) * up_i.
 pub fn silu_mul(path: Path, gate: &mut [f32], up: &[f32]) {
     wide!(path, silu_body(gate: &mut [f32], up: &[f32]))

@@ -100,6 +100,7 @@ proptest! {
                 same(&x, &y)
             };
             prop_assert!(both(&|p, x| add(p, x, &b)));
+            prop_assert!(both(&|p, x| add_scaled(p, x, &b, 1.7)));
             prop_assert!(both(&|p, x| silu_mul(p, x, &b)));
             prop_assert!(both(&|p, x| rms_norm(p, &a, &b, 1e-5, x)));
             prop_assert!(both(&|p, x| x.push(softmax(p, &mut b.clone()))));

@@ -93,6 +93,8 @@ fn replayed(bytes: &[u8]) -> Result<Vec<Check>, String> {
         config: take(config)?,
         tokenizer: take(tokenizer)?,
         weights: take(weights)?,
+        // Models with an adapter are refused: the page asks a node.
+        adapter: None,
     };
     let model = Model::load(files).map_err(|e| e.to_string())?;
     let asked = Answer {

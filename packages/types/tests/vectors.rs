@@ -206,6 +206,8 @@ fn computed() -> Value {
     });
     // One list of all is more than the macro can nest.
     let rest = json!({
+        "adapter_root": hex32(adapter_root(&h(1), 8, 16.0, &h(2))),
+        "adapter_rows_leaf": hex32(adapter_rows_leaf("a.lora_A.weight", 16, &[(vec![0.25], vec![-127, 5]), (vec![0.5], vec![1, 0])])),
         "close_digest": hex32(close_digest("openledger-1", "openledger1gateway", 7)),
         "payer_account": hex32(payer_account("openledger1gateway", "channel-0", "cosmos1payer")),
         "epoch": { "input": epoch(), "hash": hex32(epoch().hash()) },

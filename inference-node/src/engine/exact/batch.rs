@@ -13,10 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use openledger_exact::adapter::Adapter;
 use openledger_exact::cache::Cache;
 use openledger_exact::constraint::Constraint;
 use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
 use openledger_exact::sampler::Sampler;
+use openledger_types::merkle::{Hash, ZERO_HASH};
 
 use super::prefix::Prefixes;
 use crate::engine::error::{Error, Result};
@@ -92,6 +94,7 @@ enum Event {
 struct Job {
     tokens: Vec<u32>,
     prompt: usize,
+    adapter: Option<Arc<Adapter>>,
     sampler: Sampler,
     constraint: Option<Constraint>,
     most: usize,
@@ -99,6 +102,13 @@ struct Job {
     events: mpsc::Sender<Event>,
     /// Set by the requester when it wants no more.
     left: Arc<AtomicBool>,
+}
+
+impl Job {
+    /// Root of its adapter, zeros for none.
+    fn adapter_root(&self) -> Hash {
+        self.adapter.as_ref().map_or(ZERO_HASH, |adapter| *adapter.root())
+    }
 }
 
 /// A request in a batch.
@@ -117,7 +127,7 @@ struct Queue {
 }
 
 struct Shared {
-    model: Arc<Model>,
+    net: Arc<ExactNet>,
     settings: BatchSettings,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -130,11 +140,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves one model to many requesters. In the tolerant class each request is computed by its own thread.
-pub struct Batcher {
-    shared: Option<Arc<Shared>>,
-    model: Arc<Model>,
+/// The workers of one base, for all models on it.
+struct Pool {
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Serves one model to many requesters, together with those of other models on the same base
+/// ([`Batcher::beside`]). In the tolerant class each request is computed by its own thread.
+pub struct Batcher {
+    pool: Option<Arc<Pool>>,
+    model: Arc<Model>,
 }
 
 impl Batcher {
@@ -144,23 +160,39 @@ impl Batcher {
     /// `E-GEN-007` when no thread can be started.
     pub fn start(model: Arc<Model>, settings: BatchSettings, counters: Arc<Counters>) -> Result<Self> {
         let Class::Exact(net) = &model.class else {
-            return Ok(Batcher { shared: None, model, threads: Vec::new() });
+            return Ok(Batcher { pool: None, model });
         };
         let shared = Arc::new(Shared {
             prefixes: Mutex::new(Prefixes::new(net.shape(), settings.prefix_bytes)),
-            model: model.clone(),
+            net: net.clone(),
             settings,
             queue: Mutex::default(),
             wake: Condvar::new(),
             counters,
         });
-        let mut batcher = Batcher { shared: Some(shared.clone()), model, threads: Vec::new() };
+        let mut pool = Pool { shared: shared.clone(), threads: Vec::new() };
         for i in 0..settings.workers.max(1) {
             let shared = shared.clone();
             let thread = std::thread::Builder::new().name(format!("batch-{i}")).spawn(move || work(&shared));
-            batcher.threads.push(thread.map_err(|e| stopped(&format!("no thread can be started: {e}")))?);
+            pool.threads.push(thread.map_err(|e| stopped(&format!("no thread can be started: {e}")))?);
         }
-        Ok(batcher)
+        Ok(Batcher { pool: Some(Arc::new(pool)), model })
+    }
+
+    /// Serves `model`, which was loaded beside this one's ([`Model::load_beside`]), with the same workers: requests of
+    /// both are computed in the same steps.
+    ///
+    /// # Errors
+    /// `E-GEN-008` when the models do not share their weights.
+    pub fn beside(&self, model: Arc<Model>) -> Result<Self> {
+        if !self.model.shares_weights(&model) {
+            return Err(Error::new(
+                "E-GEN-008",
+                "models of different weights cannot be computed together",
+                "Load the model beside the one whose workers it shall use.",
+            ));
+        }
+        Ok(Batcher { pool: self.pool.clone(), model })
     }
 
     /// The model.
@@ -177,13 +209,16 @@ impl Batcher {
         request: &GenRequest,
         deliver: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation> {
-        let Some(shared) = &self.shared else { return self.model.generate(request, deliver) };
+        let Some(pool) = &self.pool else { return self.model.generate(request, deliver) };
+        let shared = &pool.shared;
         let sampler = self.model.check_request(request)?;
         let (events, received) = mpsc::channel();
         let left = Arc::new(AtomicBool::new(false));
         let job = Job {
             tokens: request.prompt_tokens.clone(),
             prompt: request.prompt_tokens.len(),
+            // Read here, on the requester's thread: a cold adapter delays nobody else.
+            adapter: self.model.adapter()?,
             sampler,
             constraint: self.model.constraint(request),
             most: request.decoding.max_tokens as usize,
@@ -222,13 +257,11 @@ impl Batcher {
     }
 }
 
-impl Drop for Batcher {
+impl Drop for Pool {
     /// Answers under way are finished; then the workers end.
     fn drop(&mut self) {
-        if let Some(shared) = &self.shared {
-            lock(&shared.queue).closed = true;
-            shared.wake.notify_all();
-        }
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_all();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -249,7 +282,6 @@ fn stopped(what: &str) -> Error {
 
 /// One worker, until the queue is closed and empty.
 fn work(shared: &Shared) {
-    let Class::Exact(net) = &shared.model.class else { return };
     let mut live: Vec<Sequence> = Vec::new();
     let mut room = Workspace::default();
     loop {
@@ -262,7 +294,7 @@ fn work(shared: &Shared) {
             continue;
         }
         // A defect in one step must not silence the node: its requests fail, later ones are served.
-        let step = catch_unwind(AssertUnwindSafe(|| advance(shared, net, &mut live, &mut room)));
+        let step = catch_unwind(AssertUnwindSafe(|| advance(shared, &mut live, &mut room)));
         if step.is_err() {
             for sequence in live.drain(..) {
                 let _ = sequence.job.events.send(Event::Failed(stopped("a step of the engine ended early")));
@@ -283,7 +315,7 @@ fn admit(shared: &Shared, live: &mut Vec<Sequence>) -> bool {
     }
     while live.len() < shared.settings.batch.max(1) {
         let Some(job) = queue.jobs.pop_front() else { break };
-        let cache = lock(&shared.prefixes).begin(&job.tokens);
+        let cache = lock(&shared.prefixes).begin(&job.adapter_root(), &job.tokens);
         let done = cache.len();
         shared.counters.cached_tokens.fetch_add(done as u64, Relaxed);
         live.push(Sequence { job, cache, done, last: None });
@@ -293,15 +325,14 @@ fn admit(shared: &Shared, live: &mut Vec<Sequence>) -> bool {
 }
 
 /// One step for the whole batch.
-fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut Workspace) {
-    let counters = &shared.counters;
+fn advance(shared: &Shared, live: &mut Vec<Sequence>, room: &mut Workspace) {
+    let (net, counters) = (&*shared.net, &shared.counters);
     let mut budget = CHUNK;
-    let mut pieces = Vec::with_capacity(live.len());
-    // Which sequences take part, with how many tokens.
-    let mut taking = Vec::with_capacity(live.len());
+    let mut parts = Vec::with_capacity(live.len());
     for (i, sequence) in live.iter_mut().enumerate() {
-        let behind = sequence.job.tokens.len() - sequence.done;
-        let reading = sequence.done < sequence.job.prompt;
+        let Sequence { job, cache, done, .. } = sequence;
+        let behind = job.tokens.len() - *done;
+        let reading = *done < job.prompt;
         let count = if reading { behind.min(budget) } else { behind };
         if count == 0 {
             continue;
@@ -311,10 +342,15 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
             counters.prompt_tokens.fetch_add(count as u64, Relaxed);
         }
         let read = if count == behind { Read::Last } else { Read::None };
-        let tokens = sequence.job.tokens.get(sequence.done..sequence.done + count).unwrap_or(&[]);
-        taking.push((i, count, read));
-        pieces.push(Piece { cache: &mut sequence.cache, tokens, read });
+        let tokens = job.tokens.get(*done..*done + count).unwrap_or(&[]);
+        let adapter = job.adapter.as_deref();
+        parts.push((job.adapter_root(), (i, count, read), Piece { cache, tokens, read, adapter }));
     }
+    // Those of one adapter side by side, which computes their rows together; the order changes no bit.
+    parts.sort_by_key(|(root, ..)| *root);
+    // Which sequences take part, with how many tokens.
+    let (taking, mut pieces): (Vec<_>, Vec<_>) =
+        parts.into_iter().map(|(_, taking, piece)| (taking, piece)).unzip();
     net.step(&mut pieces, room);
     counters.steps.fetch_add(1, Relaxed);
     counters.sequences.fetch_add(taking.len() as u64, Relaxed);
@@ -330,7 +366,7 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
         let position = job.tokens.len() - job.prompt;
         if position == 0 {
             let mut prefixes = lock(&shared.prefixes);
-            prefixes.keep(&job.tokens, &sequence.cache);
+            prefixes.keep(&job.adapter_root(), &job.tokens, &sequence.cache);
             counters.pages.store(prefixes.len() as u64, Relaxed);
         }
         let next = rows.next().ok_or_else(not_a_number).and_then(|(hidden, logits)| {
@@ -360,12 +396,13 @@ fn advance(shared: &Shared, net: &ExactNet, live: &mut Vec<Sequence>, room: &mut
             over.push(i);
         }
     }
+    over.sort_unstable();
     over.dedup();
     for i in over.into_iter().rev() {
         let ended = live.swap_remove(i);
         // A chat goes on from here.
         let mut prefixes = lock(&shared.prefixes);
-        prefixes.keep(&ended.job.tokens, &ended.cache);
+        prefixes.keep(&ended.job.adapter_root(), &ended.job.tokens, &ended.cache);
         counters.pages.store(prefixes.len() as u64, Relaxed);
     }
 }

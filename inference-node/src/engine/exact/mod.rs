@@ -1,5 +1,7 @@
 //! The exact class as a node serves it: `batch` lets requests join and leave a running step of
-//! `openledger_exact`'s network; `prefix` keeps what texts have in common.
+//! `openledger_exact`'s network; `prefix` keeps what texts have in common, `adapters` what is added to a base's
+//! weights.
 
+pub(crate) mod adapters;
 pub(crate) mod batch;
 pub(crate) mod prefix;

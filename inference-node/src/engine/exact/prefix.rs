@@ -1,13 +1,15 @@
 //! Pages of keys and values kept for texts that begin alike.
 //!
-//! What a page holds follows from the tokens up to its end and from nothing else, hence a page found here is bit
-//! for bit the one that would be computed.
+//! What a page holds follows from the weights, which are one base's, from the adapter and from the tokens up to its
+//! end, hence a page found here under the adapter's root and those tokens is bit for bit the one that would be
+//! computed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use openledger_exact::cache::{Cache, Page, Shape};
 use openledger_numerics::TILE;
+use openledger_types::merkle::Hash;
 use sha2::{Digest, Sha256};
 
 /// Pages of earlier texts by what they hold, the least recently used leaving first.
@@ -27,10 +29,10 @@ impl Prefixes {
     }
 
     /// A sequence that already holds as much of `tokens` as is kept here, less at least the last token,
-    /// which has to be computed.
-    pub(crate) fn begin(&mut self, tokens: &[u32]) -> Cache {
+    /// which has to be computed. `adapter` is the root of what is added to the weights, zeros for nothing.
+    pub(crate) fn begin(&mut self, adapter: &Hash, tokens: &[u32]) -> Cache {
         let mut pages = Vec::new();
-        let mut key = [0; 32];
+        let mut key = *adapter;
         for chunk in tokens.get(..tokens.len().saturating_sub(1)).unwrap_or(&[]).chunks_exact(TILE) {
             key = next_key(&key, chunk);
             let Some((page, used)) = self.pages.get_mut(&key) else { break };
@@ -43,9 +45,9 @@ impl Prefixes {
         Cache::from_pages(self.shape, pages)
     }
 
-    /// Keeps the whole pages of a sequence that holds `tokens`.
-    pub(crate) fn keep(&mut self, tokens: &[u32], cache: &Cache) {
-        let mut key = [0; 32];
+    /// Keeps the whole pages of a sequence that holds `tokens`, computed with `adapter`.
+    pub(crate) fn keep(&mut self, adapter: &Hash, tokens: &[u32], cache: &Cache) {
+        let mut key = *adapter;
         for (chunk, page) in tokens.chunks_exact(TILE).zip(cache.whole()) {
             key = next_key(&key, chunk);
             if self.most == 0 || self.pages.contains_key(&key) {
@@ -80,6 +82,7 @@ fn next_key(parent: &[u8; 32], tokens: &[u32]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use openledger_types::merkle::ZERO_HASH;
 
     fn shape() -> Shape {
         let config = serde_json::json!({
@@ -104,18 +107,28 @@ mod tests {
     fn a_text_that_begins_alike_shares_whole_pages_but_never_its_last_token() {
         let mut prefixes = Prefixes::new(shape(), shape().page_bytes() * 8);
         let tokens: Vec<u32> = (0..40).collect();
-        prefixes.keep(&tokens, &filled(40));
+        prefixes.keep(&ZERO_HASH, &tokens, &filled(40));
         assert_eq!(prefixes.len(), 2);
-        assert_eq!(prefixes.begin(&tokens).len(), 32);
-        assert_eq!(prefixes.begin(&tokens[..33]).len(), 32);
-        assert_eq!(prefixes.begin(&tokens[..32]).len(), 16);
-        assert_eq!(prefixes.begin(&tokens[..1]).len(), 0);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &tokens).len(), 32);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &tokens[..33]).len(), 32);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &tokens[..32]).len(), 16);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &tokens[..1]).len(), 0);
         let mut other = tokens.clone();
         other[3] = 99;
-        assert_eq!(prefixes.begin(&other).len(), 0);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &other).len(), 0);
         other = tokens.clone();
         other[20] = 99;
-        assert_eq!(prefixes.begin(&other).len(), 16);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &other).len(), 16);
+    }
+
+    #[test]
+    fn a_page_of_one_adapter_is_never_found_for_another() {
+        let mut prefixes = Prefixes::new(shape(), shape().page_bytes() * 8);
+        let tokens: Vec<u32> = (0..40).collect();
+        prefixes.keep(&[1; 32], &tokens, &filled(40));
+        assert_eq!(prefixes.begin(&[1; 32], &tokens).len(), 32);
+        assert_eq!(prefixes.begin(&[2; 32], &tokens).len(), 0);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &tokens).len(), 0);
     }
 
     #[test]
@@ -123,8 +136,8 @@ mod tests {
         let mut prefixes = Prefixes::new(shape(), shape().page_bytes() * 8);
         let tokens: Vec<u32> = (0..17).collect();
         let first = filled(17);
-        prefixes.keep(&tokens, &first);
-        let mut second = prefixes.begin(&tokens);
+        prefixes.keep(&ZERO_HASH, &tokens, &first);
+        let mut second = prefixes.begin(&ZERO_HASH, &tokens);
         second.reserve(5);
         second.write(0, 0, 3, &[777.0, 0.0], &[0.0, 0.0]);
         let (mut a, mut b) = (Vec::new(), Vec::new());
@@ -139,14 +152,14 @@ mod tests {
         let mut prefixes = Prefixes::new(shape(), shape().page_bytes() * 3);
         for text in 0..10u32 {
             let tokens: Vec<u32> = (0..16).map(|i| text * 100 + i).chain([0]).collect();
-            prefixes.keep(&tokens, &filled(17));
+            prefixes.keep(&ZERO_HASH, &tokens, &filled(17));
             assert!(prefixes.len() <= 3 && prefixes.by_use.len() == prefixes.len());
-            assert_eq!(prefixes.begin(&tokens).len(), 16);
+            assert_eq!(prefixes.begin(&ZERO_HASH, &tokens).len(), 16);
         }
         let first: Vec<u32> = (0..17).collect();
-        assert_eq!(prefixes.begin(&first).len(), 0);
+        assert_eq!(prefixes.begin(&ZERO_HASH, &first).len(), 0);
         let mut none = Prefixes::new(shape(), 0);
-        none.keep(&first, &filled(17));
+        none.keep(&ZERO_HASH, &first, &filled(17));
         assert_eq!(none.len(), 0);
     }
 }

@@ -130,6 +130,28 @@ pub fn quantized_row_leaf(tensor: &str, row: u64, scales: &[f32], values: &[i8])
     leaf_hash(&row.finish())
 }
 
+/// Leaf of the tree of an adapter's rows: at most 16 rows of one of its matrices, in int8 as in
+/// [`quantized_row_leaf`].
+///
+/// `openledger/adapter-rows/1`: name text, first row u64, then of each row its scales as little-endian f32 and
+/// its values as i8, one row after the other.
+pub fn adapter_rows_leaf(tensor: &str, first: u64, rows: &[(Vec<f32>, Vec<i8>)]) -> Hash {
+    let mut bytes = Vec::new();
+    for (scales, values) in rows {
+        bytes.extend(scales.iter().flat_map(|s| s.to_le_bytes()));
+        bytes.extend(values.iter().map(|v| v.to_le_bytes()[0]));
+    }
+    leaf_hash(&Preimage::new("openledger/adapter-rows/1").text(tensor).u64(first).bytes(&bytes).finish())
+}
+
+/// Root of an adapter: it belongs to the weights of the root `base`, adds alpha / rank times its products, and
+/// its rows have the root `rows`.
+///
+/// `openledger/adapter/1`: base32, rank u32, bits of alpha as f32 u32, rows32.
+pub fn adapter_root(base: &Hash, rank: u32, alpha: f32, rows: &Hash) -> Hash {
+    Preimage::new("openledger/adapter/1").bytes(base).u32(rank).u32(alpha.to_bits()).bytes(rows).hash()
+}
+
 /// What a window of the class `exact` commits to beside its tokens: the hidden vectors, one a token, that
 /// the output head read.
 ///
