@@ -5,10 +5,13 @@
 //! - [`Auditor`]: the loop of a node with the role `audit`: fetch, check, compute again what its secret
 //!   seed draws, keep a copy, attest; demand what is withheld.
 //! - [`Responder`]: the loop of a serving node: shows on chain what is demanded of it.
+//! - [`Challenger`]: the loop of an auditor that opens cases about answers that it computed differently, and leads
+//!   the accused to the value that is wrong.
 //! - [`Defender`]: the loop of a serving node: makes its moves in disputes about its answers.
 //! - [`RefereeView`]: the contracts as both see them, behind a trait so that they run in tests without
 //!   a chain.
 
+mod challenge;
 mod check;
 mod defend;
 mod prove;
@@ -17,6 +20,7 @@ mod round;
 mod sample;
 mod view;
 
+pub use challenge::{case_bond, held, Challenger};
 pub use check::{check, Books, Finding};
 pub use defend::{ArbiterView, Defender};
 pub use respond::Responder;

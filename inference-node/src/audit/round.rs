@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use openledger_types::api::AnswerBundle;
 use openledger_types::faults::{FiledFault, SessionFacts};
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
@@ -17,6 +18,7 @@ use openledger_types::msg::escrow::{EpochResponse, RootStatus};
 use openledger_types::msg::node_registry::NodeResponse;
 use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
 
+use super::challenge::held;
 use super::check::{check, Books, Finding};
 use super::prove::{proofs, Evidence, Sealed};
 use super::respond::open_demands;
@@ -24,7 +26,7 @@ use super::sample::Seeds;
 use super::view::RefereeView;
 use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
-use crate::journal::{AuditRow, AuditState};
+use crate::journal::{Accusation, AuditRow, AuditState};
 use crate::ledger::{parse_ledger, parse_receipts};
 use crate::serve::{blocking, lock, root_of, Node, Posting};
 
@@ -42,6 +44,8 @@ pub struct AuditSettings {
     pub tick: Duration,
     /// Base units that may be bound in demands for withheld chunks; 0 demands nothing.
     pub demand_budget: u128,
+    /// Base units that may be bound in cases about answers that were computed differently; 0 opens none.
+    pub dispute_budget: u128,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u128,
     /// Part of all answers that auditors compute again together, in percent, once a node is known
@@ -52,7 +56,13 @@ pub struct AuditSettings {
 impl Default for AuditSettings {
     fn default() -> Self {
         let tick = Duration::from_millis(1_000);
-        AuditSettings { tick, demand_budget: 0, least_claim: 2_000, replay_percent: 5 }
+        AuditSettings {
+            tick,
+            demand_budget: 0,
+            dispute_budget: 5_000_000,
+            least_claim: 2_000,
+            replay_percent: 5,
+        }
     }
 }
 
@@ -267,8 +277,8 @@ impl Auditor {
         let sample = self.seeds.sample(target.node, target.epoch, base_bps).await?;
         let here =
             |r: &SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
-        let due = receipts.iter().filter(|r| here(r) && sample.has(&r.receipt.digest()));
-        for signed in due {
+        let due = receipts.iter().enumerate().filter(|(_, r)| here(r) && sample.has(&r.receipt.digest()));
+        for (index, signed) in due {
             let receipt = &signed.receipt;
             let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
             let bundle = source.bundle(&receipt.digest()).await?;
@@ -279,15 +289,43 @@ impl Auditor {
             }
             let bundle = Arc::new(bundle);
             let barred = self.node.barred_in(&loaded, &bundle).await?;
-            let failures = blocking(move || Ok(loaded.answerer.replay(&bundle, &barred))).await?;
+            let again = bundle.clone();
+            let failures = blocking(move || Ok(loaded.answerer.replay(&again, &barred))).await?;
             self.node.metrics.audit_replays.fetch_add(1, Relaxed);
             if !failures.is_empty() {
+                self.accuse(target, receipts, index, &bundle).await?;
                 let what = format!("{named}: {}", failures.join("; "));
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
             }
             tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
         }
         Ok(())
+    }
+
+    /// Keeps an answer that is not what its model gives, for [`Challenger`](super::Challenger).
+    async fn accuse(
+        &self,
+        target: &Target<'_>,
+        receipts: &[SignedReceipt],
+        index: usize,
+        bundle: &AnswerBundle,
+    ) -> Result<()> {
+        let commit = &target.epoch.commit;
+        let Some(held) = held(receipts, index) else { return Ok(()) };
+        let row = Accusation {
+            node_id: commit.node_id,
+            denom: commit.denom.clone(),
+            epoch: commit.epoch,
+            held,
+            bundle: bundle.clone(),
+            case: None,
+        };
+        self.node
+            .with_journal(move |journal| match journal.accusation(row.receipt_id())? {
+                Some(_) => Ok(()),
+                None => journal.keep_accusation(&row),
+            })
+            .await
     }
 
     /// The leaves of the ledger that the root grew from.

@@ -6,6 +6,7 @@
 //! written once: a second one for the same sequence would cost the bond (PROTOCOL S2), so whoever
 //! finishes second gets the first one's receipt back.
 
+mod accusations;
 mod audits;
 mod epochs;
 mod rows;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 use crate::fault::{Class, Fault, Result};
 
+pub use accusations::Accusation;
 pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
 pub use seeds::{SeedRow, SeedState};
@@ -50,6 +52,9 @@ const EPOCHS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("epochs");
 const AUDITS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("audits");
 /// Hashes of commitments of which something is left to do.
 const OPEN_AUDITS: TableDefinition<&[u8], ()> = TableDefinition::new("open_audits");
+
+/// Receipt id to [`Accusation`].
+const ACCUSATIONS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("accusations");
 
 /// Period to [`SeedRow`].
 const SEEDS: TableDefinition<u64, &[u8]> = TableDefinition::new("seeds");
@@ -131,6 +136,7 @@ impl Journal {
             txn.open_table(EPOCHS).map_err(disk)?;
             txn.open_table(AUDITS).map_err(disk)?;
             txn.open_table(OPEN_AUDITS).map_err(disk)?;
+            txn.open_table(ACCUSATIONS).map_err(disk)?;
             txn.open_table(SEEDS).map_err(disk)?;
         }
         txn.commit().map_err(disk)?;

@@ -47,7 +47,7 @@ pub use node::{LocalBlobs, Node, Settings, Store};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 
-use crate::audit::{Auditor, Defender, Responder};
+use crate::audit::{Auditor, Challenger, Defender, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
 use crate::storage::Keeper;
@@ -61,6 +61,8 @@ pub struct Watch {
     pub defender: Option<Defender>,
     /// Audits the roots of others.
     pub auditor: Option<Auditor>,
+    /// Opens and leads cases about answers that the auditor computed differently.
+    pub challenger: Option<Challenger>,
     /// Keeps fragments.
     pub keeper: Option<Keeper>,
 }
@@ -151,6 +153,9 @@ pub async fn run(
     if let Some(auditor) = watch.auditor {
         loops.spawn(audit_loop(node.clone(), auditor));
     }
+    if let Some(challenger) = watch.challenger {
+        loops.spawn(challenge_loop(node.clone(), challenger));
+    }
     if let Some(keeper) = watch.keeper {
         loops.spawn(keep_loop(node.clone(), keeper));
     }
@@ -234,6 +239,15 @@ async fn audit_loop(node: Arc<Node>, auditor: Auditor) {
             report(&node, &fault);
         }
         tokio::time::sleep(auditor.tick()).await;
+    }
+}
+
+async fn challenge_loop(node: Arc<Node>, challenger: Challenger) {
+    loop {
+        if let Err(fault) = challenger.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
     }
 }
 
