@@ -274,8 +274,8 @@ impl Lab {
         ensure!(dispute.outcome == Some(Outcome::Guilty), "{dispute:?}");
         let (taken, finder) = self.cut(&job.user, reader, case).await?;
         let session = reader.session(done.session_id).await?;
-        let kept: u128 = session.nodes.iter().map(|node| node.settled.u128()).sum();
-        let back = done.fees - kept;
+        let parts = [session.protocol, session.developer_part, session.node_part, session.data_part];
+        let back = done.fees - parts.iter().map(|part| part.u128()).sum::<u128>();
         ensure!(back > 0, "no fee came back: {session:?}");
         ensure!(finder > 0 && finder < taken, "a finder gets a part: {finder} of {taken}");
         // Four bits instead of eight save at most the whole computation.

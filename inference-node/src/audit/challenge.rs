@@ -115,16 +115,16 @@ impl Challenger {
         // The newest: one that released its receipts may be followed by another.
         match cases.iter().rev().find(about) {
             None => self.open_case(row, bound).await,
-            Some(case) if case.challenger != self.referee.hot_addr() => {
-                tracing::info!(case = case.case_id, "this answer is accused by somebody else");
-                self.forget(row).await
-            }
+            Some(case) if case.challenger != self.referee.hot_addr() => match case.verdict {
+                // Its jury may ask this node for the answer.
+                None => self.note_case(row, case.case_id, Uint128::zero()).await,
+                Some(Verdict::Guilty) => self.forget(row).await,
+                // A friend of the accused may have lost on purpose.
+                Some(_) => self.open_case(row, bound).await,
+            },
             Some(case) if case.verdict.is_some() => self.close(row, case).await,
             Some(case) => {
-                if row.case.is_none() {
-                    let row = Accusation { case: Some((case.case_id, case.bond)), ..row.clone() };
-                    self.node.with_journal(move |journal| journal.keep_accusation(&row)).await?;
-                }
+                self.note_case(row, case.case_id, case.bond).await?;
                 self.lead(row, case, height).await
             }
         }
@@ -249,6 +249,16 @@ impl Challenger {
         }
         self.forget(row).await?;
         Ok(true)
+    }
+
+    /// Keeps which case is about an answer, and what this node has at stake in it.
+    async fn note_case(&self, row: &Accusation, case_id: u64, bond: Uint128) -> Result<bool> {
+        let case = Some((case_id, bond));
+        if row.case != case {
+            let row = Accusation { case, ..row.clone() };
+            self.node.with_journal(move |journal| journal.keep_accusation(&row)).await?;
+        }
+        Ok(false)
     }
 
     async fn forget(&self, row: &Accusation) -> Result<bool> {

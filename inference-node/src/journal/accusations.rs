@@ -23,7 +23,7 @@ pub struct Accusation {
     pub held: HeldReceipt,
     /// The answer.
     pub bundle: AnswerBundle,
-    /// The case about it, with its bond in base units; none before it was opened.
+    /// The case about it, with this node's bond in it, in base units; none before it was opened.
     pub case: Option<(u64, Uint128)>,
 }
 

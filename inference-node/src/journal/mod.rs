@@ -12,6 +12,7 @@ mod epochs;
 mod rows;
 mod seeds;
 mod sessions;
+mod votes;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub use accusations::Accusation;
 pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
 pub use seeds::{SeedRow, SeedState};
+pub use votes::{VoteRow, VoteState};
 
 const VERSION: &str = "1";
 
@@ -55,6 +57,9 @@ const OPEN_AUDITS: TableDefinition<&[u8], ()> = TableDefinition::new("open_audit
 
 /// Receipt id to [`Accusation`].
 const ACCUSATIONS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("accusations");
+
+/// Case to [`VoteRow`].
+const VOTES: TableDefinition<u64, &[u8]> = TableDefinition::new("votes");
 
 /// Period to [`SeedRow`].
 const SEEDS: TableDefinition<u64, &[u8]> = TableDefinition::new("seeds");
@@ -138,6 +143,7 @@ impl Journal {
             txn.open_table(OPEN_AUDITS).map_err(disk)?;
             txn.open_table(ACCUSATIONS).map_err(disk)?;
             txn.open_table(SEEDS).map_err(disk)?;
+            txn.open_table(VOTES).map_err(disk)?;
         }
         txn.commit().map_err(disk)?;
         Ok(journal)

@@ -47,7 +47,7 @@ pub use node::{LocalBlobs, Node, Settings, Store};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 
-use crate::audit::{Auditor, Challenger, Defender, Responder};
+use crate::audit::{Auditor, Challenger, Defender, Juror, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
 use crate::storage::Keeper;
@@ -63,6 +63,8 @@ pub struct Watch {
     pub auditor: Option<Auditor>,
     /// Opens and leads cases about answers that the auditor computed differently.
     pub challenger: Option<Challenger>,
+    /// Votes in cases of others.
+    pub juror: Option<Juror>,
     /// Keeps fragments.
     pub keeper: Option<Keeper>,
 }
@@ -156,6 +158,9 @@ pub async fn run(
     if let Some(challenger) = watch.challenger {
         loops.spawn(challenge_loop(node.clone(), challenger));
     }
+    if let Some(juror) = watch.juror {
+        loops.spawn(vote_loop(node.clone(), juror));
+    }
     if let Some(keeper) = watch.keeper {
         loops.spawn(keep_loop(node.clone(), keeper));
     }
@@ -245,6 +250,15 @@ async fn audit_loop(node: Arc<Node>, auditor: Auditor) {
 async fn challenge_loop(node: Arc<Node>, challenger: Challenger) {
     loop {
         if let Err(fault) = challenger.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+async fn vote_loop(node: Arc<Node>, juror: Juror) {
+    loop {
+        if let Err(fault) = juror.round().await {
             report(&node, &fault);
         }
         tokio::time::sleep(node.settings.tick).await;

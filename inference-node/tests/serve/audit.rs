@@ -153,6 +153,23 @@ impl FakeReferee {
                 });
                 Ok(())
             }
+            ExecuteMsg::CommitVote { .. } => match &self.cases.lock().unwrap()[0] {
+                case if self.chain.state().height <= case.commit_until => Ok(()),
+                _ => Err("too late".into()),
+            },
+            ExecuteMsg::RevealVote { case_id, auditor, guilty, salt } => {
+                let case = self.cases.lock().unwrap()[0].clone();
+                let salt = hash32("salt", salt).unwrap();
+                let opening = vote_commitment(CHAIN, "referee", *case_id, *auditor, *guilty, &salt);
+                let committed = self.told.lock().unwrap().iter().any(|msg| {
+                    matches!(msg, ExecuteMsg::CommitVote { commitment, .. } if commitment.as_slice() == opening)
+                });
+                let height = self.chain.state().height;
+                match committed && height > case.commit_until && height <= case.reveal_until {
+                    true => Ok(()),
+                    false => Err("not its opening, or not the time".into()),
+                }
+            }
             ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
             ExecuteMsg::ProveFault { proof } => {
                 let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
@@ -188,6 +205,16 @@ impl FakeReferee {
             }
             other => Err(format!("not expected: {other:?}")),
         }
+    }
+
+    /// Votes that were revealed.
+    pub fn votes(&self) -> Vec<bool> {
+        let told = self.told.lock().unwrap();
+        let vote = |msg: &ExecuteMsg| match msg {
+            ExecuteMsg::RevealVote { guilty, .. } => Some(*guilty),
+            _ => None,
+        };
+        told.iter().filter_map(vote).collect()
     }
 
     pub fn told(&self, wanted: fn(&ExecuteMsg) -> bool) -> usize {

@@ -9,12 +9,13 @@ use openledger_dispute::step::holds;
 use openledger_dispute::trace::{Rows, Trace};
 use openledger_dispute::tree::Descent;
 use openledger_merkle::{Hash, ZERO_HASH};
-use openledger_node::audit::{ArbiterView, AuditSettings, Challenger, Defender};
+use openledger_node::audit::{ArbiterView, AuditSettings, Challenger, Defender, Juror, RefereeView};
 use openledger_node::corpus::Answer;
 use openledger_node::dispute::Computation;
 use openledger_node::serve::{Loaded, Posting};
 use openledger_types::formats::tokens_hash;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, Outcome, Turn};
+use openledger_types::msg::escrow::HeldReceipt;
 use openledger_types::msg::referee::{self, Verdict};
 use openledger_types::packed::HashPath;
 
@@ -330,7 +331,93 @@ async fn rule_f2_what_another_auditor_has_accused_is_left_to_it() {
     let node = found.auditor(audited).await;
     let challenger = found.challenger(&node, 2_000_000);
     assert_eq!(challenger.round().await.unwrap(), 1);
-    found.referee.cases.lock().unwrap()[0].challenger = "openledger1another".into();
+    let opened = || found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. }));
+    let edit = |change: fn(&mut referee::CaseResponse)| change(&mut found.referee.cases.lock().unwrap()[0]);
+    edit(|case| case.challenger = "openledger1another".into());
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert_eq!(opened(), 1);
+    // Its jury can have the answer from here meanwhile.
+    assert_eq!(node.journal.accusations().unwrap()[0].case, Some((1, 0u128.into())));
+    // Who lost it may be the accused's friend.
+    edit(|case| case.verdict = Some(Verdict::Undecided));
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    assert_eq!(opened(), 2);
+    found.referee.cases.lock().unwrap().pop();
+    edit(|case| case.verdict = Some(Verdict::Guilty));
     assert_eq!(challenger.round().await.unwrap(), 0);
     assert!(node.journal.accusations().unwrap().is_empty());
+}
+
+/// What an auditor votes in somebody's case about an answer of `compute`, of which it computes `again`; the
+/// commitment that it sent, and how its vote is opened.
+async fn voted(
+    compute: fn() -> Computation,
+    again: fn() -> Computation,
+    edit: fn(&mut referee::CaseResponse),
+) -> Option<bool> {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let rote = Rote { computation: Some(compute), ..Rote::default() };
+    let world = World::start(home.path(), chain.clone(), rote).await;
+    let mut user = User::open(&chain, 7);
+    let bundle = world.ask(&mut user, "one two three").await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let receipt = bundle.receipt.receipt;
+    let held = HeldReceipt {
+        receipt_id: receipt.digest().into(),
+        session_id: 7,
+        sequence: 1,
+        fee: receipt.fee,
+        index: 0,
+        path: Default::default(),
+    };
+    let subject = referee::Subject::Receipts {
+        node_id: NODE,
+        denom: DENOM.into(),
+        epoch: 1,
+        kind: referee::ReceiptFault::Output,
+        receipts: vec![held],
+    };
+    let open = referee::ExecuteMsg::OpenCase { subject, reason: "r".into() };
+    referee.tell(&open, None).await.unwrap();
+    let (commit_until, reveal_until) = {
+        let case = &mut referee.cases.lock().unwrap()[0];
+        case.challenger = "openledger1user".into();
+        edit(case);
+        (case.commit_until, case.reveal_until)
+    };
+    let with_model = || {
+        let node = auditor_node(home.path(), &chain);
+        let rote = Rote { computation: Some(again), ..Rote::default() };
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        node
+    };
+    // Another process each time: the vote stands in the journal, its salt too.
+    let mut sent = 0;
+    for height in [chain.state().height, commit_until, commit_until + 1, reveal_until, reveal_until + 1] {
+        chain.state().height = height;
+        sent += Juror::new(with_model(), referee.clone()).round().await.unwrap();
+    }
+    let votes = referee.votes();
+    assert_eq!(sent, 2 * votes.len());
+    assert!(votes.len() < 2);
+    votes.first().copied()
+}
+
+#[tokio::test]
+async fn rule_f3_an_auditor_commits_and_reveals_what_its_own_computation_gives() {
+    assert_eq!(voted(with_other_weights, audited, |_| {}).await, Some(true));
+    assert_eq!(voted(honestly, honestly, |_| {}).await, Some(false));
+}
+
+#[tokio::test]
+async fn rule_f3_no_vote_of_a_party_or_without_the_answer() {
+    let party = |case: &mut referee::CaseResponse| case.challenger = "openledger1val".into();
+    assert_eq!(voted(with_other_weights, audited, party).await, None);
+    let unknown = |case: &mut referee::CaseResponse| {
+        if let referee::Subject::Receipts { receipts, .. } = &mut case.subject {
+            receipts[0].receipt_id = [1; 32].into();
+        }
+    };
+    assert_eq!(voted(with_other_weights, audited, unknown).await, None);
 }
