@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
@@ -21,7 +21,7 @@ use openledger_dispute::layout::Place;
 use openledger_dispute::play;
 use openledger_dispute::trace::Trace;
 use openledger_node::attribution::Asked;
-use openledger_node::audit::{case_bond, held, Defender, Responder};
+use openledger_node::audit::{case_bond, held, ArbiterView, Defender, Responder};
 use openledger_node::config::{Config, Home};
 use openledger_node::corpus::Identities;
 use openledger_node::dispute::Computation;
@@ -195,13 +195,15 @@ fn coarse(folder: &Path, out: &Path) -> Result<Model> {
 /// A member's node in this process: its home, keys and loops, and another model.
 struct Cheater {
     member: Member,
+    node: Weak<Node>,
     stop: tokio::sync::oneshot::Sender<()>,
     serving: tokio::task::JoinHandle<NodeResult<()>>,
 }
 
 impl Cheater {
-    /// Ends the member's process and takes its place.
-    async fn take_over(lab: &Lab, member: &Member, scratch: &Path) -> Result<Self> {
+    /// Ends the member's process and takes its place; `contests` what it is accused of instead of answering.
+    async fn take_over(lab: &Lab, member: &Member, scratch: &Path, contests: bool) -> Result<Self> {
+        lab.restore(member).await?;
         member.kill().await?;
         let home = Home(member.home.clone());
         let config = Config::load(&home.config())?;
@@ -227,10 +229,16 @@ impl Cheater {
             Identities { node: Some((config.node_id, age)), ..Identities::default() },
             Settings { roles: registered.roles, ..config.serve.settings() },
         );
-        let watch = Watch {
-            responder: Some(Responder::new(node.clone(), view.clone())),
-            defender: Some(Defender::new(node.clone(), view)),
-            ..Watch::default()
+        let responder = Some(Responder::new(node.clone(), view.clone()));
+        let watch = match contests {
+            false => {
+                let defender = Some(Defender::new(node.clone(), view));
+                Watch { responder, defender, ..Watch::default() }
+            }
+            true => {
+                tokio::spawn(contest(view, config.node_id));
+                Watch { responder, ..Watch::default() }
+            }
         };
         let listener = serve::listen(config.listen).await?;
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -244,18 +252,54 @@ impl Cheater {
         ensure!(model.manifest().weights_root != honest.manifest.weights_root, "nothing was altered");
         let (info, manifest) = (honest.info.clone(), honest.manifest.clone());
         node.models.insert(Loaded { info, manifest, answerer: Box::new(Cheap { model, honest }) });
-        Ok(Cheater { member: member.clone(), stop, serving })
+        Ok(Cheater { member: member.clone(), node: Arc::downgrade(&node), stop, serving })
     }
 
     /// Gives the place back to the member's own process.
     async fn leave(self, lab: &Lab) -> Result<()> {
         let _ = self.stop.send(());
         self.serving.await??;
-        self.member.start(&lab.net.node_binary, &lab.http).await
+        // Its files are free once the last task has let go of them.
+        while self.node.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.member.start(&lab.net.node_binary, &lab.http).await?;
+        lab.restore(&self.member).await
+    }
+}
+
+/// Gives every dispute about a node's answers to the votes.
+async fn contest(arbiter: Arc<ClientChain>, node_id: u64) {
+    loop {
+        let disputes = arbiter.disputes(None).await.unwrap_or_default();
+        for found in disputes.iter().filter(|found| found.node_id == node_id && found.turn == Turn::Answer) {
+            let _ = arbiter.play(&Move::Contest { case_id: found.case_id }).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
 impl Lab {
+    /// Brings a node that was cut back into service: its bond, and its operator's word after the jail.
+    async fn restore(&self, member: &Member) -> Result<()> {
+        let reader = self.net.reader(0).await?;
+        let registry = &reader.contracts().node_registry;
+        let params = reader.node_config().await?.params;
+        let found = reader.node(member.node_id).await?;
+        let missing = params.min_bond.u128().saturating_sub(found.bond.u128());
+        if missing > 0 {
+            let faucet = self.net.signer(0, "deployer").await?;
+            let msg = node_registry::ExecuteMsg::AddBond { node_id: member.node_id };
+            faucet.execute(registry, &msg, &[Coin::new(missing, &params.denom)]).await?;
+        }
+        if let Some(until) = found.jailed_until {
+            reader.chain().wait_for_height(until + 1, PATIENCE).await?;
+            let msg = node_registry::ExecuteMsg::Unjail { node_id: member.node_id };
+            self.net.signer(0, &member.key).await?.execute(registry, &msg, &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Where a member has put the model together.
     fn folder(&self, member: &Member) -> PathBuf {
         Home(member.home.clone()).models().join(format!("{}-{}", self.model.0, self.model.1))
@@ -268,10 +312,11 @@ impl Lab {
         reader: &Reader,
         (job, done): (&Job, &job::Done),
         case: &CaseResponse,
+        outcome: Outcome,
     ) -> Result<()> {
         ensure!(case.verdict == Some(Verdict::Guilty), "{case:?}");
         let dispute = reader.dispute(case.case_id).await?;
-        ensure!(dispute.outcome == Some(Outcome::Guilty), "{dispute:?}");
+        ensure!(dispute.outcome == Some(outcome), "{dispute:?}");
         let (taken, finder) = self.cut(&job.user, reader, case).await?;
         let session = reader.session(done.session_id).await?;
         let parts = [session.protocol, session.developer_part, session.node_part, session.data_part];
@@ -296,7 +341,7 @@ async fn node_attack_02_a_node_with_weights_of_fewer_bits_is_convicted_and_pays(
     let reader = lab.net.reader(0).await?;
     let scratch = tempfile::tempdir()?;
     let member = lab.net.nodes[1].clone();
-    let cheater = Cheater::take_over(&lab, &member, scratch.path()).await?;
+    let cheater = Cheater::take_over(&lab, &member, scratch.path(), false).await?;
 
     // No auditor looks: the user disputes by the command line.
     for auditor in &lab.net.auditors {
@@ -314,7 +359,7 @@ async fn node_attack_02_a_node_with_weights_of_fewer_bits_is_convicted_and_pays(
     );
     let case = lab.verdict(&reader, &bundles).await?;
     ensure!(case.challenger == job.user.address(), "{case:?}");
-    lab.settle_accounts("by the command line", &reader, (&job, &done), &case).await?;
+    lab.settle_accounts("by the command line", &reader, (&job, &done), &case, Outcome::Guilty).await?;
 
     // The auditors look by themselves. What is left of the voided root stands in the next one.
     lab.net.start_all(&lab.http).await?;
@@ -324,13 +369,27 @@ async fn node_attack_02_a_node_with_weights_of_fewer_bits_is_convicted_and_pays(
     let case = lab.verdict(&reader, &bundles[1..]).await?;
     let hot = hot_addresses(&lab, &reader).await?;
     ensure!(hot.contains(&case.challenger), "an auditor accuses: {case:?}");
-    lab.settle_accounts("by an auditor", &reader, (&job, &done), &case).await?;
+    lab.settle_accounts("by an auditor", &reader, (&job, &done), &case, Outcome::Guilty).await?;
 
-    cheater.leave(&lab).await?;
     let books = money::audit(&reader).await?;
     ensure!(books.faults.is_empty(), "{}", books.faults.join("; "));
     ensure!(books.punished == [member.node_id], "punished: {:?}", books.punished);
-    Ok(())
+    cheater.leave(&lab).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted_by_votes() -> Result<()> {
+    let Some(lab) = Lab::open().await? else { return Ok(()) };
+    let reader = lab.net.reader(0).await?;
+    let scratch = tempfile::tempdir()?;
+    let member = lab.net.nodes[1].clone();
+    let cheater = Cheater::take_over(&lab, &member, scratch.path(), true).await?;
+    let (job, done, bundles) = lab.job(member.node_id).await?;
+    let case = lab.verdict(&reader, &bundles).await?;
+    ensure!(hot_addresses(&lab, &reader).await?.contains(&case.challenger), "an auditor accuses: {case:?}");
+    ensure!(!case.guilty.is_zero() && case.not_guilty.is_zero(), "{case:?}");
+    lab.settle_accounts("by votes", &reader, (&job, &done), &case, Outcome::Contested).await?;
+    cheater.leave(&lab).await
 }
 
 async fn hot_addresses(lab: &Lab, reader: &Reader) -> Result<Vec<String>> {

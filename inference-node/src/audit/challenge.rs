@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_dispute::play;
 use openledger_types::formats::SignedReceipt;
-use openledger_types::merkle::{SumNode, Tree};
+use openledger_types::merkle::{verify_inclusion, SumNode, Tree};
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
-use openledger_types::msg::escrow::HeldReceipt;
+use openledger_types::msg::escrow::{HeldReceipt, RootStatus};
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
 
 use super::defend::ArbiterView;
@@ -23,6 +23,9 @@ use crate::engine::CONFIG_FILE;
 use crate::fault::{Class, Fault, Result};
 use crate::journal::Accusation;
 use crate::serve::{blocking, lock, root_of, Node, Posting};
+
+/// Blocks between two lines in the log about one accusation.
+const SAY_EVERY: u64 = 50;
 
 /// The bond of a case about one receipt, in base units of the bonds' denom: `case_bond_bps` of its fee, rounded up,
 /// and at least `case_bond`; of fees in another denom the least.
@@ -57,6 +60,8 @@ pub struct Challenger {
     budget: u128,
     /// Answers under dispute, computed again, by receipt; lost with a restart, which costs computing.
     computed: Mutex<HashMap<HexBinary, Arc<Computation>>>,
+    /// Heights at which it was said what keeps an accusation from going on, by receipt.
+    said: Mutex<HashMap<HexBinary, u64>>,
 }
 
 impl Challenger {
@@ -67,7 +72,7 @@ impl Challenger {
         arbiter: Arc<dyn ArbiterView>,
         budget: u128,
     ) -> Self {
-        Challenger { node, referee, arbiter, budget, computed: Mutex::default() }
+        Challenger { node, referee, arbiter, budget, computed: Mutex::default(), said: Mutex::default() }
     }
 
     /// Makes every step that is due in the cases of this auditor. Says how many.
@@ -86,17 +91,33 @@ impl Challenger {
         for row in &rows {
             match self.advance(row, &cases, height, &mut bound).await {
                 Ok(step) => made += usize::from(step),
-                Err(fault) => tracing::error!(
-                    code = fault.code,
-                    node_id = row.node_id,
-                    epoch = row.epoch,
-                    "{}. {}",
-                    fault.what,
-                    fault.advice
-                ),
+                Err(fault) => self.say(row, height, &fault),
             }
         }
         Ok(made)
+    }
+
+    /// Logs what keeps an accusation from going on, now and then.
+    fn say(&self, row: &Accusation, height: u64, fault: &Fault) {
+        let mut said = lock(&self.said);
+        if said.get(row.receipt_id()).is_none_or(|at| height >= at.saturating_add(SAY_EVERY)) {
+            said.insert(row.receipt_id().clone(), height);
+            let Fault { code, what, advice, .. } = fault;
+            tracing::error!(code, node_id = row.node_id, epoch = row.epoch, "{what}. {advice}");
+        }
+    }
+
+    /// Whether the answer stands where the accusation says, under a root that is not void: another root may have
+    /// replaced it, of which its own audit judges.
+    async fn stands(&self, row: &Accusation) -> Result<bool> {
+        let Some(epoch) = self.referee.epoch_of(row.node_id, &row.denom, row.epoch).await? else {
+            return Ok(false);
+        };
+        let (tree, held) = (&epoch.commit.receipts, &row.held);
+        let leaf = row.bundle.receipt.receipt.leaf();
+        let under =
+            tree.node().is_ok_and(|root| verify_inclusion(&leaf, held.index, tree.count, &held.path, &root));
+        Ok(under && matches!(epoch.status, RootStatus::Pending | RootStatus::Final))
     }
 
     /// The next step in one accusation; whether a message was sent.
@@ -132,6 +153,9 @@ impl Challenger {
 
     /// Opens a case, where the values of the answer are wrong and the budget allows its bond.
     async fn open_case(&self, row: &Accusation, bound: &mut u128) -> Result<bool> {
+        if !self.stands(row).await? {
+            return self.forget(row).await;
+        }
         let computed = self.computed(row).await?;
         if computed.holds() {
             // Shares or words that do not follow are for the votes: no step of the network is wrong.
@@ -263,6 +287,7 @@ impl Challenger {
 
     async fn forget(&self, row: &Accusation) -> Result<bool> {
         lock(&self.computed).remove(row.receipt_id());
+        lock(&self.said).remove(row.receipt_id());
         let id = row.receipt_id().to_vec();
         self.node.with_journal(move |journal| journal.drop_accusation(&id)).await?;
         Ok(false)

@@ -108,6 +108,10 @@ impl Juror {
                 let VoteRow { guilty, salt, .. } = row.clone();
                 (ExecuteMsg::RevealVote { case_id, auditor, guilty, salt }, VoteState::Over)
             }
+            // Anyone may end a case; whoever voted does, in case that its challenger is no program.
+            VoteState::Over if height > case.reveal_until => {
+                (ExecuteMsg::Conclude { case_id }, VoteState::Concluded)
+            }
             _ => return Ok(false),
         };
         match self.referee.tell(&msg, None).await? {

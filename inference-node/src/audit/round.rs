@@ -322,8 +322,9 @@ impl Auditor {
         };
         self.node
             .with_journal(move |journal| match journal.accusation(row.receipt_id())? {
-                Some(_) => Ok(()),
-                None => journal.keep_accusation(&row),
+                // Its case goes on, wherever the answer stands now.
+                Some(known) if known.case.is_some() => Ok(()),
+                _ => journal.keep_accusation(&row),
             })
             .await
     }

@@ -15,8 +15,10 @@ pub enum VoteState {
     Decided,
     /// Its commitment was sent and answered.
     Committed,
-    /// It is revealed, or its time went by.
+    /// It is revealed, or was refused.
     Over,
+    /// The case was ended after its time.
+    Concluded,
 }
 
 /// A vote.

@@ -170,7 +170,7 @@ impl FakeReferee {
                     false => Err("not its opening, or not the time".into()),
                 }
             }
-            ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
+            ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} | ExecuteMsg::Conclude { .. } => Ok(()),
             ExecuteMsg::ProveFault { proof } => {
                 let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
                     openledger_client::verify_digest(key, digest, signature)

@@ -399,7 +399,8 @@ async fn voted(
         sent += Juror::new(with_model(), referee.clone()).round().await.unwrap();
     }
     let votes = referee.votes();
-    assert_eq!(sent, 2 * votes.len());
+    // Committed, revealed, and the case ended.
+    assert_eq!(sent, 3 * votes.len());
     assert!(votes.len() < 2);
     votes.first().copied()
 }
