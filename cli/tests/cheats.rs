@@ -37,6 +37,7 @@ use openledger_types::api::AnswerBundle;
 use openledger_types::formats::NumericClass;
 use openledger_types::merkle::Hash;
 use openledger_types::msg::arbiter::{ExecuteMsg as Move, Outcome, Turn};
+use openledger_types::msg::escrow;
 use openledger_types::msg::node_registry::{self, CutStatus};
 use openledger_types::msg::referee::{self, CaseResponse, ReceiptFault, Subject, Verdict};
 
@@ -74,16 +75,34 @@ impl Lab {
         Ok(self.net.any_chain().await?.latest_height().await?)
     }
 
-    /// Asks everything of [`PROMPTS`] in one session with a node and closes it.
-    async fn job(&self, node_id: u64) -> Result<(Job, job::Done, Vec<AnswerBundle>)> {
-        let job = self.net.job(0, node_id, self.model, &PROMPTS).await?;
+    /// Asks in one session with a node, whose earlier roots are final by then, and closes it.
+    async fn job(&self, node_id: u64, prompts: &[&str]) -> Result<(Job, job::Done, Vec<AnswerBundle>)> {
+        let job = self.net.job(0, node_id, self.model, prompts).await?;
+        self.quiet(&job).await?;
         let session_id = job.open().await?;
         let mut bundles = Vec::new();
-        for prompt in PROMPTS {
+        for prompt in prompts {
             bundles.push(ask::ask(&job.ctx, job.question(session_id, prompt), &mut |_| {}).await?.bundle);
         }
         let done = job.close(session_id, bundles.len()).await?;
         Ok((job, done, bundles))
+    }
+
+    /// Waits until no root of a node waits, whatever becomes of those that do: a session could not be settled before.
+    async fn quiet(&self, job: &Job) -> Result<()> {
+        let reader = job.ctx.reader().await?;
+        let escrow = &reader.contracts().payable_escrow;
+        let since = Instant::now();
+        while let Some(epoch) = reader.pending(job.node_id).await? {
+            if reader.chain().latest_height().await? >= epoch.final_at {
+                // Refused where it is not due after all; the node asks for it as well.
+                let msg = escrow::ExecuteMsg::Finalize { node_id: job.node_id };
+                let _ = job.user.execute(escrow, &msg, &[]).await;
+            }
+            ensure!(since.elapsed() < 2 * PATIENCE, "a root waits for ever: {epoch:?}");
+            reader.chain().wait_for_next_block().await?;
+        }
+        Ok(())
     }
 
     /// The first case about any of these answers, once it has a verdict.
@@ -347,7 +366,7 @@ async fn node_attack_02_a_node_with_weights_of_fewer_bits_is_convicted_and_pays(
     for auditor in &lab.net.auditors {
         auditor.kill().await?;
     }
-    let (job, done, bundles) = lab.job(member.node_id).await?;
+    let (job, done, bundles) = lab.job(member.node_id, &PROMPTS).await?;
     let cache = tempfile::tempdir()?;
     let found = dispute::dispute(&job.ctx, &job.user, &bundles[0], &member.url, cache.path()).await?;
     ensure!(found.outcome == Outcome::Guilty, "{found:?}");
@@ -384,7 +403,7 @@ async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted_by_
     let scratch = tempfile::tempdir()?;
     let member = lab.net.nodes[1].clone();
     let cheater = Cheater::take_over(&lab, &member, scratch.path(), true).await?;
-    let (job, done, bundles) = lab.job(member.node_id).await?;
+    let (job, done, bundles) = lab.job(member.node_id, &PROMPTS[..1]).await?;
     let case = lab.verdict(&reader, &bundles).await?;
     ensure!(hot_addresses(&lab, &reader).await?.contains(&case.challenger), "an auditor accuses: {case:?}");
     ensure!(!case.guilty.is_zero() && case.not_guilty.is_zero(), "{case:?}");
@@ -406,7 +425,7 @@ async fn node_attack_13_who_accuses_an_honest_node_falsely_loses_before_the_arbi
     let reader = lab.net.reader(0).await?;
     let member = lab.net.nodes[0].clone();
     let bond = reader.node(member.node_id).await?.bond;
-    let (job, _, bundles) = lab.job(member.node_id).await?;
+    let (job, _, bundles) = lab.job(member.node_id, &PROMPTS).await?;
     let (bundle, user) = (&bundles[0], &job.user);
 
     // The liar's trace differs from the right one in one value of one layer.
@@ -463,7 +482,10 @@ async fn node_attack_13_who_accuses_an_honest_node_falsely_loses_before_the_arbi
     // After the votes' time the bond is lost: half burned, half the node's operator's.
     let case = case_of(&reader, case_id).await?;
     reader.chain().wait_for_height(case.reveal_until + 2, PATIENCE).await?;
-    user.execute(&address, &referee::ExecuteMsg::Conclude { case_id }, &[]).await?;
+    // The jury, which voted, may have ended it already.
+    if case_of(&reader, case_id).await?.verdict.is_none() {
+        let _ = user.execute(&address, &referee::ExecuteMsg::Conclude { case_id }, &[]).await;
+    }
     let case = case_of(&reader, case_id).await?;
     ensure!(case.verdict == Some(Verdict::NotGuilty), "{case:?}");
     ensure!(reader.node(member.node_id).await?.bond == bond, "an honest node lost a part of its bond");

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_dispute::play;
+use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
 use openledger_types::merkle::{verify_inclusion, SumNode, Tree};
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
-use openledger_types::msg::escrow::{HeldReceipt, RootStatus};
+use openledger_types::msg::escrow::{EpochResponse, HeldReceipt, RootStatus};
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
 
 use super::defend::ArbiterView;
@@ -50,6 +51,35 @@ pub fn held(receipts: &[SignedReceipt], index: usize) -> Option<HeldReceipt> {
         index,
         path: path.into(),
     })
+}
+
+/// Keeps an answer that is not what its model gives, for [`Challenger`].
+///
+/// # Errors
+/// Those of the journal.
+pub(super) async fn accuse(
+    node: &Arc<Node>,
+    epoch: &EpochResponse,
+    receipts: &[SignedReceipt],
+    index: usize,
+    bundle: &AnswerBundle,
+) -> Result<()> {
+    let commit = &epoch.commit;
+    let Some(held) = held(receipts, index) else { return Ok(()) };
+    let row = Accusation {
+        node_id: commit.node_id,
+        denom: commit.denom.clone(),
+        epoch: commit.epoch,
+        held,
+        bundle: bundle.clone(),
+        case: None,
+    };
+    node.with_journal(move |journal| match journal.accusation(row.receipt_id())? {
+        // Its case goes on, wherever the answer stands now.
+        Some(known) if known.case.is_some() => Ok(()),
+        _ => journal.keep_accusation(&row),
+    })
+    .await
 }
 
 /// The loop of an auditor in cases that it opened.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use openledger_types::api::AnswerBundle;
 use openledger_types::faults::{FiledFault, SessionFacts};
 use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
 use openledger_types::msg::datanet::ContributionResponse;
@@ -18,7 +17,7 @@ use openledger_types::msg::escrow::{EpochResponse, RootStatus};
 use openledger_types::msg::node_registry::NodeResponse;
 use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
 
-use super::challenge::held;
+use super::challenge::accuse;
 use super::check::{check, Books, Finding};
 use super::prove::{proofs, Evidence, Sealed};
 use super::respond::open_demands;
@@ -26,7 +25,7 @@ use super::sample::Seeds;
 use super::view::RefereeView;
 use crate::corpus::{self, HttpBlobs};
 use crate::fault::{Fault, Result};
-use crate::journal::{Accusation, AuditRow, AuditState};
+use crate::journal::{AuditRow, AuditState};
 use crate::ledger::{parse_ledger, parse_receipts};
 use crate::serve::{blocking, lock, root_of, Node, Posting};
 
@@ -293,40 +292,13 @@ impl Auditor {
             let failures = blocking(move || Ok(loaded.answerer.replay(&again, &barred))).await?;
             self.node.metrics.audit_replays.fetch_add(1, Relaxed);
             if !failures.is_empty() {
-                self.accuse(target, receipts, index, &bundle).await?;
+                accuse(&self.node, target.epoch, receipts, index, &bundle).await?;
                 let what = format!("{named}: {}", failures.join("; "));
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
             }
             tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
         }
         Ok(())
-    }
-
-    /// Keeps an answer that is not what its model gives, for [`Challenger`](super::Challenger).
-    async fn accuse(
-        &self,
-        target: &Target<'_>,
-        receipts: &[SignedReceipt],
-        index: usize,
-        bundle: &AnswerBundle,
-    ) -> Result<()> {
-        let commit = &target.epoch.commit;
-        let Some(held) = held(receipts, index) else { return Ok(()) };
-        let row = Accusation {
-            node_id: commit.node_id,
-            denom: commit.denom.clone(),
-            epoch: commit.epoch,
-            held,
-            bundle: bundle.clone(),
-            case: None,
-        };
-        self.node
-            .with_journal(move |journal| match journal.accusation(row.receipt_id())? {
-                // Its case goes on, wherever the answer stands now.
-                Some(known) if known.case.is_some() => Ok(()),
-                _ => journal.keep_accusation(&row),
-            })
-            .await
     }
 
     /// The leaves of the ledger that the root grew from.

@@ -394,7 +394,8 @@ async fn voted(
     };
     // Another process each time: the vote stands in the journal, its salt too.
     let mut sent = 0;
-    for height in [chain.state().height, commit_until, commit_until + 1, reveal_until, reveal_until + 1] {
+    let opened_at = chain.state().height;
+    for height in [opened_at, commit_until, commit_until + 1, reveal_until, reveal_until + 1] {
         chain.state().height = height;
         sent += Juror::new(with_model(), referee.clone()).round().await.unwrap();
     }

@@ -158,7 +158,7 @@ mod tests {
         let good = (digest(1), key.sign_digest(&digest(1)).to_vec());
         // The order of the group, less s: as valid an equation, another form.
         let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
-        let s = Scalar::from(*Signature::from_slice(&good.1).unwrap().s());
+        let s: Scalar = *Signature::from_slice(&good.1).unwrap().s();
         let high = [&good.1[..32], (-s).to_bytes().as_slice()].concat();
         let with = |r: &[u8], s: &[u8]| (digest(1), [r, s].concat());
         let order = hex::decode(order).unwrap();
