@@ -4,19 +4,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::contracts::Reader;
 use openledger_client::{Coin, Signer};
 use openledger_dispute::play;
 use openledger_dispute::tree::most_moves;
+use openledger_node::audit;
 use openledger_node::dispute::{is_bound, Computation};
 use openledger_node::engine::{CONFIG_FILE, MANIFEST_FILE};
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
-use openledger_types::merkle::{SumNode, Tree};
-use openledger_types::money::bps_ceil;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, Outcome, Turn};
-use openledger_types::msg::escrow::HeldReceipt;
 use openledger_types::msg::referee::{self, ReceiptFault, Subject};
 use serde::Serialize;
 
@@ -212,24 +209,13 @@ async fn accuse(
         let receipts = prepared.receipts(ctx, reader, receipt.node_id, &denom, epoch).await?;
         let same = |signed: &SignedReceipt| signed.receipt.digest() == receipt.digest();
         if let Some(index) = receipts.iter().position(same) {
-            let leaves: Vec<SumNode> = receipts.iter().map(|signed| signed.receipt.leaf()).collect();
-            let path = Tree::new(leaves).and_then(|tree| tree.prove(index as u64)).ok_or_else(unsettled)?;
-            let receipt = HeldReceipt {
-                receipt_id: HexBinary::from(&receipt.digest()),
-                session_id: receipt.session_id,
-                sequence: receipt.sequence,
-                fee: receipt.fee,
-                index: index as u64,
-                path: path.into(),
-            };
-            held = Some((epoch, receipt));
+            held = Some((epoch, audit::held(&receipts, index).ok_or_else(unsettled)?));
             break;
         }
     }
     let (epoch, held) = held.ok_or_else(unsettled)?;
     let params = reader.referee_config().await?.params;
-    let part = if denom == params.denom { receipt.fee.u128() } else { 0 };
-    let bond = Uint128::new(bps_ceil(part, params.case_bond_bps)).max(params.case_bond);
+    let bond = audit::case_bond(&params, &denom, receipt.fee);
     let msg = referee::ExecuteMsg::OpenCase {
         subject: Subject::Receipts {
             node_id: receipt.node_id,

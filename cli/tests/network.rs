@@ -84,6 +84,7 @@ impl Lab {
         let books = money::audit(&self.net.reader(0).await?).await?;
         ensure!(books.faults.is_empty(), "{}", books.faults.join("; "));
         ensure!(books.punished.is_empty(), "honest nodes lost a part of their bonds: {:?}", books.punished);
+        ensure!(books.returned == 0, "{} of honest nodes' fees were taken back", books.returned);
         Ok(books)
     }
 

@@ -121,6 +121,8 @@ pub struct Audit {
     pub tick_ms: u64,
     /// Base units that may be bound in demands for withheld chunks.
     pub demand_budget: u64,
+    /// Base units that may be bound in cases about answers that were computed differently.
+    pub dispute_budget: u64,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u64,
     /// Part of all answers that auditors compute again together, in percent, once a node is known.
@@ -129,7 +131,13 @@ pub struct Audit {
 
 impl Default for Audit {
     fn default() -> Self {
-        Audit { tick_ms: 1_000, demand_budget: 0, least_claim: 2_000, replay_percent: 5 }
+        Audit {
+            tick_ms: 1_000,
+            demand_budget: 0,
+            dispute_budget: 5_000_000,
+            least_claim: 2_000,
+            replay_percent: 5,
+        }
     }
 }
 
@@ -139,6 +147,7 @@ impl Audit {
         AuditSettings {
             tick: Duration::from_millis(self.tick_ms.max(50)),
             demand_budget: self.demand_budget.into(),
+            dispute_budget: self.dispute_budget.into(),
             least_claim: self.least_claim.into(),
             replay_percent: self.replay_percent.min(100),
         }

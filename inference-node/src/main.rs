@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::contracts::Contracts;
 use openledger_client::{keyfile, Chain, Coin, Key};
-use openledger_node::audit::{Auditor, Defender, Responder};
+use openledger_node::audit::{Auditor, Challenger, Defender, Juror, Responder};
 use openledger_node::config::{Config, Home, EXAMPLE};
 use openledger_node::corpus::{chain_fault, Identities};
 use openledger_node::fault::{Class, Fault, Result};
@@ -531,6 +531,11 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
         auditor: node
             .is(Role::Audit)
             .then(|| Auditor::new(node.clone(), view.clone(), config.audit.settings())),
+        challenger: node.is(Role::Audit).then(|| {
+            let budget = config.audit.settings().dispute_budget;
+            Challenger::new(node.clone(), view.clone(), view.clone(), budget)
+        }),
+        juror: node.is(Role::Audit).then(|| Juror::new(node.clone(), view.clone())),
         keeper: (node.is(Role::Storage) && keeps)
             .then(|| Keeper::new(config.node_id, node.store.clone(), view, config.storage.settings())),
     };

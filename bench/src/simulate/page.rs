@@ -86,6 +86,25 @@ replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of th
             text.push_str(&format!("| `{name}` | {line} |\n"));
         }
     }
+    let replays = f64::from(s.rate_bps) / 100.0 * work.replay_share;
+    let checks = 100.0 * s.auditors as f64 * work.check / work.generate;
+    text.push_str(&format!(
+        "
+## What audits cost
+
+Of the CPU time of an answer that is settled, {} % goes into computing answers again ({} basis points of them, each for
+{} of its time) and {} % into {} auditors' checks of its receipt. The table's line is over all answers, those too that no
+root settled. One percent at this rate asks for a replay that costs {:.2} of an answer or less, and for checks by fewer:
+docs/adr/0032 says why each auditor checks each receipt. Beyond a node's first roots an operator may choose a lower rate;
+docs/adr/0033 says what it finds.
+",
+        number(replays),
+        s.rate_bps,
+        work.replay_share,
+        number(checks),
+        s.auditors,
+        100.0 / f64::from(s.rate_bps),
+    ));
     text.push_str(&format!(
         "
 ## One transaction per answer, for comparison
@@ -99,9 +118,9 @@ At {} gas each, {} answers a day would need {} gas in every block.
 - A node settles the sessions that end first, then those with the most answers, at most {} in a root, one unfinished
   root at a time, no sooner than an epoch after the last.
 - Every auditor fetches every root and checks every receipt; {} basis points of the answers are computed again, each
-  by one auditor that its seed draws. The rate of a node under trial, and of one with much at risk, is not simulated.
+  by an auditor that its seed draws. The rate of a node under trial, and of one with much at risk, is not simulated.
 - A cheated answer that is computed again is found (class `exact`); a node is convicted where honest auditors have
-  the quorum.
+  the quorum: one that contests the prompt's tokens is judged by votes.
 - Claims, contributions, payouts to other chains and the gossip of the consensus itself are left out.
 ",
         number(gas.naive as f64),

@@ -19,6 +19,8 @@ pub struct Books {
     pub settled: u128,
     /// Credited back to their owners.
     pub refunded: u128,
+    /// Of the settled fees, those that verdicts took back out of them (L7).
+    pub returned: u128,
     /// Paid into all ledgers.
     pub funded: u128,
     /// Credited out of them.
@@ -61,25 +63,27 @@ pub async fn audit(reader: &Reader) -> Result<Books> {
 }
 
 impl Books {
-    /// A session: what was settled and refunded is at most what was paid in, and exactly that once closed.
+    /// A session: its parts and what was refunded are at most what was paid in, and exactly that once closed. The parts
+    /// are what was settled, less what verdicts returned.
     fn add(&mut self, session: &SessionResponse) {
         let settled: u128 = session.nodes.iter().map(|node| node.settled.u128()).sum();
+        let parts = [session.protocol, session.developer_part, session.node_part, session.data_part];
+        let parts: u128 = parts.iter().map(|part| part.u128()).sum();
         let (deposit, refunded) = (session.deposit.u128(), session.refunded.u128());
         self.sessions += 1;
         self.closed += u64::from(session.closed);
         self.deposits += deposit;
         self.settled += settled;
         self.refunded += refunded;
-        let (id, out) = (session.session_id, settled + refunded);
+        self.returned += settled.saturating_sub(parts);
+        let (id, out) = (session.session_id, parts + refunded);
         if out > deposit {
             self.faults.push(format!("session {id}: {out} of {deposit} paid out: a double payment"));
         }
         if session.closed && out != deposit {
             self.faults.push(format!("session {id} is closed, but {out} of {deposit} are accounted for"));
         }
-        let parts = [session.protocol, session.developer_part, session.node_part, session.data_part];
-        let parts: u128 = parts.iter().map(|part| part.u128()).sum();
-        if parts != settled {
+        if parts > settled {
             self.faults.push(format!("session {id}: the parts are {parts}, settled was {settled}"));
         }
         for node in session.nodes.iter().filter(|node| node.settled > node.cap) {

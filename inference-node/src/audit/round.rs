@@ -17,6 +17,7 @@ use openledger_types::msg::escrow::{EpochResponse, RootStatus};
 use openledger_types::msg::node_registry::NodeResponse;
 use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
 
+use super::challenge::accuse;
 use super::check::{check, Books, Finding};
 use super::prove::{proofs, Evidence, Sealed};
 use super::respond::open_demands;
@@ -42,6 +43,8 @@ pub struct AuditSettings {
     pub tick: Duration,
     /// Base units that may be bound in demands for withheld chunks; 0 demands nothing.
     pub demand_budget: u128,
+    /// Base units that may be bound in cases about answers that were computed differently; 0 opens none.
+    pub dispute_budget: u128,
     /// Least pay for which a claim is sent, in base units.
     pub least_claim: u128,
     /// Part of all answers that auditors compute again together, in percent, once a node is known
@@ -52,7 +55,13 @@ pub struct AuditSettings {
 impl Default for AuditSettings {
     fn default() -> Self {
         let tick = Duration::from_millis(1_000);
-        AuditSettings { tick, demand_budget: 0, least_claim: 2_000, replay_percent: 5 }
+        AuditSettings {
+            tick,
+            demand_budget: 0,
+            dispute_budget: 5_000_000,
+            least_claim: 2_000,
+            replay_percent: 5,
+        }
     }
 }
 
@@ -267,8 +276,8 @@ impl Auditor {
         let sample = self.seeds.sample(target.node, target.epoch, base_bps).await?;
         let here =
             |r: &SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
-        let due = receipts.iter().filter(|r| here(r) && sample.has(&r.receipt.digest()));
-        for signed in due {
+        let due = receipts.iter().enumerate().filter(|(_, r)| here(r) && sample.has(&r.receipt.digest()));
+        for (index, signed) in due {
             let receipt = &signed.receipt;
             let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
             let bundle = source.bundle(&receipt.digest()).await?;
@@ -279,9 +288,11 @@ impl Auditor {
             }
             let bundle = Arc::new(bundle);
             let barred = self.node.barred_in(&loaded, &bundle).await?;
-            let failures = blocking(move || Ok(loaded.answerer.replay(&bundle, &barred))).await?;
+            let again = bundle.clone();
+            let failures = blocking(move || Ok(loaded.answerer.replay(&again, &barred))).await?;
             self.node.metrics.audit_replays.fetch_add(1, Relaxed);
             if !failures.is_empty() {
+                accuse(&self.node, target.epoch, receipts, index, &bundle).await?;
                 let what = format!("{named}: {}", failures.join("; "));
                 return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
             }

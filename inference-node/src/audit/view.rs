@@ -4,7 +4,9 @@ use openledger_client::Coin;
 use openledger_types::faults::SessionFacts;
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse};
 use openledger_types::msg::node_registry::{Auditor, NodeResponse};
-use openledger_types::msg::referee::{AttestationResponse, DemandResponse, ExecuteMsg, Params, SeedResponse};
+use openledger_types::msg::referee::{
+    AttestationResponse, CaseResponse, DemandResponse, ExecuteMsg, Params, SeedResponse,
+};
 
 use crate::corpus::{chain_fault, Answer};
 use crate::serve::{optional, ClientChain, Posting};
@@ -31,6 +33,8 @@ pub trait RefereeView: Send + Sync {
         -> Answer<'a, AttestationResponse>;
     /// Demands after a number, a page of them.
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>>;
+    /// All cases, those that ended too.
+    fn cases(&self) -> Answer<'_, Vec<CaseResponse>>;
     /// Everyone with audit weight now.
     fn auditors(&self) -> Answer<'_, Vec<Auditor>>;
     /// Audit weight that may attest a node's roots now, in base units.
@@ -88,6 +92,10 @@ impl RefereeView for ClientChain {
 
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>> {
         Box::pin(async move { self.reader().demands(start_after).await.map_err(chain_fault) })
+    }
+
+    fn cases(&self) -> Answer<'_, Vec<CaseResponse>> {
+        Box::pin(async move { self.reader().cases().await.map_err(chain_fault) })
     }
 
     fn auditors(&self) -> Answer<'_, Vec<Auditor>> {

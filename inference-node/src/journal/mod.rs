@@ -6,11 +6,13 @@
 //! written once: a second one for the same sequence would cost the bond (PROTOCOL S2), so whoever
 //! finishes second gets the first one's receipt back.
 
+mod accusations;
 mod audits;
 mod epochs;
 mod rows;
 mod seeds;
 mod sessions;
+mod votes;
 
 use std::path::Path;
 
@@ -20,9 +22,11 @@ use serde::Serialize;
 
 use crate::fault::{Class, Fault, Result};
 
+pub use accusations::Accusation;
 pub use audits::{AuditRow, AuditState};
 pub use rows::{Accepted, EpochRow, EpochState, Limits, SessionLog, StoredRequest};
 pub use seeds::{SeedRow, SeedState};
+pub use votes::{VoteRow, VoteState};
 
 /// Format of the file. Tables and fields that a release adds are absent in older files and empty when read;
 /// the number grows when a release could not read an older file any more, or an older one not the newer.
@@ -52,6 +56,12 @@ const EPOCHS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("epochs");
 const AUDITS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("audits");
 /// Hashes of commitments of which something is left to do.
 const OPEN_AUDITS: TableDefinition<&[u8], ()> = TableDefinition::new("open_audits");
+
+/// Receipt id to [`Accusation`].
+const ACCUSATIONS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("accusations");
+
+/// Case to [`VoteRow`].
+const VOTES: TableDefinition<u64, &[u8]> = TableDefinition::new("votes");
 
 /// Period to [`SeedRow`].
 const SEEDS: TableDefinition<u64, &[u8]> = TableDefinition::new("seeds");
@@ -155,7 +165,9 @@ impl Journal {
             txn.open_table(EPOCHS).map_err(disk)?;
             txn.open_table(AUDITS).map_err(disk)?;
             txn.open_table(OPEN_AUDITS).map_err(disk)?;
+            txn.open_table(ACCUSATIONS).map_err(disk)?;
             txn.open_table(SEEDS).map_err(disk)?;
+            txn.open_table(VOTES).map_err(disk)?;
         }
         txn.commit().map_err(disk)?;
         Ok(journal)

@@ -49,6 +49,10 @@ pub struct Metrics {
     pub audit_replays: AtomicU64,
     /// Roots of other nodes found wrong.
     pub audit_findings: AtomicU64,
+    /// Cases opened about answers of other nodes.
+    pub audit_cases: AtomicU64,
+    /// Of these, decided against the accused.
+    pub audit_convictions: AtomicU64,
     /// Requests that wait or are answered now.
     pub queue: AtomicI64,
     /// Newest height seen.
@@ -94,6 +98,8 @@ impl Metrics {
             ("audit_attestations_total", "Roots of other nodes attested.", &self.audit_attestations),
             ("audit_replays_total", "Answers of other nodes computed again.", &self.audit_replays),
             ("audit_findings_total", "Roots of other nodes found wrong.", &self.audit_findings),
+            ("audit_cases_total", "Cases opened about answers of other nodes.", &self.audit_cases),
+            ("audit_convictions_total", "Of these, decided against the accused.", &self.audit_convictions),
             ("chain_failures_total", "Calls to the chain that failed in the loops.", &self.chain_failures),
         ];
         for (name, help, value) in counters {

@@ -47,7 +47,7 @@ pub(crate) use node::{lock, root_of, store_fault};
 pub use payment::{Payee, Prices};
 pub use settle::SettleState;
 
-use crate::audit::{Auditor, Defender, Responder};
+use crate::audit::{Auditor, Challenger, Defender, Juror, Responder};
 use crate::fault::{Fault, Result};
 use crate::request::MAX_BODY;
 use crate::storage::Keeper;
@@ -61,6 +61,10 @@ pub struct Watch {
     pub defender: Option<Defender>,
     /// Audits the roots of others.
     pub auditor: Option<Auditor>,
+    /// Opens and leads cases about answers that the auditor computed differently.
+    pub challenger: Option<Challenger>,
+    /// Votes in cases of others.
+    pub juror: Option<Juror>,
     /// Keeps fragments.
     pub keeper: Option<Keeper>,
 }
@@ -151,6 +155,12 @@ pub async fn run(
     if let Some(auditor) = watch.auditor {
         loops.spawn(audit_loop(node.clone(), auditor));
     }
+    if let Some(challenger) = watch.challenger {
+        loops.spawn(challenge_loop(node.clone(), challenger));
+    }
+    if let Some(juror) = watch.juror {
+        loops.spawn(vote_loop(node.clone(), juror));
+    }
     if let Some(keeper) = watch.keeper {
         loops.spawn(keep_loop(node.clone(), keeper));
     }
@@ -234,6 +244,24 @@ async fn audit_loop(node: Arc<Node>, auditor: Auditor) {
             report(&node, &fault);
         }
         tokio::time::sleep(auditor.tick()).await;
+    }
+}
+
+async fn challenge_loop(node: Arc<Node>, challenger: Challenger) {
+    loop {
+        if let Err(fault) = challenger.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
+    }
+}
+
+async fn vote_loop(node: Arc<Node>, juror: Juror) {
+    loop {
+        if let Err(fault) = juror.round().await {
+            report(&node, &fault);
+        }
+        tokio::time::sleep(node.settings.tick).await;
     }
 }
 

@@ -38,10 +38,19 @@ fn unknown(what: String) -> Fault {
     )
 }
 
-/// `GET /v1/receipts/{id}`: everything from which an answer is verified.
+/// `GET /v1/receipts/{id}`: everything from which an answer is verified; also of an answer of another node about which
+/// this one has opened a case, for its jury.
 pub async fn receipt(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<AnswerBundle>> {
     let id_hash = hash_of(&id)?;
-    let found = node.with_journal(move |journal| journal.answer_by_id(&id_hash)).await?;
+    let found = node
+        .with_journal(move |journal| match journal.answer_by_id(&id_hash)? {
+            Some(own) => Ok(Some(own)),
+            None => {
+                let accused = journal.accusation(&id_hash)?.filter(|accused| accused.case.is_some());
+                Ok(accused.map(|accused| accused.bundle))
+            }
+        })
+        .await?;
     found.map(Json).ok_or_else(|| unknown(format!("no receipt {id} was signed here")))
 }
 

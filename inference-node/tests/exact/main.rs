@@ -2,6 +2,7 @@
 //! computed, and every cheat must show.
 
 mod adapters;
+mod attacks;
 mod bound;
 mod elsewhere;
 mod made;
@@ -212,111 +213,6 @@ fn rule_s5_answers_repeat_and_follow_their_seed() {
     }
     let (a, b) = (request("the node", 1, 30), request("the node", 2, 30));
     assert_ne!(answer(model(), &a).tokens, answer(model(), &b).tokens);
-}
-
-/// Detection by one replay, over several answers of a model or way that is not the agreed one.
-fn detected(name: &str, least: f64, forge: impl Fn(&GenRequest) -> Generation) {
-    detected_in(name, 64, least, forge);
-}
-
-/// The same over answers of exactly `tokens` tokens: a short answer gives less to be caught by.
-fn detected_in(name: &str, tokens: u32, least: f64, forge: impl Fn(&GenRequest) -> Generation) {
-    let answers = (0..=u8::MAX).map(|seed| {
-        let request = request("the owner of data", seed, tokens);
-        let forged = forge(&request);
-        (request, forged)
-    });
-    let (mut caught, mut count) = (0, 0);
-    for (request, forged) in answers.filter(|(_, forged)| forged.outcome == Outcome::Length).take(12) {
-        count += 1;
-        caught += usize::from(!check(&request, &forged).passes());
-    }
-    let rate = caught as f64 / f64::from(count);
-    println!("{name}: {caught} of {count} answers caught");
-    assert!(count == 12 && rate >= least, "{name}: {rate}");
-}
-
-#[test]
-fn node_attack_01_another_model_is_caught() {
-    let other = trained(&Recipe { layers: 1, ..recipe() });
-    let other = Model::load(&other).unwrap();
-    detected("smaller model", 1.0, |request| answer(&other, request));
-}
-
-#[test]
-fn node_attack_02_weights_of_fewer_bits_are_caught() {
-    for (bits, steps) in [(4, 7.0f32), (7, 63.0)] {
-        let coarse = changed(NumericClass::Exact, |name, x| match !name.contains("norm") {
-            true => (x * steps * 4.0).round() / (steps * 4.0),
-            false => x,
-        });
-        detected(&format!("weights of about {bits} bits"), 1.0, |request| answer(&coarse, request));
-    }
-}
-
-#[test]
-fn node_attack_03_an_earlier_checkpoint_is_caught() {
-    let earlier = Model::load(&trained(&Recipe { steps: Some(58), ..recipe() })).unwrap();
-    detected("earlier checkpoint", 1.0, |request| answer(&earlier, request));
-    // One weight of one row, one step of its int8.
-    let one = changed(NumericClass::Exact, |name, x| match name {
-        "model.layers.0.self_attn.q_proj.weight" if x > 0.0 => x * 1.02,
-        _ => x,
-    });
-    detected("one matrix by two percent", 1.0, |request| answer(&one, request));
-}
-
-#[test]
-fn node_attack_04_a_cut_prompt_is_caught() {
-    detected("prompt without its second token", 1.0, |request| {
-        let mut cut = request.clone();
-        cut.prompt_tokens.remove(1);
-        answer(model(), &cut)
-    });
-}
-
-#[test]
-fn node_attack_05_other_sampling_is_caught() {
-    for (name, change) in [
-        ("temperature 0.9", Decoding { temperature_milli: 900, ..request("the", 0, 64).decoding }),
-        ("top-p 0.9", Decoding { top_p_milli: 900, ..request("the", 0, 64).decoding }),
-    ] {
-        // An answer whose every draw comes out alike is the same answer, so not all can be caught.
-        detected(name, 0.5, |request| answer(model(), &GenRequest { decoding: change, ..request.clone() }));
-    }
-}
-
-#[test]
-fn node_attack_06_another_seed_is_caught() {
-    detected("seed of the node's choice", 1.0, |request| {
-        answer(model(), &GenRequest { seed: request.seed.map(|byte| !byte), ..request.clone() })
-    });
-}
-
-#[test]
-fn node_attack_07_cheap_tokens_under_true_commitments_are_caught() {
-    let cheap = changed(NumericClass::Exact, |name, x| match !name.contains("norm") {
-        true => (x * 28.0).round() / 28.0,
-        false => x,
-    });
-    // 95 of 100 answers are expected to be caught: of twelve at least eleven.
-    detected_in("4-bit tokens with the true hidden vectors", 160, 0.9, |request| {
-        let mut forged = answer(&cheap, request);
-        // What an honest pass over these tokens commits to.
-        let mut text = request.prompt_tokens.clone();
-        text.extend(&forged.tokens[..forged.tokens.len() - 1]);
-        let mut rows = Vec::new();
-        model()
-            .teacher_forced(&text, request.prompt_tokens.len() - 1, &mut |at| rows.push(at.hidden.to_vec()))
-            .unwrap();
-        forged.trace = rows
-            .chunks(32)
-            .flat_map(|window| openledger_types::formats::hidden_digest(&window.concat()))
-            .collect();
-        forged.commit_root =
-            commit_root(EXACT_COMMIT_SCHEME, &request.request_hash, &forged.tokens, &forged.trace).unwrap();
-        forged
-    });
 }
 
 #[test]

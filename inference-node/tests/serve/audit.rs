@@ -19,23 +19,25 @@ use openledger_types::merkle::{leaf_hash, verify_inclusion, Hash, BLOB_CHUNK};
 use openledger_types::msg::escrow::{EpochResponse, LedgerResponse, RootStatus};
 use openledger_types::msg::node_registry::{Auditor as Weight, NodeResponse, NodeStatus, Role};
 use openledger_types::msg::referee::{
-    AttestationResponse, BlobKind, DemandResponse, DemandStatus, ExecuteMsg, Params, SeedResponse,
+    AttestationResponse, BlobKind, CaseResponse, DemandResponse, DemandStatus, ExecuteMsg, Params,
+    SeedResponse,
 };
 use openledger_types::profile::Profile;
 
 use crate::support::*;
 
-const AUDITOR: u64 = 9;
+pub const AUDITOR: u64 = 9;
 /// Blocks of a seed's period in the devnet's profile.
 const SEED_BLOCKS: u64 = 120;
 const HOT: &str = "openledger1hot";
 
 /// The referee and the other contracts, as an auditor sees them.
-struct FakeReferee {
+pub struct FakeReferee {
     chain: Arc<FakeChain>,
     endpoint: Mutex<String>,
     attested: Mutex<Vec<(u64, u64)>>,
     demands: Mutex<Vec<DemandResponse>>,
+    pub cases: Mutex<Vec<CaseResponse>>,
     told: Mutex<Vec<ExecuteMsg>>,
     seeds: Mutex<BTreeMap<(u64, u64), SeedResponse>>,
     /// What the next message meets.
@@ -45,12 +47,13 @@ struct FakeReferee {
 }
 
 impl FakeReferee {
-    fn new(chain: &Arc<FakeChain>, endpoint: &str) -> Arc<Self> {
+    pub fn new(chain: &Arc<FakeChain>, endpoint: &str) -> Arc<Self> {
         Arc::new(FakeReferee {
             chain: chain.clone(),
             endpoint: Mutex::new(endpoint.into()),
             attested: Mutex::default(),
             demands: Mutex::default(),
+            cases: Mutex::default(),
             told: Mutex::default(),
             seeds: Mutex::default(),
             mishap: Mutex::default(),
@@ -131,7 +134,43 @@ impl FakeReferee {
                 self.chain.void(&[]);
                 Ok(())
             }
-            ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} => Ok(()),
+            ExecuteMsg::OpenCase { subject, reason } => {
+                let mut cases = self.cases.lock().unwrap();
+                let (case_id, opened_at) = (cases.len() as u64 + 1, self.chain.state().height);
+                cases.push(CaseResponse {
+                    case_id,
+                    challenger: HOT.into(),
+                    subject: subject.clone(),
+                    reason: reason.clone(),
+                    bond: 1_000_000u128.into(),
+                    opened_at,
+                    commit_until: opened_at + 59,
+                    reveal_until: opened_at + 118,
+                    eligible: 5u128.into(),
+                    guilty: 0u128.into(),
+                    not_guilty: 0u128.into(),
+                    verdict: None,
+                });
+                Ok(())
+            }
+            ExecuteMsg::CommitVote { .. } => match &self.cases.lock().unwrap()[0] {
+                case if self.chain.state().height <= case.commit_until => Ok(()),
+                _ => Err("too late".into()),
+            },
+            ExecuteMsg::RevealVote { case_id, auditor, guilty, salt } => {
+                let case = self.cases.lock().unwrap()[0].clone();
+                let salt = hash32("salt", salt).unwrap();
+                let opening = vote_commitment(CHAIN, "referee", *case_id, *auditor, *guilty, &salt);
+                let committed = self.told.lock().unwrap().iter().any(|msg| {
+                    matches!(msg, ExecuteMsg::CommitVote { commitment, .. } if commitment.as_slice() == opening)
+                });
+                let height = self.chain.state().height;
+                match committed && height > case.commit_until && height <= case.reveal_until {
+                    true => Ok(()),
+                    false => Err("not its opening, or not the time".into()),
+                }
+            }
+            ExecuteMsg::ClaimAudit { .. } | ExecuteMsg::Withdraw {} | ExecuteMsg::Conclude { .. } => Ok(()),
             ExecuteMsg::ProveFault { proof } => {
                 let verify = |digest: &Hash, signature: &[u8], key: &[u8]| {
                     openledger_client::verify_digest(key, digest, signature)
@@ -168,7 +207,17 @@ impl FakeReferee {
         }
     }
 
-    fn told(&self, wanted: fn(&ExecuteMsg) -> bool) -> usize {
+    /// Votes that were revealed.
+    pub fn votes(&self) -> Vec<bool> {
+        let told = self.told.lock().unwrap();
+        let vote = |msg: &ExecuteMsg| match msg {
+            ExecuteMsg::RevealVote { guilty, .. } => Some(*guilty),
+            _ => None,
+        };
+        told.iter().filter_map(vote).collect()
+    }
+
+    pub fn told(&self, wanted: fn(&ExecuteMsg) -> bool) -> usize {
         self.told.lock().unwrap().iter().filter(|msg| wanted(msg)).count()
     }
 }
@@ -235,6 +284,9 @@ impl RefereeView for FakeReferee {
             Ok(demands.iter().filter(|d| Some(d.demand_id) > start_after).take(2).cloned().collect())
         })
     }
+    fn cases(&self) -> Answer<'_, Vec<CaseResponse>> {
+        Box::pin(async { Ok(self.cases.lock().unwrap().clone()) })
+    }
     fn auditors(&self) -> Answer<'_, Vec<Weight>> {
         Box::pin(async {
             let weight = |node_id, weight: u128| {
@@ -277,7 +329,7 @@ impl RefereeView for FakeReferee {
     }
 }
 
-fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
+pub fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
     let journal = Journal::open(&home.join("audit-journal"), CHAIN, ESCROW, AUDITOR).unwrap();
     let store = Arc::new(RedbStore::open(&home.join("audit-blobs")).unwrap());
     let key = openledger_client::Key::from_bytes(&[77; 32]).unwrap();
@@ -285,7 +337,7 @@ fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
     Node::new(chain.clone(), journal, store, public, keys, AUDITOR, Identities::default(), settings())
 }
 
-fn auditor(node: &Arc<Node>, referee: &Arc<FakeReferee>, demand_budget: u128) -> Auditor {
+pub fn auditor(node: &Arc<Node>, referee: &Arc<FakeReferee>, demand_budget: u128) -> Auditor {
     let settings = AuditSettings { demand_budget, least_claim: 1, ..AuditSettings::default() };
     Auditor::new(node.clone(), referee.clone(), settings)
 }

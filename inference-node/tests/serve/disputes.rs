@@ -9,14 +9,17 @@ use openledger_dispute::step::holds;
 use openledger_dispute::trace::{Rows, Trace};
 use openledger_dispute::tree::Descent;
 use openledger_merkle::{Hash, ZERO_HASH};
-use openledger_node::audit::{ArbiterView, Defender};
+use openledger_node::audit::{ArbiterView, AuditSettings, Challenger, Defender, Juror, RefereeView};
 use openledger_node::corpus::Answer;
 use openledger_node::dispute::Computation;
-use openledger_node::serve::Posting;
+use openledger_node::serve::{Loaded, Posting};
 use openledger_types::formats::tokens_hash;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg, Outcome, Turn};
+use openledger_types::msg::escrow::HeldReceipt;
+use openledger_types::msg::referee::{self, Verdict};
 use openledger_types::packed::HashPath;
 
+use crate::audit::{auditor, auditor_node, FakeReferee};
 use crate::support::*;
 
 #[path = "../../../packages/dispute/tests/answers.rs"]
@@ -51,6 +54,9 @@ struct FakeArbiter {
     challenger: Trace,
     weights_root: Hash,
     state: Mutex<DisputeResponse>,
+    /// Whether the challenger takes part by messages, beginning with its own opening.
+    by_message: bool,
+    opened: Mutex<bool>,
 }
 
 impl FakeArbiter {
@@ -76,7 +82,23 @@ impl FakeArbiter {
             outcome: None,
         };
         let (layout, weights_root) = (challenger.layout().clone(), rows(RIGHT).root());
-        Arc::new(FakeArbiter { layout, challenger, weights_root, state: Mutex::new(state) })
+        let (by_message, opened) = (false, Mutex::new(true));
+        Arc::new(FakeArbiter {
+            layout,
+            challenger,
+            weights_root,
+            state: Mutex::new(state),
+            by_message,
+            opened,
+        })
+    }
+
+    /// The same before a challenger that sends its moves has opened it.
+    fn unopened(receipt_id: Hash, challenger: Trace) -> Arc<Self> {
+        let arbiter = Self::new(receipt_id, challenger);
+        let mut own = Arc::into_inner(arbiter).expect("it was just made");
+        (own.by_message, own.opened) = (true, Mutex::new(false));
+        Arc::new(own)
     }
 
     fn take(&self, msg: &ExecuteMsg) -> Result<(), String> {
@@ -93,7 +115,7 @@ impl FakeArbiter {
             ExecuteMsg::Show { hashes, .. } => {
                 let units = descent.at_slot().map_or(0, |slot| self.layout.units(slot).unwrap());
                 descent.open(units, hashes.0.clone()).map_err(said)?;
-                if !descent.shown.is_empty() {
+                if !descent.shown.is_empty() && !self.by_message {
                     descent.pick(self.challenger.pick(&descent).unwrap_or(0)).map_err(said)?;
                 }
             }
@@ -108,9 +130,21 @@ impl FakeArbiter {
                 let right = right.unwrap_or(false);
                 state.outcome = Some(if right { Outcome::NotGuilty } else { Outcome::Guilty });
             }
-            other => return Err(format!("not expected of a node: {other:?}")),
+            ExecuteMsg::Open { case_id, prompt, manifest, config, .. } if self.by_message => {
+                let stated = tokens_hash(prompt) == state.prompt_hash.as_slice();
+                if *case_id != 1 || !stated || **manifest != *manifest_bytes() || **config != *b"the config" {
+                    return Err("another answer or model".into());
+                }
+                *self.opened.lock().unwrap() = true;
+            }
+            ExecuteMsg::Pick { index, .. } if self.by_message => {
+                descent.pick(usize::from(*index)).map_err(said)?;
+            }
+            other => return Err(format!("not expected: {other:?}")),
         }
         state.turn = match (state.outcome, descent.target()) {
+            (None, _) if state.trace_root.is_none() => Turn::Answer,
+            (None, _) if !descent.shown.is_empty() => Turn::Pick,
             (Some(_), _) => Turn::Over,
             (None, Some(_)) => Turn::Step,
             (None, None) => Turn::Show,
@@ -123,9 +157,9 @@ impl FakeArbiter {
 
 impl ArbiterView for FakeArbiter {
     fn disputes(&self, start_after: Option<u64>) -> Answer<'_, Vec<DisputeResponse>> {
-        let page = match start_after {
-            None => vec![self.state.lock().unwrap().clone()],
-            Some(_) => vec![],
+        let page = match start_after.unwrap_or_default() {
+            0 if *self.opened.lock().unwrap() => vec![self.state.lock().unwrap().clone()],
+            _ => vec![],
         };
         Box::pin(async move { Ok(page) })
     }
@@ -215,4 +249,196 @@ async fn rule_f2_a_node_contests_where_a_schema_bound_its_answer() {
 #[tokio::test]
 async fn disputes_of_other_nodes_are_not_this_nodes() {
     assert_eq!(played(honestly, by_a_liar, |found| found.node_id = NODE + 1).await, None);
+}
+
+/// What the record gives for the answer of other weights, as an auditor computes it.
+fn audited() -> Computation {
+    Computation { trace: by_the_record(&with_other_weights()), rows: rows(RIGHT) }
+}
+
+/// An auditor whose replay differs, and the node whose answer it is, each by its own loops.
+struct Accused {
+    world: World,
+    referee: Arc<FakeReferee>,
+    arbiter: Arc<FakeArbiter>,
+    home: tempfile::TempDir,
+}
+
+impl Accused {
+    /// One answer of `compute` under a root that waits, which an auditor with `again` has looked at.
+    async fn new(compute: fn() -> Computation, again: fn() -> Computation) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let chain = new_chain();
+        let rote = Rote { computation: Some(compute), ..Rote::default() };
+        let world = World::start(home.path(), chain.clone(), rote).await;
+        let mut user = User::open(&chain, 7);
+        let bundle = world.ask(&mut user, "one two three").await;
+        chain.state().height += 60;
+        assert_eq!(world.node.settle_round().await.unwrap(), "posted epoch 1");
+        let referee = FakeReferee::new(&chain, &world.url);
+        let arbiter = FakeArbiter::unopened(bundle.receipt.receipt.digest(), again().trace);
+        let found = Accused { world, referee, arbiter, home };
+        let node = found.auditor(again).await;
+        assert_eq!(auditor(&node, &found.referee, 0).round().await.unwrap(), 0, "it is not attested");
+        assert_eq!(node.journal.accusations().unwrap().len(), 1);
+        found
+    }
+
+    /// The auditor's node, as after a start.
+    async fn auditor(&self, again: fn() -> Computation) -> Arc<openledger_node::serve::Node> {
+        let node = auditor_node(self.home.path(), &self.world.chain);
+        for file in [manifest_bytes(), b"the config".to_vec()] {
+            node.keep(file).await.unwrap();
+        }
+        let rote = Rote { fails: true, computation: Some(again), ..Rote::default() };
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        node
+    }
+
+    fn challenger(&self, node: &Arc<openledger_node::serve::Node>, budget: u128) -> Challenger {
+        Challenger::new(node.clone(), self.referee.clone(), self.arbiter.clone(), budget)
+    }
+}
+
+#[tokio::test]
+async fn rule_f2_an_auditor_opens_a_case_and_leads_the_node_to_its_conviction() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let defender = Defender::new(found.world.node.clone(), found.arbiter.clone());
+    let mut picks = 0;
+    for round in 0..60 {
+        // Another process each time: chain and journal say how far it is.
+        let node = found.auditor(audited).await;
+        picks += found.challenger(&node, 1_000_000).round().await.unwrap();
+        defender.round().await.unwrap();
+        let outcome = found.arbiter.state.lock().unwrap().outcome;
+        if let (Some(outcome), true) = (outcome, round > 0) {
+            assert_eq!(outcome, Outcome::Guilty);
+            found.referee.cases.lock().unwrap()[0].verdict = Some(Verdict::Guilty);
+        }
+        if node.journal.accusations().unwrap().is_empty() {
+            break;
+        }
+    }
+    let told = |wanted: fn(&referee::ExecuteMsg) -> bool| found.referee.told(wanted);
+    assert!(picks > 4, "{picks}");
+    assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. })), 1);
+    assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::Withdraw {})), 1);
+    assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::Attest { .. })), 0);
+    let node = found.auditor(audited).await;
+    assert!(node.journal.accusations().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn rule_f2_no_case_without_a_budget_or_about_values_that_are_right() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let node = found.auditor(audited).await;
+    assert_eq!(found.challenger(&node, 999_999).round().await.unwrap(), 0);
+    assert_eq!(node.journal.accusations().unwrap().len(), 1, "it waits for a budget");
+    assert!(AuditSettings::default().dispute_budget >= 1_000_000, "the default pays for a case");
+    drop(node);
+    // What else is wrong with an answer is not for the arbiter.
+    let found = Accused::new(honestly, honestly).await;
+    let node = found.auditor(honestly).await;
+    assert_eq!(found.challenger(&node, 1_000_000).round().await.unwrap(), 0);
+    assert!(node.journal.accusations().unwrap().is_empty());
+    assert_eq!(found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. })), 0);
+}
+
+#[tokio::test]
+async fn rule_f2_what_another_auditor_has_accused_is_left_to_it() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let node = found.auditor(audited).await;
+    let challenger = found.challenger(&node, 2_000_000);
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    let opened = || found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. }));
+    let edit = |change: fn(&mut referee::CaseResponse)| change(&mut found.referee.cases.lock().unwrap()[0]);
+    edit(|case| case.challenger = "openledger1another".into());
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert_eq!(opened(), 1);
+    // Its jury can have the answer from here meanwhile.
+    assert_eq!(node.journal.accusations().unwrap()[0].case, Some((1, 0u128.into())));
+    // Who lost it may be the accused's friend.
+    edit(|case| case.verdict = Some(Verdict::Undecided));
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    assert_eq!(opened(), 2);
+    found.referee.cases.lock().unwrap().pop();
+    edit(|case| case.verdict = Some(Verdict::Guilty));
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert!(node.journal.accusations().unwrap().is_empty());
+}
+
+/// What an auditor votes in somebody's case about an answer of `compute`, of which it computes `again`; the
+/// commitment that it sent, and how its vote is opened.
+async fn voted(
+    compute: fn() -> Computation,
+    again: fn() -> Computation,
+    edit: fn(&mut referee::CaseResponse),
+) -> Option<bool> {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let rote = Rote { computation: Some(compute), ..Rote::default() };
+    let world = World::start(home.path(), chain.clone(), rote).await;
+    let mut user = User::open(&chain, 7);
+    let bundle = world.ask(&mut user, "one two three").await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let receipt = bundle.receipt.receipt;
+    let held = HeldReceipt {
+        receipt_id: receipt.digest().into(),
+        session_id: 7,
+        sequence: 1,
+        fee: receipt.fee,
+        index: 0,
+        path: Default::default(),
+    };
+    let subject = referee::Subject::Receipts {
+        node_id: NODE,
+        denom: DENOM.into(),
+        epoch: 1,
+        kind: referee::ReceiptFault::Output,
+        receipts: vec![held],
+    };
+    let open = referee::ExecuteMsg::OpenCase { subject, reason: "r".into() };
+    referee.tell(&open, None).await.unwrap();
+    let (commit_until, reveal_until) = {
+        let case = &mut referee.cases.lock().unwrap()[0];
+        case.challenger = "openledger1user".into();
+        edit(case);
+        (case.commit_until, case.reveal_until)
+    };
+    let with_model = || {
+        let node = auditor_node(home.path(), &chain);
+        let rote = Rote { computation: Some(again), ..Rote::default() };
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        node
+    };
+    // Another process each time: the vote stands in the journal, its salt too.
+    let mut sent = 0;
+    let opened_at = chain.state().height;
+    for height in [opened_at, commit_until, commit_until + 1, reveal_until, reveal_until + 1] {
+        chain.state().height = height;
+        sent += Juror::new(with_model(), referee.clone()).round().await.unwrap();
+    }
+    let votes = referee.votes();
+    // Committed, revealed, and the case ended.
+    assert_eq!(sent, 3 * votes.len());
+    assert!(votes.len() < 2);
+    votes.first().copied()
+}
+
+#[tokio::test]
+async fn rule_f3_an_auditor_commits_and_reveals_what_its_own_computation_gives() {
+    assert_eq!(voted(with_other_weights, audited, |_| {}).await, Some(true));
+    assert_eq!(voted(honestly, honestly, |_| {}).await, Some(false));
+}
+
+#[tokio::test]
+async fn rule_f3_no_vote_of_a_party_or_without_the_answer() {
+    let party = |case: &mut referee::CaseResponse| case.challenger = "openledger1val".into();
+    assert_eq!(voted(with_other_weights, audited, party).await, None);
+    let unknown = |case: &mut referee::CaseResponse| {
+        if let referee::Subject::Receipts { receipts, .. } = &mut case.subject {
+            receipts[0].receipt_id = [1; 32].into();
+        }
+    };
+    assert_eq!(voted(with_other_weights, audited, unknown).await, None);
 }

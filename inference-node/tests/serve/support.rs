@@ -13,7 +13,7 @@ use openledger_client::{verify_digest, Key};
 use openledger_node::attribution::Asked;
 use openledger_node::corpus::{Answer, DatanetView, Identities};
 use openledger_node::dispute::Computation;
-use openledger_node::engine::{GenRequest, Generation};
+use openledger_node::engine::{commit_root, GenRequest, Generation, COMMIT_SCHEME, TRACE_BYTES};
 use openledger_node::fault::{Class, Fault, Result};
 use openledger_node::journal::Journal;
 use openledger_node::serve::{
@@ -415,8 +415,9 @@ impl Answerer for Rote {
                 break;
             }
         }
-        let trace = vec![7; tokens.len() * 4];
-        let commit_root = openledger_types::formats::window_leaf(&request.request_hash, 0, &tokens, &trace);
+        let trace = vec![7; tokens.len() * TRACE_BYTES];
+        let commit_root = commit_root(COMMIT_SCHEME, &request.request_hash, &tokens, &trace);
+        let commit_root = commit_root.expect("the trace is as long as the scheme says");
         Ok(Generation { tokens, text, outcome, commit_root, trace })
     }
     fn cites(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<u64> {

@@ -15,6 +15,7 @@ pub mod contracts;
 mod error;
 mod key;
 pub mod keyfile;
+mod known_key;
 mod message;
 mod result;
 mod signer;
@@ -24,6 +25,7 @@ pub use chain::{Account, Chain, Status};
 pub use config::{ChainConfig, Coin};
 pub use error::{Error, Result};
 pub use key::{address_of, verify_digest, Key};
+pub use known_key::KnownKey;
 pub use result::{Attribute, Event, TxResult};
 pub use signer::Signer;
 

@@ -1,0 +1,362 @@
+//! Accuses nodes of answers that are not what their models give, and leads each of them before the arbiter to the
+//! value that is wrong (PROTOCOL F2). The accused answers by [`Defender`](super::Defender).
+//!
+//! The journal holds the answers, the chain says how far each case is: a call that was cut off goes on where the
+//! case stands.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use cosmwasm_std::{HexBinary, Uint128};
+use openledger_dispute::play;
+use openledger_types::api::AnswerBundle;
+use openledger_types::formats::SignedReceipt;
+use openledger_types::merkle::{verify_inclusion, SumNode, Tree};
+use openledger_types::money::bps_ceil;
+use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
+use openledger_types::msg::escrow::{EpochResponse, HeldReceipt, RootStatus};
+use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
+
+use super::defend::ArbiterView;
+use super::view::RefereeView;
+use crate::dispute::Computation;
+use crate::engine::CONFIG_FILE;
+use crate::fault::{Class, Fault, Result};
+use crate::journal::Accusation;
+use crate::serve::{blocking, lock, root_of, Node, Posting};
+
+/// Blocks between two lines in the log about one accusation.
+const SAY_EVERY: u64 = 50;
+
+/// The bond of a case about one receipt, in base units of the bonds' denom: `case_bond_bps` of its fee, rounded up,
+/// and at least `case_bond`; of fees in another denom the least.
+pub fn case_bond(params: &Params, denom: &str, fee: Uint128) -> Uint128 {
+    let fee = if denom == params.denom { fee } else { Uint128::zero() };
+    Uint128::new(bps_ceil(fee.u128(), params.case_bond_bps)).max(params.case_bond)
+}
+
+/// The receipt at a position, with its path to the root over all; none outside of them.
+pub fn held(receipts: &[SignedReceipt], index: usize) -> Option<HeldReceipt> {
+    let receipt = &receipts.get(index)?.receipt;
+    let leaves: Vec<SumNode> = receipts.iter().map(|signed| signed.receipt.leaf()).collect();
+    let index = u64::try_from(index).ok()?;
+    let path = Tree::new(leaves)?.prove(index)?;
+    Some(HeldReceipt {
+        receipt_id: HexBinary::from(&receipt.digest()),
+        session_id: receipt.session_id,
+        sequence: receipt.sequence,
+        fee: receipt.fee,
+        index,
+        path: path.into(),
+    })
+}
+
+/// Keeps an answer that is not what its model gives, for [`Challenger`].
+///
+/// # Errors
+/// Those of the journal.
+pub(super) async fn accuse(
+    node: &Arc<Node>,
+    epoch: &EpochResponse,
+    receipts: &[SignedReceipt],
+    index: usize,
+    bundle: &AnswerBundle,
+) -> Result<()> {
+    let commit = &epoch.commit;
+    let Some(held) = held(receipts, index) else { return Ok(()) };
+    let row = Accusation {
+        node_id: commit.node_id,
+        denom: commit.denom.clone(),
+        epoch: commit.epoch,
+        held,
+        bundle: bundle.clone(),
+        case: None,
+    };
+    node.with_journal(move |journal| match journal.accusation(row.receipt_id())? {
+        // Its case goes on, wherever the answer stands now.
+        Some(known) if known.case.is_some() => Ok(()),
+        _ => journal.keep_accusation(&row),
+    })
+    .await
+}
+
+/// The loop of an auditor in cases that it opened.
+pub struct Challenger {
+    node: Arc<Node>,
+    referee: Arc<dyn RefereeView>,
+    arbiter: Arc<dyn ArbiterView>,
+    budget: u128,
+    /// Answers under dispute, computed again, by receipt; lost with a restart, which costs computing.
+    computed: Mutex<HashMap<HexBinary, Arc<Computation>>>,
+    /// Heights at which it was said what keeps an accusation from going on, by receipt.
+    said: Mutex<HashMap<HexBinary, u64>>,
+}
+
+impl Challenger {
+    /// Accuses in the name of `node`, with at most `budget` base units bound in cases at once.
+    pub fn new(
+        node: Arc<Node>,
+        referee: Arc<dyn RefereeView>,
+        arbiter: Arc<dyn ArbiterView>,
+        budget: u128,
+    ) -> Self {
+        Challenger { node, referee, arbiter, budget, computed: Mutex::default(), said: Mutex::default() }
+    }
+
+    /// Makes every step that is due in the cases of this auditor. Says how many.
+    ///
+    /// # Errors
+    /// Those of chain and journal. A step that cannot be made is logged and does not keep others from being made.
+    pub async fn round(&self) -> Result<usize> {
+        let rows = self.node.with_journal(|journal| journal.accusations()).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let height = self.node.fresh_height().await?;
+        let cases = self.referee.cases().await?;
+        let mut bound = rows.iter().filter_map(|row| Some(row.case?.1.u128())).sum::<u128>();
+        let mut made = 0;
+        for row in &rows {
+            match self.advance(row, &cases, height, &mut bound).await {
+                Ok(step) => made += usize::from(step),
+                Err(fault) => self.say(row, height, &fault),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Logs what keeps an accusation from going on, now and then.
+    fn say(&self, row: &Accusation, height: u64, fault: &Fault) {
+        let mut said = lock(&self.said);
+        if said.get(row.receipt_id()).is_none_or(|at| height >= at.saturating_add(SAY_EVERY)) {
+            said.insert(row.receipt_id().clone(), height);
+            let Fault { code, what, advice, .. } = fault;
+            tracing::error!(code, node_id = row.node_id, epoch = row.epoch, "{what}. {advice}");
+        }
+    }
+
+    /// Whether the answer stands where the accusation says, under a root that is not void: another root may have
+    /// replaced it, of which its own audit judges.
+    async fn stands(&self, row: &Accusation) -> Result<bool> {
+        let Some(epoch) = self.referee.epoch_of(row.node_id, &row.denom, row.epoch).await? else {
+            return Ok(false);
+        };
+        let (tree, held) = (&epoch.commit.receipts, &row.held);
+        let leaf = row.bundle.receipt.receipt.leaf();
+        let under =
+            tree.node().is_ok_and(|root| verify_inclusion(&leaf, held.index, tree.count, &held.path, &root));
+        Ok(under && matches!(epoch.status, RootStatus::Pending | RootStatus::Final))
+    }
+
+    /// The next step in one accusation; whether a message was sent.
+    async fn advance(
+        &self,
+        row: &Accusation,
+        cases: &[CaseResponse],
+        height: u64,
+        bound: &mut u128,
+    ) -> Result<bool> {
+        let id = row.receipt_id();
+        let about = |case: &&CaseResponse| {
+            matches!(&case.subject, Subject::Receipts { receipts, .. }
+                if receipts.iter().any(|receipt| receipt.receipt_id == *id))
+        };
+        // The newest: one that released its receipts may be followed by another.
+        match cases.iter().rev().find(about) {
+            None => self.open_case(row, bound).await,
+            Some(case) if case.challenger != self.referee.hot_addr() => match case.verdict {
+                // Its jury may ask this node for the answer.
+                None => self.note_case(row, case.case_id, Uint128::zero()).await,
+                Some(Verdict::Guilty) => self.forget(row).await,
+                // A friend of the accused may have lost on purpose.
+                Some(_) => self.open_case(row, bound).await,
+            },
+            Some(case) if case.verdict.is_some() => self.close(row, case).await,
+            Some(case) => {
+                self.note_case(row, case.case_id, case.bond).await?;
+                self.lead(row, case, height).await
+            }
+        }
+    }
+
+    /// Opens a case, where the values of the answer are wrong and the budget allows its bond.
+    async fn open_case(&self, row: &Accusation, bound: &mut u128) -> Result<bool> {
+        if !self.stands(row).await? {
+            return self.forget(row).await;
+        }
+        let computed = self.computed(row).await?;
+        if computed.holds() {
+            // Shares or words that do not follow are for the votes: no step of the network is wrong.
+            tracing::warn!(
+                code = "E-AUDIT-040",
+                node_id = row.node_id,
+                epoch = row.epoch,
+                "tokens and hidden vectors of the answer are right: no case is opened about what else is wrong"
+            );
+            return self.forget(row).await;
+        }
+        let params = self.referee.referee_params().await?;
+        let bond = case_bond(&params, &row.denom, row.held.fee).u128();
+        if bound.saturating_add(bond) > self.budget {
+            let what = format!("a case needs a bond of {bond}, {bound} of {} are bound", self.budget);
+            let advice = "Raise `[audit] dispute_budget`, or wait for the verdicts in other cases.";
+            return Err(Fault::unavailable("E-AUDIT-041", what, advice));
+        }
+        let msg = ExecuteMsg::OpenCase {
+            subject: Subject::Receipts {
+                node_id: row.node_id,
+                denom: row.denom.clone(),
+                epoch: row.epoch,
+                kind: ReceiptFault::Output,
+                receipts: vec![row.held.clone()],
+            },
+            reason: format!("receipt {}", row.receipt_id().to_hex()),
+        };
+        let tx = done("E-AUDIT-042", self.referee.tell(&msg, Some((bond, &params.denom))).await?)?;
+        *bound = bound.saturating_add(bond);
+        self.node.metrics.audit_cases.fetch_add(1, Relaxed);
+        tracing::warn!(node_id = row.node_id, epoch = row.epoch, tx, "case opened about an answer");
+        Ok(true)
+    }
+
+    /// The next message in a case that runs.
+    async fn lead(&self, row: &Accusation, case: &CaseResponse, height: u64) -> Result<bool> {
+        let before = case.case_id.saturating_sub(1);
+        let page = self.arbiter.disputes(Some(before)).await?;
+        let msg = match page.into_iter().find(|found| found.case_id == case.case_id) {
+            None => self.opening(row, case.case_id).await?,
+            Some(found) => match self.next(row, &found, height).await? {
+                Some(msg) => msg,
+                // Given back to the votes, or not this side's turn.
+                None if found.turn == Turn::Over && height > case.reveal_until => {
+                    let msg = ExecuteMsg::Conclude { case_id: case.case_id };
+                    done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
+                    return Ok(true);
+                }
+                None => return Ok(false),
+            },
+        };
+        let tx = done("E-AUDIT-043", self.arbiter.play(&msg).await?)?;
+        tracing::info!(case = case.case_id, tx, "move made against the accused");
+        Ok(true)
+    }
+
+    /// The pick that is due, or the end of a dispute whose other side is silent.
+    async fn next(&self, row: &Accusation, found: &DisputeResponse, height: u64) -> Result<Option<Move>> {
+        let case_id = found.case_id;
+        match found.turn {
+            Turn::Over => Ok(None),
+            _ if height > found.until => Ok(Some(Move::Expire { case_id })),
+            Turn::Pick => {
+                let computed = self.computed(row).await?;
+                let pick =
+                    play::challenger(found, &computed.trace).map_err(|error| lost(error.to_string()))?;
+                if pick.is_none() {
+                    // The receipt commits to other values than the accused now shows, or it would not be here.
+                    return Err(lost("the accused shows the values that follow".into()));
+                }
+                Ok(pick)
+            }
+            Turn::Answer | Turn::Show | Turn::Step => Ok(None),
+        }
+    }
+
+    /// Takes the case to the arbiter.
+    async fn opening(&self, row: &Accusation, case_id: u64) -> Result<Move> {
+        let receipt = &row.bundle.receipt.receipt;
+        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+        let config = loaded.manifest.files.iter().find(|file| file.name == CONFIG_FILE);
+        let config = &config.ok_or_else(|| lost("the model has no configuration".into()))?.blob;
+        let mut files = Vec::new();
+        for blob in [&loaded.info.manifest, config] {
+            let bytes = self.node.stored(&root_of(blob)?).await?;
+            files.push(bytes.ok_or_else(|| lost("a file of the model is not in the store".into()))?);
+        }
+        let [manifest, config] = <[Vec<u8>; 2]>::try_from(files).unwrap_or_default();
+        let computed = self.computed(row).await?;
+        let statement = computed.trace.statement();
+        Ok(Move::Open {
+            case_id,
+            receipt: receipt.clone(),
+            manifest: manifest.into(),
+            config: config.into(),
+            prompt: statement.prompt.clone(),
+            repetition_milli: statement.repetition_milli,
+        })
+    }
+
+    /// After a verdict: takes the bond out, as far as it came back.
+    async fn close(&self, row: &Accusation, case: &CaseResponse) -> Result<bool> {
+        let guilty = case.verdict == Some(Verdict::Guilty);
+        self.node.metrics.audit_convictions.fetch_add(u64::from(guilty), Relaxed);
+        tracing::warn!(
+            case = case.case_id,
+            node_id = row.node_id,
+            guilty,
+            "a case of this auditor has ended"
+        );
+        // Refused: nothing came back, or an earlier run took it.
+        if let Posting::Open { reason } = self.referee.tell(&ExecuteMsg::Withdraw {}, None).await? {
+            return Err(refused("E-AUDIT-042", reason));
+        }
+        self.forget(row).await?;
+        Ok(true)
+    }
+
+    /// Keeps which case is about an answer, and what this node has at stake in it.
+    async fn note_case(&self, row: &Accusation, case_id: u64, bond: Uint128) -> Result<bool> {
+        let case = Some((case_id, bond));
+        if row.case != case {
+            let row = Accusation { case, ..row.clone() };
+            self.node.with_journal(move |journal| journal.keep_accusation(&row)).await?;
+        }
+        Ok(false)
+    }
+
+    async fn forget(&self, row: &Accusation) -> Result<bool> {
+        lock(&self.computed).remove(row.receipt_id());
+        lock(&self.said).remove(row.receipt_id());
+        let id = row.receipt_id().to_vec();
+        self.node.with_journal(move |journal| journal.drop_accusation(&id)).await?;
+        Ok(false)
+    }
+
+    /// The answer by the weights on record, computed once.
+    async fn computed(&self, row: &Accusation) -> Result<Arc<Computation>> {
+        if let Some(known) = lock(&self.computed).get(row.receipt_id()) {
+            return Ok(known.clone());
+        }
+        let receipt = &row.bundle.receipt.receipt;
+        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+        let bundle = row.bundle.clone();
+        let computed = Arc::new(blocking(move || loaded.answerer.computation(&bundle)).await?);
+        lock(&self.computed).insert(row.receipt_id().clone(), computed.clone());
+        Ok(computed)
+    }
+}
+
+/// The hash of a transaction that took effect.
+fn done(code: &'static str, posting: Posting) -> Result<String> {
+    match posting {
+        Posting::Done { tx } => Ok(tx),
+        Posting::Refused { reason } | Posting::Open { reason } => Err(refused(code, reason)),
+    }
+}
+
+fn refused(code: &'static str, reason: String) -> Fault {
+    Fault::unavailable(
+        code,
+        format!("a message in a case about an answer was not taken: {reason}"),
+        "It is sent again in the next round; give the hot address coins for bond and gas if it has none.",
+    )
+}
+
+fn lost(what: String) -> Fault {
+    Fault::new(
+        Class::Internal,
+        "E-AUDIT-044",
+        format!("a case about an answer cannot be led: {what}"),
+        "Restore the model in this node's store; without it the case is left to the votes.",
+    )
+}

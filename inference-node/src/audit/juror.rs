@@ -1,0 +1,182 @@
+//! Votes in cases about answers by computing them again (PROTOCOL F2, F3): committed in the first half of a case,
+//! revealed in the second.
+//!
+//! The arbiter decides most cases of the class exact. A side that contests what the prompt's tokens are gives the case
+//! to the votes, and silence would release the accused.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use cosmwasm_std::HexBinary;
+use openledger_types::api::AnswerBundle;
+use openledger_types::formats::{hash32, vote_commitment};
+use openledger_types::merkle::Hash;
+use openledger_types::msg::node_registry::{NodeResponse, Role};
+use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, ReceiptFault, Subject};
+
+use super::view::RefereeView;
+use crate::corpus::HttpBlobs;
+use crate::fault::Result;
+use crate::journal::{VoteRow, VoteState};
+use crate::recompute::{check_answer, Checks};
+use crate::serve::{blocking, lock, Node, Posting};
+
+/// The loop of an auditor in cases of others.
+pub struct Juror {
+    node: Arc<Node>,
+    referee: Arc<dyn RefereeView>,
+    /// Cases in which it was said that no vote is cast; lost with a restart, which says it again.
+    abstained: Mutex<HashSet<u64>>,
+}
+
+impl Juror {
+    /// Votes in the name of `node`.
+    pub fn new(node: Arc<Node>, referee: Arc<dyn RefereeView>) -> Self {
+        Juror { node, referee, abstained: Mutex::default() }
+    }
+
+    /// Commits and reveals what is due in all cases that run. Says how many messages were sent.
+    ///
+    /// # Errors
+    /// Those of chain and journal.
+    pub async fn round(&self) -> Result<usize> {
+        let running: Vec<CaseResponse> =
+            self.referee.cases().await?.into_iter().filter(|case| case.verdict.is_none()).collect();
+        if running.is_empty() {
+            return Ok(0);
+        }
+        let height = self.node.fresh_height().await?;
+        let nodes = self.referee.nodes().await?;
+        let own = nodes.iter().find(|node| node.node_id == self.node.payee.node_id);
+        let mut sent = 0;
+        for case in &running {
+            let accused = match &case.subject {
+                Subject::Receipts { node_id, kind: ReceiptFault::Output, .. } => *node_id,
+                _ => continue,
+            };
+            let accused = nodes.iter().find(|node| node.node_id == accused);
+            // Neither side of a case is of its jury.
+            let is_party = case.challenger == self.referee.hot_addr()
+                || own.is_some_and(|own| {
+                    own.operator == case.challenger
+                        || accused.is_some_and(|accused| accused.operator == own.operator)
+                });
+            if !is_party {
+                sent += usize::from(self.vote(case, &nodes, height).await?);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// The message that is due in a case; whether one was sent.
+    async fn vote(&self, case: &CaseResponse, nodes: &[NodeResponse], height: u64) -> Result<bool> {
+        let case_id = case.case_id;
+        let row = match self.node.with_journal(move |journal| journal.vote(case_id)).await? {
+            Some(row) => row,
+            None if height > case.commit_until => return Ok(false),
+            None => match self.judge(case, nodes).await? {
+                Some(guilty) => {
+                    let salt = HexBinary::from(rand::random::<Hash>().as_slice());
+                    let row = VoteRow { guilty, salt, state: VoteState::Decided };
+                    self.keep(case_id, &row).await?;
+                    row
+                }
+                None => {
+                    if lock(&self.abstained).insert(case_id) {
+                        tracing::warn!(
+                            code = "E-AUDIT-050",
+                            case = case_id,
+                            "no vote: the answer or its model cannot be had, or is of another class"
+                        );
+                    }
+                    return Ok(false);
+                }
+            },
+        };
+        let auditor = self.node.payee.node_id;
+        let (msg, next) = match row.state {
+            VoteState::Decided if height <= case.commit_until => {
+                let Ok(salt) = hash32("salt", &row.salt) else { return Ok(false) };
+                let (chain_id, referee) = (self.node.chain.chain_id(), self.referee.referee());
+                let commitment = vote_commitment(chain_id, referee, case_id, auditor, row.guilty, &salt);
+                let commitment = HexBinary::from(&commitment);
+                (ExecuteMsg::CommitVote { case_id, auditor, commitment }, VoteState::Committed)
+            }
+            VoteState::Decided | VoteState::Committed
+                if height > case.commit_until && height <= case.reveal_until =>
+            {
+                let VoteRow { guilty, salt, .. } = row.clone();
+                (ExecuteMsg::RevealVote { case_id, auditor, guilty, salt }, VoteState::Over)
+            }
+            // Anyone may end a case; whoever voted does, in case that its challenger is no program.
+            VoteState::Over if height > case.reveal_until => {
+                (ExecuteMsg::Conclude { case_id }, VoteState::Concluded)
+            }
+            _ => return Ok(false),
+        };
+        match self.referee.tell(&msg, None).await? {
+            Posting::Done { tx } => {
+                tracing::info!(case = case_id, guilty = row.guilty, state = ?next, tx, "vote");
+            }
+            // An earlier message landed unseen, or this auditor has no weight in the case.
+            Posting::Refused { reason } => {
+                tracing::warn!(code = "E-AUDIT-051", case = case_id, reason, "the vote was not taken");
+            }
+            Posting::Open { .. } => return Ok(false),
+        }
+        self.keep(case_id, &VoteRow { state: next, ..row }).await?;
+        Ok(true)
+    }
+
+    /// Whether no cited answer is the one that its model gives: a verdict of guilty convicts all of them. None when
+    /// an answer or its model cannot be had here.
+    async fn judge(&self, case: &CaseResponse, nodes: &[NodeResponse]) -> Result<Option<bool>> {
+        let Subject::Receipts { node_id, receipts, .. } = &case.subject else { return Ok(None) };
+        for receipt in receipts {
+            let Ok(id) = hash32("receipt_id", &receipt.receipt_id) else { return Ok(None) };
+            let Some(bundle) = self.answer(*node_id, nodes, &id).await else { return Ok(None) };
+            let named = &bundle.receipt.receipt;
+            let Ok(loaded) = self.node.models.ready(named.model_id, named.model_version) else {
+                return Ok(None);
+            };
+            let computed = blocking(move || loaded.answerer.computation(&bundle)).await;
+            match computed {
+                Ok(computed) if computed.holds() => return Ok(Some(false)),
+                Ok(_) => {}
+                Err(fault) => {
+                    tracing::debug!(case = case.case_id, code = fault.code, "{}", fault.what);
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(true))
+    }
+
+    /// An answer with everything that its receipt commits to: one that was computed again here, or from the accused or
+    /// an auditor that has accused it.
+    async fn answer(&self, accused: u64, nodes: &[NodeResponse], id: &Hash) -> Option<AnswerBundle> {
+        let key = id.to_vec();
+        if let Ok(Some(accused)) = self.node.with_journal(move |journal| journal.accusation(&key)).await {
+            return Some(accused.bundle);
+        }
+        let from = |node: &&NodeResponse| node.node_id == accused || node.roles.contains(&Role::Audit);
+        let mut sources: Vec<&NodeResponse> = nodes.iter().filter(from).collect();
+        sources.sort_by_key(|node| node.node_id != accused);
+        for node in sources {
+            let Ok(source) = HttpBlobs::new(&node.endpoint) else { continue };
+            let Ok(bundle) = source.attempts(1).bundle(id).await else { continue };
+            let mut checks = Checks::default();
+            check_answer(&mut checks, &bundle);
+            // Whoever shows another body, tokens or trace than was signed for shows nothing.
+            if bundle.receipt.receipt.digest() == *id && checks.failures().is_empty() {
+                return Some(bundle);
+            }
+        }
+        None
+    }
+
+    async fn keep(&self, case_id: u64, row: &VoteRow) -> Result<()> {
+        let row = row.clone();
+        self.node.with_journal(move |journal| journal.keep_vote(case_id, &row)).await
+    }
+}
