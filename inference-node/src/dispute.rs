@@ -9,6 +9,9 @@ use crate::engine::Model;
 use crate::fault::{Class, Fault, Result};
 use crate::request::{parse, Endpoint};
 
+/// Code of the refusal of an answer that no dispute can be about.
+pub const NO_DISPUTE: &str = "E-DISPUTE-001";
+
 /// Bytes of a digest in the trace of the class exact.
 const DIGEST: usize = 32;
 
@@ -69,7 +72,7 @@ pub fn is_bound(bundle: &AnswerBundle) -> bool {
 fn refuse(what: impl std::fmt::Display) -> Fault {
     Fault::new(
         Class::Invalid,
-        "E-DISPUTE-001",
+        NO_DISPUTE,
         format!("no dispute can be about this answer: {what}"),
         "Leave the case to the auditors' votes.",
     )

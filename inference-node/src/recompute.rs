@@ -146,21 +146,7 @@ pub fn recompute(
                 decoding.as_ref().is_ok_and(|decoding| *decoding == receipt.decoding),
                 || "tokens were chosen in another way than the request says".into(),
             );
-            let replayed = model.replay(&ReplayRequest {
-                request: GenRequest {
-                    prompt_tokens,
-                    decoding: receipt.decoding,
-                    seed,
-                    request_hash,
-                    stop: asked.stop.clone(),
-                    repetition_milli: asked.repetition_milli,
-                    schema: asked.schema.clone(),
-                },
-                tokens: bundle.tokens.clone(),
-                outcome: receipt.outcome,
-                trace: bundle.trace.to_vec(),
-                commit_root,
-            });
+            let replayed = model.replay(&replay_of(&asked, prompt_tokens, bundle, (seed, request_hash, commit_root)));
             match replayed {
                 Err(error) => checks.add("replay of the answer", false, || error.to_string()),
                 Ok(report) => {
@@ -203,6 +189,46 @@ pub fn recompute(
     });
     found.trace = Some(trace);
     found
+}
+
+/// Whether the tokens and the commitment of an answer are those that its model gives, by one replay; for answers that
+/// no dispute can be about. None where the request cannot be read.
+pub fn follows(model: &Model, bundle: &AnswerBundle) -> Option<bool> {
+    let receipt = &bundle.receipt.receipt;
+    let mut asked = parse(Endpoint::of(&bundle.endpoint).ok()?, &bundle.body).ok()?;
+    let prompt_tokens = model.read(&mut asked).ok()?;
+    let hash = |bytes: &[u8]| Hash::try_from(bytes).ok();
+    let seed = hash(&receipt.seed)?;
+    let (request_hash, commit_root) = (hash(&receipt.request_hash)?, hash(&receipt.commit_root)?);
+    let decoding = asked.decoding(model.context(), prompt_tokens.len()).ok()?;
+    let replayed = model.replay(&replay_of(&asked, prompt_tokens, bundle, (seed, request_hash, commit_root)));
+    // What cannot be replayed is no answer of this model: too long, empty, of tokens that it does not have.
+    Some(decoding == receipt.decoding && replayed.is_ok_and(|report| report.passes()))
+}
+
+/// What a replay of an answer needs; the hashes are its receipt's seed, request and commitment.
+fn replay_of(
+    asked: &crate::request::Asked,
+    prompt_tokens: Vec<u32>,
+    bundle: &AnswerBundle,
+    (seed, request_hash, commit_root): (Hash, Hash, Hash),
+) -> ReplayRequest {
+    let receipt = &bundle.receipt.receipt;
+    ReplayRequest {
+        request: GenRequest {
+            prompt_tokens,
+            decoding: receipt.decoding,
+            seed,
+            request_hash,
+            stop: asked.stop.clone(),
+            repetition_milli: asked.repetition_milli,
+            schema: asked.schema.clone(),
+        },
+        tokens: bundle.tokens.clone(),
+        outcome: receipt.outcome,
+        trace: bundle.trace.to_vec(),
+        commit_root,
+    }
 }
 
 /// Signs an answer again and compares: a pass over prompt and answer. None where the scheme has no

@@ -156,6 +156,9 @@ impl Answerer for Alphabet {
     fn computation(&self, _: &AnswerBundle) -> Answered<openledger_node::dispute::Computation> {
         Err(openledger_node::fault::Fault::invalid("E-DISPUTE-001", "letters are of no class", "Leave it."))
     }
+    fn follows(&self, _: &AnswerBundle) -> Option<bool> {
+        None
+    }
 
     fn trace(&self, asked: &Asked, _: &Hash, _: &BTreeSet<u64>) -> Answered<Traced> {
         let text = openledger_ingest::match_text(asked.answer);

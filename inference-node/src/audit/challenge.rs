@@ -20,7 +20,7 @@ use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFa
 
 use super::defend::ArbiterView;
 use super::view::RefereeView;
-use crate::dispute::Computation;
+use crate::dispute::{Computation, NO_DISPUTE};
 use crate::engine::CONFIG_FILE;
 use crate::fault::{Class, Fault, Result};
 use crate::journal::Accusation;
@@ -185,8 +185,16 @@ impl Challenger {
         if !self.stands(row).await? {
             return self.forget(row).await;
         }
-        let computed = self.computed(row).await?;
-        if computed.holds() {
+        let right = match self.arguable(row).await? {
+            Some(computed) => Some(computed.holds()),
+            None => {
+                let receipt = &row.bundle.receipt.receipt;
+                let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+                let bundle = row.bundle.clone();
+                blocking(move || Ok(loaded.answerer.follows(&bundle))).await?
+            }
+        };
+        if right != Some(false) {
             // Shares or words that do not follow are for the votes: no step of the network is wrong.
             tracing::warn!(
                 code = "E-AUDIT-040",
@@ -225,6 +233,14 @@ impl Challenger {
         let before = case.case_id.saturating_sub(1);
         let page = self.arbiter.disputes(Some(before)).await?;
         let msg = match page.into_iter().find(|found| found.case_id == case.case_id) {
+            None if self.arguable(row).await?.is_none() => {
+                if height > case.reveal_until {
+                    let msg = ExecuteMsg::Conclude { case_id: case.case_id };
+                    done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
+                    return Ok(true);
+                }
+                return Ok(false);
+            }
             None => self.opening(row, case.case_id).await?,
             Some(found) => match self.next(row, &found, height).await? {
                 Some(msg) => msg,
@@ -320,6 +336,15 @@ impl Challenger {
         let id = row.receipt_id().to_vec();
         self.node.with_journal(move |journal| journal.drop_accusation(&id)).await?;
         Ok(false)
+    }
+
+    /// The same; none where no dispute before the arbiter can be about the answer, which the votes decide.
+    async fn arguable(&self, row: &Accusation) -> Result<Option<Arc<Computation>>> {
+        match self.computed(row).await {
+            Ok(computed) => Ok(Some(computed)),
+            Err(fault) if fault.code == NO_DISPUTE => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The answer by the weights on record, computed once.

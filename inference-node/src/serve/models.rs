@@ -21,7 +21,7 @@ use crate::engine::{
     join_parts, same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE,
 };
 use crate::fault::{Class, Fault, Result};
-use crate::recompute::{check_answer, evidence_pieces, recompute, Checks};
+use crate::recompute::{check_answer, evidence_pieces, follows, recompute, Checks};
 use crate::request::{self, parse, Endpoint};
 
 /// Names of the attribution schemes that this node computes.
@@ -67,6 +67,9 @@ pub trait Answerer: Send + Sync {
     fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String>;
     /// Computes every value of an answer again, for a dispute about it.
     fn computation(&self, bundle: &AnswerBundle) -> Result<Computation>;
+    /// Whether tokens and commitment of an answer are those that the model gives, as far as no dispute can be about
+    /// it; none where that cannot be said.
+    fn follows(&self, bundle: &AnswerBundle) -> Option<bool>;
 }
 
 /// A model with the indexes of the versions that it rests on.
@@ -117,6 +120,10 @@ impl Answerer for Traceable {
 
     fn computation(&self, bundle: &AnswerBundle) -> Result<Computation> {
         Computation::new(self.batcher.model(), bundle)
+    }
+
+    fn follows(&self, bundle: &AnswerBundle) -> Option<bool> {
+        follows(self.batcher.model(), bundle)
     }
 
     fn trace(&self, asked: &Asked, seed: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {

@@ -443,6 +443,9 @@ impl Answerer for Rote {
         })?;
         Ok(compute())
     }
+    fn follows(&self, _: &AnswerBundle) -> Option<bool> {
+        Some(!self.fails)
+    }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
         let odd = (asked.answer.len() % 7) as u16;
