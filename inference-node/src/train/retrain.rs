@@ -4,8 +4,10 @@
 //! the learning rate never change; a passage that is left out leaves its place in its step empty, so that
 //! two trainings differ by its derivatives and nothing else.
 
-use std::sync::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
+use openledger_attribution::influence::LinearPass;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -14,15 +16,16 @@ use super::corpus::{train_tokenizer, Document, END_OF_TEXT_ID};
 use super::optimizer::Params;
 use super::recipe::{Plan, Recipe};
 use crate::attribution::Positions;
+use crate::engine::files::weights_bytes;
 use crate::engine::net::Net;
 use crate::engine::ops::CrossEntropy;
-use crate::engine::{Error, Result, Tokenizer};
+use crate::engine::{Error, ModelConfig, Result, Tokenizer};
 
 /// Documents as passages, and how a model is trained on them.
 pub struct Experiment {
     recipe: Recipe,
     total: u64,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     passages: Vec<Vec<u32>>,
 }
 
@@ -47,7 +50,7 @@ impl Experiment {
         let total = recipe.steps.ok_or_else(|| refuse("a retraining needs a number of steps".into()))?;
         let documents: Vec<Document> =
             texts.iter().map(|text| Document { contribution_id: 1, datanet_id: 1, text }).collect();
-        let tokenizer = Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?;
+        let tokenizer = Arc::new(Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?);
         let mut experiment = Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() };
         experiment.passages = texts.iter().map(|text| experiment.passage(text)).collect::<Result<_>>()?;
         Ok(experiment)
@@ -85,6 +88,22 @@ impl Experiment {
     /// The text of tokens.
     pub fn decode(&self, tokens: &[u32]) -> String {
         self.tokenizer.decode(tokens)
+    }
+
+    /// Shape of the models, as their configuration file states it.
+    pub fn config(&self) -> ModelConfig {
+        self.recipe.config(END_OF_TEXT_ID)
+    }
+
+    /// The same passages, trained on from other first weights and in another order.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Experiment {
+            recipe: Recipe { seed, ..self.recipe.clone() },
+            total: self.total,
+            tokenizer: self.tokenizer.clone(),
+            passages: self.passages.clone(),
+        }
     }
 
     /// Names a training: equal names give equal models.
@@ -203,8 +222,90 @@ impl Retrained {
         Ok(Positions { hidden: hidden.flatten_all()?.to_vec1::<f32>()?, logits })
     }
 
+    /// What the linear layers of the last block and the head read in a passage, and the derivative of its loss by
+    /// what they wrote: query, key, value, output, gate, up, down, head.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub fn linear(&self, passage: &[u32]) -> Result<Vec<LinearPass>> {
+        let (inputs, targets) =
+            (&passage[..passage.len().saturating_sub(1)], passage.get(1..).unwrap_or(&[]));
+        let (logits, taps) = self.net.tapped(inputs)?;
+        let op = CrossEntropy { targets: targets.to_vec(), derivative: Mutex::new(Vec::new()) };
+        // The sum over positions in place of their mean.
+        let mut grads = (logits.apply_op1(op)? * targets.len() as f64)?.backward()?;
+        taps.iter()
+            .map(|tap| {
+                let errors = match grads.remove(tap.probe.as_tensor()) {
+                    Some(errors) => errors,
+                    None => tap.probe.zeros_like()?,
+                };
+                Ok(LinearPass {
+                    width: tap.input.dim(1)?,
+                    outputs: errors.dim(1)?,
+                    inputs: tap.input.flatten_all()?.to_vec1::<f32>()?,
+                    errors: errors.flatten_all()?.to_vec1::<f32>()?,
+                })
+            })
+            .collect()
+    }
+
+    /// The weights as a safetensors file.
+    ///
+    /// # Errors
+    /// `E-MODEL-004` when they cannot be written.
+    pub fn weights(&self) -> Result<Vec<u8>> {
+        let tensors: BTreeMap<_, _> =
+            self.params.0.iter().map(|p| (p.name.clone(), (p.shape.clone(), p.values.clone()))).collect();
+        weights_bytes(&tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
+    }
+
     /// Numbers in a hidden vector.
     pub fn width(&self) -> usize {
         self.width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_give_the_derivative_by_the_weights() {
+        let recipe = Recipe { steps: Some(3), ..Recipe::tiny() };
+        let texts: Vec<String> = (0..4)
+            .map(|n| (0..120).map(|i| format!("word{} ", (i * 7 + n * 13) % 50)).collect::<String>())
+            .collect();
+        let experiment = Experiment::new(&recipe, &texts).unwrap();
+        let model = experiment.train(&[true; 4]).unwrap();
+        let passage = &experiment.passages()[0];
+        let whole = model.gradient(passage).unwrap();
+        let taps = model.linear(passage).unwrap();
+        let last = experiment.config().num_hidden_layers - 1;
+        let names = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
+            .into_iter()
+            .chain(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]);
+        let positions = (passage.len() - 1) as f64;
+        let mut seen = 0;
+        for (name, tap) in names.zip(&taps) {
+            let name = format!("model.layers.{last}.{name}.weight");
+            let (mut at, mut len) = (0, 0);
+            for param in &model.params.0 {
+                if param.name == name {
+                    len = param.values.len();
+                    break;
+                }
+                at += param.values.len();
+            }
+            let found = tap.gradient();
+            assert_eq!(found.len(), len, "{name}");
+            let size = found.iter().fold(0f64, |m, x| m.max(x.abs()));
+            assert!(size > 0.0, "{name}");
+            for (a, b) in found.iter().zip(&whole[at..at + len]) {
+                assert!((a - f64::from(*b) * positions).abs() < 1e-3 * size, "{name}: {a} {b}");
+            }
+            seen += 1;
+        }
+        assert_eq!((seen, taps.len()), (7, 8));
     }
 }
