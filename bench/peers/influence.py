@@ -3,12 +3,19 @@
 For every folder influence_NAME (config.json, tokens.json, model_K.safetensors) rebuilds the model in PyTorch, refuses
 when its logits differ from ours by more than 1e-3, and writes influence_NAME.METHOD.json for every method: one row a
 question, one column a document, above 0 where the document helped.
+
+dattri 0.3.0's own EK-FAC takes no sequences (its covariance reads a name that is set for two dimensions alone), so
+EK-FAC is kronfluence's.
 """
 import json
+import os
 import pathlib
 import sys
 import tempfile
 import time
+import types
+
+os.environ["TQDM_DISABLE"] = "1"  # read when the libraries are imported
 
 import torch
 from safetensors.torch import load_file
@@ -141,6 +148,19 @@ def load(folder, number, kind):
     return model.eval()
 
 
+class Lossy(nn.Module):
+    """Gives the sum of the tokens' losses, in the form that dattri's hooks ask for."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens, targets):
+        logits = self.inner(tokens)
+        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), reduction="sum")
+        return types.SimpleNamespace(loss=loss)
+
+
 def flat(logits, targets):
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
@@ -175,15 +195,11 @@ class Peers:
 
         def loss(params, data):
             tokens, targets = data
-            return flat(torch.func.functional_call(model, params, tokens.unsqueeze(0)), targets)
+            # One sequence; DataInf hands it over as a batch of one.
+            return flat(torch.func.functional_call(model, params, tokens.reshape(1, -1)), targets)
 
         states = [load(self.folder, number, kind).state_dict() for number in numbers]
         return AttributionTask(loss_func=loss, model=model, checkpoints=states), model
-
-    def dattri(self, attributor):
-        attributor.cache(self.loader("documents"))
-        with torch.no_grad():
-            return attributor.attribute(self.loader("queries")).T
 
     def dattri_trak(self, numbers):
         from dattri.algorithm.trak import TRAKAttributor
@@ -199,14 +215,15 @@ class Peers:
             tokens, targets = data
             return torch.exp(-flat(torch.func.functional_call(model, params, tokens.unsqueeze(0)), targets))
 
-        return self.dattri(
-            TRAKAttributor(
-                task=task,
-                correct_probability_func=probability,
-                projector_kwargs={"proj_dim": PROJECTED, "proj_max_batch_size": 32, "proj_seed": 0, "device": "cpu"},
-                regularization=regularization,
-            )
+        attributor = TRAKAttributor(
+            task=task,
+            correct_probability_func=probability,
+            projector_kwargs={"proj_dim": PROJECTED, "proj_max_batch_size": 32, "proj_seed": 0, "device": "cpu"},
+            regularization=regularization,
         )
+        attributor.cache(self.loader("documents"))
+        with torch.no_grad():
+            return attributor.attribute(self.loader("queries")).T
 
     def dattri_trak1(self):
         return self.dattri_trak([0])
@@ -219,39 +236,38 @@ class Peers:
 
         task, _ = self.task(Untied, [0])
         names = [f"{name}.weight" for name in self.modules]
-        return self.dattri(IFAttributorDataInf(task=task, layer_name=names, regularization=DAMP))
-
-    def batch_task(self):
-        """A task whose loss is taken over a whole batch, for the attributors that hook modules."""
-        from dattri.task import AttributionTask
-
-        model = load(self.folder, 0, Untied)
-
-        def loss(params, data):
-            tokens, targets = data
-            tokens = tokens if tokens.dim() > 1 else tokens.unsqueeze(0)
-            return flat(torch.func.functional_call(model, params, tokens), targets)
-
-        return AttributionTask(loss_func=loss, model=model, checkpoints=model.state_dict())
-
-    def dattri_ekfac(self):
-        from dattri.algorithm.influence_function import IFAttributorEKFAC
-
-        attributor = IFAttributorEKFAC(task=self.batch_task(), module_name=self.modules, damping=0.0)
-        attributor.cache(self.loader("documents"))
-        # The library adds one damping to all layers; here it is a part of each layer's mean, as elsewhere.
-        for name, curvature in attributor.cached_lambdas.items():
-            attributor.cached_lambdas[name] = curvature + DAMP * curvature.mean()
+        # What is one batch to the loader is one sample to the library's curvature.
+        attributor = IFAttributorDataInf(task=task, layer_name=names, regularization=DAMP)
+        attributor.cache(self.loader("documents", 1))
         with torch.no_grad():
-            return attributor.attribute(self.loader("queries")).T
+            return attributor.attribute(self.loader("documents"), self.loader("queries")).T
 
     def dattri_logra(self):
         from dattri.algorithm.logra import LoGraAttributor
+        from dattri.task import AttributionTask
 
+        def loss(model, batch, device):
+            return model(**batch).loss
+
+        model = Lossy(load(self.folder, 0, Untied))
+        task = AttributionTask(loss_func=loss, model=model, checkpoints=model.state_dict())
         attributor = LoGraAttributor(
-            task=self.batch_task(), layer_names=self.modules, damping=None, device="cpu", proj_dim=256, offload="cpu"
+            task=task,
+            layer_names=[f"inner.{name}" for name in self.modules],
+            device="cpu",
+            proj_dim=256,
+            offload="cpu",
         )
-        return self.dattri(attributor)
+
+        def loader(name):
+            def named(rows):
+                tokens, targets = zip(*rows)
+                return {"tokens": torch.stack(tokens), "targets": torch.stack(targets)}
+
+            return DataLoader(self.sets[name], batch_size=8, shuffle=False, collate_fn=named)
+
+        attributor.cache(loader("documents"))
+        return attributor.attribute(loader("documents"), loader("queries")).T
 
     def kronfluence(self, modules, **factors):
         from kronfluence.analyzer import Analyzer, prepare_model
@@ -315,7 +331,6 @@ class Peers:
 METHODS = [
     "kronfluence_ekfac",
     "kronfluence_ekfac_all",
-    "dattri_ekfac",
     "dattri_trak1",
     "dattri_trak10",
     "dattri_logra",

@@ -29,17 +29,15 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
 
 /// Methods of this repository that libraries have as well, each with the library's name for its scores: ours is
 /// right only where both agree.
-const PARITY: [(&str, &str); 3] = [
+const PARITY: [(&str, &str); 2] = [
     ("ekfac_own", "kronfluence_ekfac"),
-    ("ekfac_own", "dattri_ekfac"),
     ("trak1_own", "dattri_trak1"),
 ];
 /// Scores that peers write, where they are installed.
-const PEERS: [&str; 8] = [
+const PEERS: [&str; 7] = [
     "bm25",
     "kronfluence_ekfac",
     "kronfluence_ekfac_all",
-    "dattri_ekfac",
     "dattri_trak1",
     "dattri_trak10",
     "dattri_logra",
