@@ -332,9 +332,9 @@ METHODS = [
     "kronfluence_ekfac",
     "kronfluence_ekfac_all",
     "dattri_trak1",
-    "dattri_trak10",
     "dattri_logra",
     "dattri_datainf",
+    "dattri_trak10",
 ]
 
 

@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use openledger_attribution::calibration::{lds, mixed, spearman, Scores};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
 use openledger_attribution::{Answer, Credits, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
 use openledger_node::train::{Experiment, Retrained};
 
 use super::corpus::{Doc, Numbers};
 use super::exchange;
-use super::ground::{lds, worlds, Scores, World};
-use super::methods::{alternatives, fit, mixed, Choice};
+use super::ground::{worlds, World};
+use super::methods::{alternatives, fit, Choice};
 use super::rivals::gradients;
-use super::stats::{interval, mean, spearman};
+use super::stats::{interval, mean};
 use super::{peer_scores, Settings};
 use crate::report::Metric;
 
@@ -29,10 +30,7 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
 
 /// Methods of this repository that libraries have as well, each with the library's name for its scores: ours is
 /// right only where both agree.
-const PARITY: [(&str, &str); 2] = [
-    ("ekfac_own", "kronfluence_ekfac"),
-    ("trak1_own", "dattri_trak1"),
-];
+const PARITY: [(&str, &str); 2] = [("ekfac_own", "kronfluence_ekfac"), ("trak1_own", "dattri_trak1")];
 /// Scores that peers write, where they are installed.
 const PEERS: [&str; 7] = [
     "bm25",
@@ -62,7 +60,8 @@ fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
     let chosen = fitted.iter().fold(&readout, |best, next| if next.lds > best.lds { next } else { best });
     methods.insert("fitted", readout.scores.clone());
     methods.insert("chosen", chosen.scores.clone());
-    for (name, scores) in ["rkf16_int8", "vocabulary", "phrases"].into_iter().zip([influence, vocabulary, phrases])
+    for (name, scores) in
+        ["rkf16_int8", "vocabulary", "phrases"].into_iter().zip([influence, vocabulary, phrases])
     {
         methods.insert(name, scores);
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use openledger_attribution::calibration::{self, mixed, Scores};
 use openledger_attribution::influence::{
     Ekfac, Factors, InfluenceIndex, LinearPass, Logra, Parameters, Pass, Passage, Raw, RowMethod, Scale,
     Signature, RANK,
@@ -11,8 +12,7 @@ use openledger_attribution::influence::{
 use openledger_attribution::Weights;
 use openledger_node::attribution::Positions;
 
-use super::ground::{lds, Scores, World};
-use super::stats::mean;
+use super::ground::World;
 
 /// Seed of the projections.
 const SEED: u64 = 11;
@@ -49,10 +49,10 @@ pub fn alternatives(world: &World) -> Result<Vec<(&'static str, Scores)>> {
     let (documents, queries) = (read(world.experiment.passages())?, read(&world.queries)?);
     let Some(first) = documents.first() else { return Ok(Vec::new()) };
     let shapes: Vec<(usize, usize)> = first.layers.iter().map(|l| (l.width, l.outputs)).collect();
-    let mut factors = Factors::new(&shapes);
-    documents.iter().for_each(|d| factors.add(&d.layers));
     let fitted = |tokens: bool| -> Ekfac {
-        let mut ekfac = factors.bases(tokens);
+        let mut factors = Factors::new(&shapes, tokens);
+        documents.iter().for_each(|d| factors.add(&d.layers));
+        let mut ekfac = factors.bases();
         documents.iter().for_each(|d| ekfac.add(&d.layers));
         ekfac
     };
@@ -117,36 +117,10 @@ pub struct Choice {
     pub lds: f64,
 }
 
-/// The weights, in tenths, with which a method agrees best with training again on the questions for calibration. Of
-/// equals the one with the larger weight of influence.
+/// The weights, in tenths, with which a method agrees best with training again on the questions for calibration.
 pub fn fit(world: &World, method: &'static str, influence: &Scores, texts: &[Scores; 2]) -> Choice {
-    let of = |weights: Weights| {
-        let scores = mixed([influence, &texts[0], &texts[1]], weights);
-        let calibration: Scores = scores[..world.calibration].to_vec();
-        let lds = (mean(&lds(&calibration, &world.half)) + mean(&lds(&calibration, &world.tenth))) / 2.0;
-        Choice { method, weights, scores, lds }
-    };
-    let mut best = of(Weights { influence: 10, lexical: 0, span: 0 });
-    for influence in (0..10u32).rev() {
-        for lexical in 0..=10 - influence {
-            let found = of(Weights { influence, lexical, span: 10 - influence - lexical });
-            if found.lds > best.lds {
-                best = found;
-            }
-        }
-    }
-    best
-}
-
-/// The layers in these weights, each as a part of the sum of its magnitudes.
-pub fn mixed(layers: [&Scores; 3], weights: Weights) -> Scores {
-    let weights = [weights.influence, weights.lexical, weights.span].map(f64::from);
-    let mut sums: Scores = layers[0].iter().map(|row| vec![0.0; row.len()]).collect();
-    for (scores, weight) in layers.into_iter().zip(weights) {
-        for (sum, row) in sums.iter_mut().zip(scores) {
-            let whole = row.iter().map(|s| s.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
-            sum.iter_mut().zip(row).for_each(|(sum, s)| *sum += weight * s / whole);
-        }
-    }
-    sums
+    let layers = [influence, &texts[0], &texts[1]];
+    let outcomes = [world.half.as_slice(), world.tenth.as_slice()];
+    let (weights, lds) = calibration::fit(layers, &outcomes, world.calibration, 10, 0);
+    Choice { method, weights, scores: mixed(layers, weights), lds }
 }

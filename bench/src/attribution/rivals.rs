@@ -1,9 +1,8 @@
 //! Other methods of influence on the same model: products of whole gradients, and one-model TRAK.
 
 use anyhow::Result;
+use openledger_attribution::calibration::Scores;
 use openledger_node::train::{Experiment, Retrained};
-
-use super::ground::Scores;
 
 /// Damping of TRAK's matrix, as a part of its mean squared gradient. Peers are given the same.
 const DAMP: f64 = 0.1;

@@ -2,9 +2,11 @@
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
 //! (`optimizer`), the loop (`run`), checkpoints (`checkpoint`), files (`export`), how often each
-//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`). [`evaluate`]
+//! contribution was seen (`counts`). [`Experiment`] trains again without some of the data (`retrain`), and [`calibrate()`] fits the weights of a model's
+//! layers by that (`calibrate`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
+mod calibrate;
 mod checkpoint;
 mod corpus;
 mod counts;
@@ -17,6 +19,7 @@ mod recipe;
 mod retrain;
 mod run;
 
+pub use calibrate::{calibrate, Calibrate, Calibration, CALIBRATION_FILE};
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
 pub use counts::{root_of, DatanetUses, TrainingUse};

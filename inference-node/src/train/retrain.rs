@@ -43,17 +43,62 @@ impl Experiment {
     /// `E-TRAIN-001` without a number of steps or for a text shorter than the context, and those of the
     /// tokenizer.
     pub fn new(recipe: &Recipe, texts: &[String]) -> Result<Self> {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut experiment = Self::empty(recipe, &texts)?;
+        experiment.passages = texts.iter().map(|text| experiment.passage(text)).collect::<Result<_>>()?;
+        Ok(experiment)
+    }
+
+    /// As [`Experiment::new`], of the texts that fill a context alone, and which they are.
+    ///
+    /// # Errors
+    /// As there, but for short texts.
+    pub(crate) fn of_long(recipe: &Recipe, texts: &[&str]) -> Result<(Self, Vec<usize>)> {
+        let mut experiment = Self::empty(recipe, texts)?;
+        let mut long = Vec::new();
+        for (at, text) in texts.iter().enumerate() {
+            if experiment.encode(text)?.len() >= recipe.context {
+                long.push(at);
+                let passage = experiment.passage(text)?;
+                experiment.passages.push(passage);
+            }
+        }
+        Ok((experiment, long))
+    }
+
+    /// Another recipe and other texts, with the same tokenizer.
+    ///
+    /// # Errors
+    /// As [`Experiment::new`].
+    pub(crate) fn over(&self, recipe: &Recipe, texts: &[String]) -> Result<Self> {
+        let total = Self::steps(recipe)?;
+        let passages = texts.iter().map(|text| self.passage(text)).collect::<Result<_>>()?;
+        Ok(Experiment { recipe: recipe.clone(), total, tokenizer: self.tokenizer.clone(), passages })
+    }
+
+    fn steps(recipe: &Recipe) -> Result<u64> {
         recipe.validate()?;
-        let refuse = |what: String| {
-            Error::new("E-TRAIN-001", what, "Give the steps, and texts of at least one context each.")
-        };
-        let total = recipe.steps.ok_or_else(|| refuse("a retraining needs a number of steps".into()))?;
+        recipe.steps.ok_or_else(|| {
+            let advice = "Give the steps, and texts of at least one context each.";
+            Error::new("E-TRAIN-001", "a retraining needs a number of steps", advice)
+        })
+    }
+
+    /// Without passages yet; the tokenizer is trained on the texts.
+    fn empty(recipe: &Recipe, texts: &[&str]) -> Result<Self> {
+        let total = Self::steps(recipe)?;
         let documents: Vec<Document> =
             texts.iter().map(|text| Document { contribution_id: 1, datanet_id: 1, text }).collect();
         let tokenizer = Arc::new(Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?);
-        let mut experiment = Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() };
-        experiment.passages = texts.iter().map(|text| experiment.passage(text)).collect::<Result<_>>()?;
-        Ok(experiment)
+        Ok(Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() })
+    }
+
+    /// Tokens of a text.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.tokenizer.encode(text)
     }
 
     /// The passage of a text: the token that starts a document and the first tokens of its own, one more
@@ -114,6 +159,17 @@ impl Experiment {
             passage.iter().for_each(|token| hasher.update(token.to_be_bytes()));
         }
         keep.iter().for_each(|kept| hasher.update([u8::from(*kept)]));
+        hex::encode(hasher.finalize())
+    }
+
+    /// Names a training and the questions asked after it.
+    pub(crate) fn asked(&self, keep: &[bool], queries: &[Vec<u32>]) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(self.fingerprint(keep));
+        for query in queries {
+            hasher.update((query.len() as u64).to_be_bytes());
+            query.iter().for_each(|token| hasher.update(token.to_be_bytes()));
+        }
         hex::encode(hasher.finalize())
     }
 
@@ -212,12 +268,20 @@ impl Retrained {
         Ok(all)
     }
 
-    /// Hidden vectors and logits of a passage.
+    /// Hidden vectors and logits of a passage, whose last token is a label alone.
     ///
     /// # Errors
     /// As [`Retrained::loss`].
     pub fn positions(&self, passage: &[u32]) -> Result<Positions> {
-        let hidden = self.net.hidden(&passage[..passage.len().saturating_sub(1)], 1)?;
+        self.read(&passage[..passage.len().saturating_sub(1)])
+    }
+
+    /// Hidden vectors and logits at all of the tokens.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub(crate) fn read(&self, tokens: &[u32]) -> Result<Positions> {
+        let hidden = self.net.hidden(tokens, 1)?;
         let logits = self.net.logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
         Ok(Positions { hidden: hidden.flatten_all()?.to_vec1::<f32>()?, logits })
     }

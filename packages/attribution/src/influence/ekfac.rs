@@ -26,17 +26,23 @@ const DAMP: f64 = 0.1;
 pub struct Factors {
     shapes: Vec<(usize, usize)>,
     inputs: Vec<Vec<f64>>,
-    errors: Vec<Vec<f64>>,
+    /// None where each output is a direction.
+    errors: Vec<Option<Vec<f64>>>,
     positions: f64,
 }
 
 impl Factors {
-    /// For layers of these shapes, (width, outputs) each, the head last.
-    pub fn new(shapes: &[(usize, usize)]) -> Self {
+    /// For layers of these shapes, (width, outputs) each, the head last. With `tokens` the head's errors stay as they
+    /// are, one direction a token; without, they are turned like all others, which takes memory with the square and
+    /// time with the cube of the vocabulary.
+    pub fn new(shapes: &[(usize, usize)], tokens: bool) -> Self {
+        let head = shapes.len().saturating_sub(1);
+        let turned = |number: usize| number != head || !tokens;
+        let errors = shapes.iter().enumerate();
         Factors {
             shapes: shapes.to_vec(),
             inputs: shapes.iter().map(|(width, _)| vec![0.0; width * width]).collect(),
-            errors: shapes.iter().map(|(_, outputs)| vec![0.0; outputs * outputs]).collect(),
+            errors: errors.map(|(i, (_, outputs))| turned(i).then(|| vec![0.0; outputs * outputs])).collect(),
             positions: 0.0,
         }
     }
@@ -49,27 +55,28 @@ impl Factors {
         for ((layer, inputs), errors) in layers.iter().zip(&mut self.inputs).zip(&mut self.errors) {
             for (input, error) in layer.positions() {
                 add_outer(inputs, input);
-                add_outer(errors, error);
+                if let Some(errors) = errors {
+                    add_outer(errors, error);
+                }
             }
         }
         let positions = layers.first().map_or(0, |l| l.inputs.len().checked_div(l.width).unwrap_or(0));
         self.positions += positions as f64;
     }
 
-    /// The eigenbases. With `tokens` the head's errors stay as they are, one direction a token; without, they are
-    /// turned like all others, which takes time with the cube of the vocabulary.
-    pub fn bases(&self, tokens: bool) -> Ekfac {
+    /// The eigenbases.
+    pub fn bases(&self) -> Ekfac {
         let n = self.positions.max(1.0);
         let basis = |sums: &[f64], size: usize| -> Vec<f64> {
             let values = sums.iter().map(|x| x / n).collect();
             top_eigenvectors(&Symmetric { size, values }, size).into_iter().flat_map(|(_, v)| v).collect()
         };
-        let head = self.shapes.len().saturating_sub(1);
-        let layers = self.shapes.iter().enumerate().map(|(number, (width, outputs))| Layer {
+        let sums = self.inputs.iter().zip(&self.errors);
+        let layers = self.shapes.iter().zip(sums).map(|((width, outputs), (inputs, errors))| Layer {
             width: *width,
             outputs: *outputs,
-            inputs: basis(&self.inputs[number], *width),
-            errors: (number != head || !tokens).then(|| basis(&self.errors[number], *outputs)),
+            inputs: basis(inputs, *width),
+            errors: errors.as_ref().map(|errors| basis(errors, *outputs)),
             curvature: vec![0.0; width * outputs],
         });
         Ekfac { layers: layers.collect(), passages: 0.0 }
@@ -226,9 +233,9 @@ mod tests {
     }
 
     fn fitted(passes: &[Vec<LinearPass>], tokens: bool) -> Ekfac {
-        let mut factors = Factors::new(&[(6, 4), (4, 9)]);
+        let mut factors = Factors::new(&[(6, 4), (4, 9)], tokens);
         passes.iter().for_each(|pass| factors.add(pass));
-        let mut ekfac = factors.bases(tokens);
+        let mut ekfac = factors.bases();
         passes.iter().for_each(|pass| ekfac.add(pass));
         ekfac
     }

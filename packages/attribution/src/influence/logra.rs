@@ -158,8 +158,7 @@ mod tests {
     #[test]
     fn a_root_and_its_solution_invert_the_matrix() {
         // 4 × 4, positive: products of the solutions are products through the inverse.
-        let matrix =
-            [4.0, 1.0, 0.5, 0.0, 1.0, 3.0, 0.2, 0.1, 0.5, 0.2, 2.0, 0.3, 0.0, 0.1, 0.3, 1.0];
+        let matrix = [4.0, 1.0, 0.5, 0.0, 1.0, 3.0, 0.2, 0.1, 0.5, 0.2, 2.0, 0.3, 0.0, 0.1, 0.3, 1.0];
         let mut lower = matrix;
         root(&mut lower, 4);
         let x = [1.0, -2.0, 0.5, 3.0];
