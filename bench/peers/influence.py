@@ -271,7 +271,7 @@ class Peers:
 
     def kronfluence(self, modules, **factors):
         from kronfluence.analyzer import Analyzer, prepare_model
-        from kronfluence.arguments import FactorArguments
+        from kronfluence.arguments import FactorArguments, ScoreArguments
         from kronfluence.task import Task
 
         class Language(Task):
@@ -316,6 +316,8 @@ class Peers:
                 train_dataset=self.sets["documents"],
                 per_device_query_batch_size=16,
                 per_device_train_batch_size=16,
+                # None stands for a tenth of the mean curvature of each layer, as elsewhere.
+                score_args=ScoreArguments(damping_factor=None),
             )
             return analyzer.load_pairwise_scores("scores")["all_modules"]
 
@@ -324,7 +326,7 @@ class Peers:
         return self.kronfluence(self.modules, use_empirical_fisher=True)
 
     def kronfluence_ekfac_all(self):
-        """All linear layers, labels drawn from the model: the library as it comes."""
+        """All linear layers, labels drawn from the model: what the library is meant for."""
         return self.kronfluence(None)
 
 
