@@ -251,14 +251,6 @@ class Peers:
 
         model = Lossy(load(self.folder, 0, Untied))
         task = AttributionTask(loss_func=loss, model=model, checkpoints=model.state_dict())
-        attributor = LoGraAttributor(
-            task=task,
-            layer_names=[f"inner.{name}" for name in self.modules],
-            device="cpu",
-            proj_dim=256,
-            offload="cpu",
-        )
-
         def loader(name):
             def named(rows):
                 tokens, targets = zip(*rows)
@@ -266,8 +258,18 @@ class Peers:
 
             return DataLoader(self.sets[name], batch_size=8, shuffle=False, collate_fn=named)
 
-        attributor.cache(loader("documents"))
-        return attributor.attribute(loader("documents"), loader("queries")).T
+        # The library writes what it knows of its batches into a folder, by default the one it is called from.
+        with tempfile.TemporaryDirectory() as folder:
+            attributor = LoGraAttributor(
+                task=task,
+                layer_names=[f"inner.{name}" for name in self.modules],
+                device="cpu",
+                proj_dim=256,
+                offload="cpu",
+                cache_dir=folder,
+            )
+            attributor.cache(loader("documents"))
+            return attributor.attribute(loader("documents"), loader("queries")).T
 
     def kronfluence(self, modules, **factors):
         from kronfluence.analyzer import Analyzer, prepare_model
