@@ -15,7 +15,9 @@ use openledger_node::attribution::Source;
 use openledger_node::corpus::{self, HttpBlobs, Identities};
 use openledger_node::engine::{import, whole_name, Model, MANIFEST_FILE};
 use openledger_node::serve::build_index;
-use openledger_node::train::{self, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE};
+use openledger_node::train::{
+    self, Calibrate, Calibration, Heldout, Progress, Recipe, TrainReport, TrainingReceipt, RECEIPT_FILE,
+};
 use openledger_types::api::NodeInfo;
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, NumericClass, VersionRef};
 use openledger_types::merkle::ZERO_HASH;
@@ -31,6 +33,8 @@ use crate::{node_http, progress};
 
 /// Most bytes of held-out text that a model is measured on, unless told otherwise.
 pub const HELDOUT_BYTES: usize = 256 << 10;
+/// Questions of a calibration, half of them to fit weights, half to judge.
+const CALIBRATION_QUESTIONS: usize = 24;
 /// How long a node may take to load and index a model that was uploaded.
 const READY: Duration = Duration::from_secs(300);
 /// Remembers, beside the model, what was registered, so that a second run goes on.
@@ -53,6 +57,8 @@ pub struct TrainArgs {
     pub heldout_bytes: usize,
     /// What the layers of attribution weigh, for models of public datanets.
     pub weights: Weights,
+    /// Fit the weights by so many small trainings without a half of the data, and as many without a tenth.
+    pub calibrate: Option<usize>,
     /// Base URL of the node that keeps the blobs.
     pub node: String,
 }
@@ -68,6 +74,8 @@ pub struct Trained {
     pub report: TrainReport,
     /// Bits a byte on the held-out text.
     pub heldout: Option<Heldout>,
+    /// Where the weights of the layers are from, if they were fitted.
+    pub calibration: Option<Calibration>,
 }
 
 impl Trained {
@@ -88,6 +96,7 @@ impl Trained {
             "manifest_hash": hex::encode(self.report.manifest_hash),
             "resumed_at": self.report.resumed_at,
             "heldout": self.heldout,
+            "calibration": self.calibration,
         })
     }
 }
@@ -131,13 +140,15 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         true => Box::new(train::bar()),
         false => Box::new(|_| {}),
     };
-    let (versions, weights, base) = (datanets.clone(), args.weights, args.base);
+    let (versions, mut weights, base) = (datanets.clone(), args.weights, args.base);
+    let trials = args.calibrate.map(|trainings| (trainings, ctx.home.join("calibration")));
     // The influence index tells which tokens a document holds: it is made of public documents only.
     let mut public = true;
     for version in &datanets {
         public &= reader.datanet(version.datanet_id).await?.public_identity.is_some();
     }
     let bar = progress::bar(ctx, 0, "indexing influence");
+    let fitting = progress::bar(ctx, 0, "fitting weights");
     let done = blocking(move || {
         // A copy is stored, but never trained on (rule D3): its credit belongs to the first.
         let texts = build_index(docs.clone())?;
@@ -151,6 +162,29 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 text: &doc.content,
             })
             .collect();
+        let sources: Vec<Source> = docs
+            .iter()
+            .map(|doc| Source { contribution_id: doc.facts.contribution_id, text: &doc.content })
+            .collect();
+        let mut calibration = None;
+        // Before the long training, as it fails where the data is too small.
+        if let Some((trainings, cache)) = trials.as_ref().filter(|_| public) {
+            let asked = Calibrate {
+                recipe: &recipe,
+                sources: &sources,
+                trainings: *trainings,
+                questions: CALIBRATION_QUESTIONS,
+                cache,
+            };
+            let shown = |done, all| {
+                fitting.set_length(all);
+                fitting.set_position(done);
+            };
+            let found = train::calibrate(&asked, &shown, &cancel)?;
+            weights = found.weights();
+            calibration = Some(found);
+        }
+        fitting.finish_and_clear();
         let mut report = match base {
             None => train::train(&recipe, &documents, &versions, &out, &mut on_progress, &cancel)?,
             Some(base) => {
@@ -159,15 +193,12 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
             }
         };
         if public {
-            let sources: Vec<Source> = docs
-                .iter()
-                .map(|doc| Source { contribution_id: doc.facts.contribution_id, text: &doc.content })
-                .collect();
             let shown = |done, all| {
                 bar.set_length(all);
                 bar.set_position(done);
             };
-            report.manifest_hash = Model::add_influence(&out, &sources, &texts, weights, &shown)?;
+            report.manifest_hash =
+                Model::add_influence(&out, &sources, &texts, weights, calibration.as_ref(), &shown)?;
         }
         bar.finish_and_clear();
         let measured = match heldout.is_empty() {
@@ -178,12 +209,12 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
                 Some(train::evaluate(&Model::load(&out)?, &training, &texts, most)?)
             }
         };
-        Ok((report, measured))
+        Ok((report, measured, calibration))
     })
     .await;
     stop.abort();
-    let (report, heldout) = done?;
-    Ok(Trained { dir: args.out, datanets, report, heldout })
+    let (report, heldout, calibration) = done?;
+    Ok(Trained { dir: args.out, datanets, report, heldout, calibration })
 }
 
 /// The documents of sealed versions, checked against the chain, with the keys that this home folder

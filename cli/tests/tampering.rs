@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use cosmwasm_std::{Binary, HexBinary, Uint128};
 use openledger::check::{check_bundle, Check, Pins};
 use openledger::verify::{check_rows, recompute};
-use openledger_attribution::influence::{Signature, RANK};
+use openledger_attribution::influence::{InfluenceIndex, Signature, EKFAC, LOGRA, RANK, READOUT};
 use openledger_attribution::{Document, Evidence, Index, Weights};
 use openledger_client::Key;
 use openledger_node::attribution::{Asked, Attribution, Source, INFLUENCE_FILE};
@@ -130,7 +130,7 @@ fn make() -> Honest {
     let sources: Vec<Source> =
         (1u64..).zip(&all).map(|(contribution_id, text)| Source { contribution_id, text }).collect();
     let index = index(&all);
-    Model::add_influence(dir.path(), &sources, &index, Weights::default(), &|_, _| {})
+    Model::add_influence(dir.path(), &sources, &index, Weights::default(), None, &|_, _| {})
         .expect("the model gets its influence index");
     let influence = std::fs::read(dir.path().join(INFLUENCE_FILE)).expect("the index was written");
     let model = Model::load(dir.path()).expect("what was trained loads");
@@ -438,6 +438,27 @@ fn attr_attack_15_a_developer_who_favours_a_document_in_the_index_is_found() {
         *text = text.replace("ledger", "friend");
     }
     assert!(!check_rows(&honest.model, &honest.attribution, &others, &honest.bundle).hold());
+}
+
+#[test]
+fn an_index_of_a_method_that_is_not_served_is_refused() {
+    let honest = honest();
+    let bytes = honest.attribution.influence().expect("the model has an influence index").to_bytes();
+    for scheme in [READOUT, EKFAC, LOGRA] {
+        // Four bytes of magic, the length of the name, the name.
+        let mut renamed = bytes[..4].to_vec();
+        renamed.push(scheme.len() as u8);
+        renamed.extend_from_slice(scheme.as_bytes());
+        renamed.extend_from_slice(&bytes[5 + READOUT.len()..]);
+        let mut manifest = honest.model.manifest().clone();
+        if let Some(params) = &mut manifest.influence {
+            let found = InfluenceIndex::parse(&renamed).expect("the name alone was changed");
+            params.index_root = HexBinary::from(&found.root());
+        }
+        let opened = Attribution::open(&manifest, index(&texts()), Some(&renamed));
+        let refused = (scheme != READOUT).then_some("E-MODEL-009");
+        assert_eq!(opened.err().map(|e| e.code), refused, "{scheme}");
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //! each. Every training is kept under the hash of its recipe, so an interrupted run goes on where it was.
 
 use anyhow::{Context, Result};
+use openledger_attribution::calibration::Outcome;
 use openledger_node::train::{Experiment, Recipe, Retrained};
 
 use super::corpus::{generated, plays, Doc, Numbers};
-use super::stats::spearman;
 use super::Settings;
 
 /// Sizes of a run.
@@ -57,12 +57,6 @@ impl Size {
     }
 }
 
-/// A training that leaves documents out, and the loss on every question after it.
-pub struct Ground {
-    pub keep: Vec<bool>,
-    pub losses: Vec<f64>,
-}
-
 /// One corpus with a model trained on it and all that was found by training again.
 pub struct World {
     pub name: &'static str,
@@ -74,13 +68,13 @@ pub struct World {
     /// How many of them, from the first, weights are fitted by.
     pub calibration: usize,
     /// Half of the documents left out.
-    pub half: Vec<Ground>,
+    pub half: Vec<Outcome>,
     /// A tenth left out.
-    pub tenth: Vec<Ground>,
+    pub tenth: Vec<Outcome>,
     /// Each contributor left out.
-    pub without: Vec<Ground>,
+    pub without: Vec<Outcome>,
     /// Nothing left out.
-    pub whole: Ground,
+    pub whole: Outcome,
 }
 
 /// The corpora of a run: one generated, and one of plays where a file of them is given.
@@ -116,7 +110,7 @@ fn world(settings: &Settings, size: &Size, name: &'static str, all: &[Doc]) -> R
         .collect::<Result<_>>()?;
     let all = vec![true; docs.len()];
     let run = |keep: Vec<bool>| ground(settings, &experiment, &queries, keep);
-    let drawn = |out: usize, seed: u64| -> Result<Vec<Ground>> {
+    let drawn = |out: usize, seed: u64| -> Result<Vec<Outcome>> {
         let mut numbers = Numbers(seed);
         (0..size.subsets).map(|_| run(subset(docs.len(), out, &mut numbers))).collect()
     };
@@ -160,34 +154,15 @@ fn ground(
     experiment: &Experiment,
     queries: &[Vec<u32>],
     keep: Vec<bool>,
-) -> Result<Ground> {
+) -> Result<Outcome> {
     let path = settings.cache.join(format!("{}-{}.json", experiment.fingerprint(&keep), queries.len()));
     if let Some(losses) = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        return Ok(Ground { keep, losses });
+        return Ok(Outcome { keep, losses });
     }
     let model = experiment.train(&keep)?;
     let losses: Vec<f64> = queries.iter().map(|q| Ok(f64::from(model.loss(q)?))).collect::<Result<_>>()?;
     let part = path.with_extension("part");
     std::fs::write(&part, serde_json::to_vec(&losses)?)?;
     std::fs::rename(&part, &path).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(Ground { keep, losses })
-}
-
-/// Scores of a method: one row a question, one column a document.
-pub type Scores = Vec<Vec<f64>>;
-
-/// By question: rank correlation over the subsets of what is predicted and what happened.
-pub fn lds(scores: &Scores, grounds: &[Ground]) -> Vec<f64> {
-    scores
-        .iter()
-        .enumerate()
-        .map(|(query, row)| {
-            let predicted: Vec<f64> = grounds
-                .iter()
-                .map(|g| row.iter().zip(&g.keep).filter(|(_, kept)| **kept).map(|(s, _)| s).sum())
-                .collect();
-            let happened: Vec<f64> = grounds.iter().map(|g| -g.losses[query]).collect();
-            spearman(&predicted, &happened)
-        })
-        .collect()
+    Ok(Outcome { keep, losses })
 }

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use openledger_attribution::calibration::{lds, mixed, spearman, Scores};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
 use openledger_attribution::{Answer, Credits, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
 use openledger_node::train::{Experiment, Retrained};
-use serde_json::json;
 
 use super::corpus::{Doc, Numbers};
-use super::ground::{lds, worlds, Scores, World};
+use super::exchange;
+use super::ground::{worlds, World};
+use super::methods::{alternatives, fit, Choice};
 use super::rivals::gradients;
-use super::stats::{interval, mean, spearman};
+use super::stats::{interval, mean};
 use super::{peer_scores, Settings};
 use crate::report::Metric;
 
@@ -26,50 +28,82 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
+/// Methods of this repository that libraries have as well, each with the library's name for its scores: ours is
+/// right only where both agree.
+const PARITY: [(&str, &str); 2] = [("ekfac_own", "kronfluence_ekfac"), ("trak1_own", "dattri_trak1")];
+/// Scores that peers write, where they are installed.
+const PEERS: [&str; 7] = [
+    "bm25",
+    "kronfluence_ekfac",
+    "kronfluence_ekfac_all",
+    "dattri_trak1",
+    "dattri_trak10",
+    "dattri_logra",
+    "dattri_datainf",
+];
+
 fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
     let World { name: corpus, docs, experiment, model, queries, .. } = world;
-    let exchange = json!({
-        "documents": experiment.passages().iter().map(|p| experiment.decode(p)).collect::<Vec<_>>(),
-        "queries": queries.iter().map(|p| experiment.decode(p)).collect::<Vec<_>>(),
-    });
-    let file = settings.exchange.join(format!("influence_{corpus}.in.json"));
-    std::fs::write(file, serde_json::to_vec(&exchange)?)?;
+    exchange::write(&settings.exchange, &settings.cache, world)?;
     let index = layers(experiment, model, docs)?;
     let mut methods: BTreeMap<&str, Scores> = BTreeMap::new();
-    let layers = layer_scores(world, &index)?;
-    let (fitted, weights) = fit(world, &layers);
-    methods.insert("mix", mixed(&layers, Weights::default()));
-    methods.insert("fitted", fitted);
-    for (name, scores) in ["rkf16_int8", "vocabulary", "phrases"].into_iter().zip(layers) {
+    let [influence, vocabulary, phrases] = layer_scores(world, &index)?;
+    methods.insert("mix", mixed([&influence, &vocabulary, &phrases], Weights::default()));
+    let alternatives = alternatives(world)?;
+    let texts = [vocabulary.clone(), phrases.clone()];
+    let readout = fit(world, "rkf16_int8", &influence, &texts);
+    let candidates = alternatives.iter().filter(|(name, _)| name.ends_with("_int8"));
+    let fitted: Vec<Choice> = std::iter::once(readout.clone())
+        .chain(candidates.map(|(name, scores)| fit(world, name, scores, &texts)))
+        .collect();
+    // Of equals the readout, which is exact and needs no backward pass.
+    let chosen = fitted.iter().fold(&readout, |best, next| if next.lds > best.lds { next } else { best });
+    methods.insert("fitted", readout.scores.clone());
+    methods.insert("chosen", chosen.scores.clone());
+    for (name, scores) in
+        ["rkf16_int8", "vocabulary", "phrases"].into_iter().zip([influence, vocabulary, phrases])
+    {
         methods.insert(name, scores);
     }
+    methods.extend(alternatives);
     methods.extend(gradients(experiment, model, queries)?);
-    if let Some(scores) = peer_scores(&settings.exchange, &format!("influence_{corpus}.bm25")) {
-        methods.insert("bm25", scores);
+    for peer in PEERS {
+        if let Some(scores) = peer_scores(&settings.exchange, &format!("influence_{corpus}.{peer}")) {
+            methods.insert(peer, scores);
+        }
     }
-    let parts = [("influence", weights.influence), ("lexical", weights.lexical), ("span", weights.span)];
-    let mut metrics: Vec<Metric> = parts
-        .iter()
-        .map(|(name, weight)| {
-            Metric::of(&format!("weight_{corpus}_{name}"), "of 10", vec![f64::from(*weight)])
-        })
-        .collect();
+    let mut metrics = Vec::new();
+    for choice in &fitted {
+        let mark = if choice.method == chosen.method { "chosen" } else { "fitted" };
+        let Weights { influence, lexical, span } = choice.weights;
+        let named = |part: &str| format!("{mark}_{corpus}_{}_{part}", choice.method);
+        for (part, weight) in [("influence", influence), ("lexical", lexical), ("span", span)] {
+            metrics.push(Metric::of(&named(part), "of 10", vec![f64::from(weight)]));
+        }
+        metrics.push(Metric::of(&named("calibration"), "LDS", vec![choice.lds]));
+    }
     for (part, grounds) in [(50, &world.half), (10, &world.tenth)] {
         // Judged are the questions that no weight was fitted by.
         let judged = |scores: &Scores| lds(scores, grounds).split_off(world.calibration);
+        let difference = |name: &str, a: &[f64], b: &[f64]| {
+            let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+            let spread = interval(&differences);
+            Metric { spread, ..Metric::of(name, "LDS", vec![mean(&differences)]) }
+        };
         let ours = judged(&methods["mix"]);
         for (name, scores) in &methods {
             let found = judged(scores);
-            let [low, high] = interval(&found);
-            let mut metric = Metric::of(&format!("lds{part}_{corpus}_{name}"), "LDS", vec![mean(&found)]);
-            metric.spread = [low, high];
-            metrics.push(metric);
+            let spread = interval(&found);
+            let metric = Metric::of(&format!("lds{part}_{corpus}_{name}"), "LDS", vec![mean(&found)]);
+            metrics.push(Metric { spread, ..metric });
             if *name != "mix" {
-                let differences: Vec<f64> = ours.iter().zip(&found).map(|(a, b)| a - b).collect();
-                let name = format!("lds{part}_{corpus}_mix_less_{name}");
-                let mut metric = Metric::of(&name, "LDS", vec![mean(&differences)]);
-                metric.spread = interval(&differences);
-                metrics.push(metric);
+                metrics.push(difference(&format!("lds{part}_{corpus}_mix_less_{name}"), &ours, &found));
+            }
+        }
+        for (own, library) in PARITY {
+            if let Some(theirs) = methods.get(library) {
+                let name = format!("parity{part}_{corpus}_{own}_less_{library}");
+                metrics.push(difference(&name, &judged(&methods[own]), &judged(theirs)));
             }
         }
     }
@@ -158,37 +192,6 @@ fn layer_scores(world: &World, index: &Layers) -> Result<[Scores; 3]> {
         wording.push(by_document(&trace.phrase_credits(GROUNDED_WORDS)));
     }
     Ok([influence, vocabulary, wording])
-}
-
-/// The layers in these weights, each as a part of the sum of its magnitudes.
-fn mixed(layers: &[Scores; 3], weights: Weights) -> Scores {
-    let weights = [weights.influence, weights.lexical, weights.span].map(f64::from);
-    let mut sums: Scores = layers[0].iter().map(|row| vec![0.0; row.len()]).collect();
-    for (scores, weight) in layers.iter().zip(weights) {
-        for (sum, row) in sums.iter_mut().zip(scores) {
-            let whole = row.iter().map(|s| s.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
-            sum.iter_mut().zip(row).for_each(|(sum, s)| *sum += weight * s / whole);
-        }
-    }
-    sums
-}
-
-/// The weights, in tenths, whose mix agrees best with training again on the questions for calibration, a
-/// half and a tenth left out taken together.
-fn fit(world: &World, layers: &[Scores; 3]) -> (Scores, Weights) {
-    let mut best = (f64::MIN, Scores::new(), Weights::default());
-    for influence in 0..=10u32 {
-        for lexical in 0..=10 - influence {
-            let weights = Weights { influence, lexical, span: 10 - influence - lexical };
-            let scores = mixed(layers, weights);
-            let calibration: Scores = scores[..world.calibration].to_vec();
-            let found = mean(&lds(&calibration, &world.half)) + mean(&lds(&calibration, &world.tenth));
-            if found > best.0 {
-                best = (found, scores, weights);
-            }
-        }
-    }
-    (best.1, best.2)
 }
 
 /// What contributors are paid for texts of which the data knows nothing: words in random order, of nobody

@@ -4,9 +4,11 @@
 
 mod attacks;
 mod corpus;
+mod exchange;
 mod ground;
 mod infinigram;
 mod influence;
+mod methods;
 mod planted;
 mod rivals;
 mod spans;

@@ -1,16 +1,16 @@
-//! Other methods of influence on the same model: products of whole gradients, and projected ones.
+//! Other methods of influence on the same model: products of whole gradients, and one-model TRAK.
 
 use anyhow::Result;
+use openledger_attribution::calibration::Scores;
 use openledger_node::train::{Experiment, Retrained};
 
-use super::corpus::Numbers;
-use super::ground::Scores;
+/// Damping of TRAK's matrix, as a part of its mean squared gradient. Peers are given the same.
+const DAMP: f64 = 0.1;
 
-/// Dimensions of projected gradients.
-const PROJECTED: usize = 192;
-
-/// Products of whole gradients, plain (TracIn with one checkpoint) and projected with the inverse of the
-/// Gauss-Newton matrix (TRAK with one model).
+/// Products of whole gradients, plain (TracIn with one checkpoint) and with the inverse of the Gauss-Newton matrix
+/// between them (TRAK with one model; Park et al., arXiv 2303.14186). TRAK projects gradients, so that this matrix
+/// fits memory; here the documents are few, so it is solved in their span, which is the limit of ever more
+/// projections: with `K` the products of the documents' gradients and `k` a question's, `(K + d · mean(diag K) I)⁻¹ k`.
 pub fn gradients(
     experiment: &Experiment,
     model: &Retrained,
@@ -21,54 +21,52 @@ pub fn gradients(
     };
     let (documents, asked) = (of(experiment.passages())?, of(queries)?);
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-    let plain = asked.iter().map(|q| documents.iter().map(|d| dot(q, d)).collect()).collect();
-    let project = |gradient: &Vec<f32>| -> Vec<f64> {
-        let mut signs = Numbers(99);
-        let mut sums = vec![0.0; PROJECTED];
-        for value in gradient {
-            for chunk in sums.chunks_mut(64) {
-                let bits = signs.below(u64::MAX);
-                for (k, sum) in chunk.iter_mut().enumerate() {
-                    *sum += if bits >> k & 1 == 0 { f64::from(*value) } else { -f64::from(*value) };
-                }
-            }
-        }
-        sums
+    let products = |rows: &[Vec<f32>]| -> Scores {
+        rows.iter().map(|q| documents.iter().map(|d| dot(q, d)).collect()).collect()
     };
-    let features: Vec<Vec<f64>> = documents.iter().map(project).collect();
-    let questions: Vec<Vec<f64>> = asked.iter().map(project).collect();
-    let mut matrix = vec![vec![0.0; PROJECTED]; PROJECTED];
-    for row in &features {
-        for (line, x) in matrix.iter_mut().zip(row) {
-            line.iter_mut().zip(row).for_each(|(sum, y)| *sum += x * y);
-        }
-    }
+    let (plain, mut matrix) = (products(&asked), products(&documents));
+    let count = matrix.len();
     let trace: f64 = matrix.iter().enumerate().map(|(i, line)| line[i]).sum();
     for (i, line) in matrix.iter_mut().enumerate() {
-        line[i] += 0.1 * trace / PROJECTED as f64;
+        line[i] += DAMP * trace / count.max(1) as f64;
     }
-    let solved: Vec<Vec<f64>> = questions.iter().map(|q| solve(matrix.clone(), q.clone())).collect();
-    let trak = solved
-        .iter()
-        .map(|q| features.iter().map(|d| q.iter().zip(d).map(|(x, y)| x * y).sum()).collect())
-        .collect();
+    let trak = solve(matrix, plain.clone());
     Ok(vec![("grad_dot", plain), ("trak1_own", trak)])
 }
 
-/// Solves a symmetric positive system by elimination.
-fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
-    let n = right.len();
+/// Solves a symmetric positive system for many right sides by elimination.
+fn solve(mut matrix: Vec<Vec<f64>>, mut rights: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let n = matrix.len();
     for i in 0..n {
         let pivot = matrix[i].clone();
         for row in i + 1..n {
             let factor = matrix[row][i] / pivot[i];
             matrix[row].iter_mut().zip(&pivot).skip(i).for_each(|(x, p)| *x -= factor * p);
-            right[row] -= factor * right[i];
+            rights.iter_mut().for_each(|right| right[row] -= factor * right[i]);
         }
     }
-    for i in (0..n).rev() {
-        let known: f64 = (i + 1..n).map(|k| matrix[i][k] * right[k]).sum();
-        right[i] = (right[i] - known) / matrix[i][i];
+    for right in &mut rights {
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n).map(|k| matrix[i][k] * right[k]).sum();
+            right[i] = (right[i] - known) / matrix[i][i];
+        }
     }
-    right
+    rights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_solved_for_every_right_side() {
+        let matrix = vec![vec![4.0, 1.0, 0.5], vec![1.0, 3.0, 0.2], vec![0.5, 0.2, 2.0]];
+        let rights = vec![vec![1.0, 2.0, 3.0], vec![-1.0, 0.0, 5.0]];
+        for (x, b) in solve(matrix.clone(), rights.clone()).iter().zip(&rights) {
+            for (line, b) in matrix.iter().zip(b) {
+                let ax: f64 = line.iter().zip(x).map(|(a, x)| a * x).sum();
+                assert!((ax - b).abs() < 1e-12);
+            }
+        }
+    }
 }

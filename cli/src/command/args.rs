@@ -240,6 +240,10 @@ pub struct Train {
     /// What influence, vocabulary and phrases weigh when answers are attributed; it goes into the manifest
     #[arg(long, default_value = "8,1,1", value_parser = weights, value_name = "I,V,P")]
     pub weights: Weights,
+    /// Fit them instead: train a model of this shape N times without a half of the data and N times without a
+    /// tenth, and keep what predicts best (8 at least; more say more)
+    #[arg(long, value_name = "N", conflicts_with_all = ["weights", "base"])]
+    pub calibrate: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -144,6 +144,7 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
             heldout,
             heldout_bytes: models::HELDOUT_BYTES,
             weights: args.weights,
+            calibrate: args.calibrate,
             node: ctx.node_url()?,
         },
     )
@@ -165,6 +166,16 @@ async fn train(ctx: &Context, out: &Out, args: args::Train) -> Result<()> {
             text.push_str(&format!(
                 "bits a byte on {} held-out bytes: model {:.3}, trigram {:.3}, 5-gram {:.3}, xz {xz}\n",
                 h.bytes, h.bits_per_byte, h.trigram, h.five_gram
+            ));
+        }
+        if let Some(c) = &trained.calibration {
+            let [influence, vocabulary, phrases] = c.weights;
+            text.push_str(&format!(
+                "weights of influence, vocabulary and phrases {influence} : {vocabulary} : {phrases}; LDS on {} \
+                 questions: fitted {:.2}, default {:.2}\n",
+                c.judged_on,
+                c.lds.get("fitted").copied().unwrap_or_default(),
+                c.lds.get("default").copied().unwrap_or_default()
             ));
         }
         text

@@ -275,6 +275,7 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
             heldout,
             heldout_bytes: EVAL_BYTES,
             weights,
+            calibrate: None,
             node: node.url.clone(),
         },
     )

@@ -16,6 +16,7 @@ use super::Readout;
 use crate::engine::files::write_atomic;
 use crate::engine::import::manifest_bytes;
 use crate::engine::{Error, Model, Result, MANIFEST_FILE};
+use crate::train::{Calibration, CALIBRATION_FILE};
 
 /// Name of the influence index in a model's folder.
 pub const INFLUENCE_FILE: &str = "influence.bin";
@@ -187,7 +188,8 @@ pub fn with_documents(
 
 impl Model {
     /// Gives the model in `dir` the influence layer: writes the index and the manifest that commits it.
-    /// `texts` is the index over all its texts. Says the manifest's hash.
+    /// `texts` is the index over all its texts; a calibration, which says where the weights are from, becomes a
+    /// file of the model. Says the manifest's hash.
     ///
     /// # Errors
     /// Those of [`Model::load`], [`build`] and of the disk.
@@ -196,6 +198,7 @@ impl Model {
         documents: &[Source<'_>],
         texts: &Index,
         weights: Weights,
+        calibration: Option<&Calibration>,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Hash> {
         let model = Model::load(dir)?;
@@ -220,6 +223,14 @@ impl Model {
         });
         manifest.files.retain(|file| file.name != INFLUENCE_FILE);
         manifest.files.push(ModelFile { name: INFLUENCE_FILE.into(), blob: BlobRef::of(&bytes) });
+        manifest.files.retain(|file| file.name != CALIBRATION_FILE);
+        if let Some(calibration) = calibration {
+            let bytes = serde_json::to_vec_pretty(calibration).map_err(|e| {
+                Error::new("E-TRAIN-006", format!("the calibration cannot be written: {e}"), "Report this.")
+            })?;
+            write_atomic(&dir.join(CALIBRATION_FILE), &bytes)?;
+            manifest.files.push(ModelFile { name: CALIBRATION_FILE.into(), blob: BlobRef::of(&bytes) });
+        }
         let bytes = manifest_bytes(&manifest)?;
         write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
         Ok(manifest_hash(&bytes))

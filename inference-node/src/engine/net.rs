@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 
 use super::error::{Error, Result};
 use super::ops::{CausalSoftmax, MergeHeads, RmsNorm, Rotary, SplitHeads, SwiGlu};
@@ -34,6 +34,16 @@ pub(crate) struct Net {
     head: Tensor,
     rotary: Arc<Rotary>,
 }
+
+/// Where a linear layer is tapped: what it read, (N, in), and a variable of zeros that is added to what it wrote,
+/// (N, out), so that the derivative by the variable is the derivative by what was written.
+pub(crate) struct Tap {
+    pub input: Tensor,
+    pub probe: Var,
+}
+
+/// A linear layer as a block calls it.
+type Linear<'a> = dyn FnMut(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a;
 
 /// `x · wᵀ` for activations (N, in) and weights (out, in).
 fn linear(x: &Tensor, w: &Tensor) -> candle_core::Result<Tensor> {
@@ -84,6 +94,12 @@ impl Net {
     /// Hidden vectors after the last norm, (batch * len, hidden), of `batch` sequences of `len`
     /// tokens, one after the other in `tokens`.
     pub(crate) fn hidden(&self, tokens: &[u32], batch: usize) -> Result<Tensor> {
+        let len = self.check(tokens, batch)?;
+        Ok(self.forward(tokens, batch, len)?)
+    }
+
+    /// The length of each of `batch` sequences, where they fit the model.
+    fn check(&self, tokens: &[u32], batch: usize) -> Result<usize> {
         let len = tokens.len().checked_div(batch).unwrap_or(0);
         if len == 0 || len * batch != tokens.len() || len > self.config.max_position_embeddings {
             return Err(Error::new(
@@ -99,7 +115,7 @@ impl Net {
                 "Encode the text with this model's own tokenizer.",
             ));
         }
-        Ok(self.forward(tokens, batch, len)?)
+        Ok(len)
     }
 
     /// Logits (N, vocabulary) of hidden vectors (N, hidden).
@@ -107,21 +123,70 @@ impl Net {
         Ok(linear(hidden, &self.head)?)
     }
 
-    fn forward(&self, tokens: &[u32], batch: usize, len: usize) -> candle_core::Result<Tensor> {
-        let norm = |x: &Tensor, w: &Tensor| x.apply_op2(w, RmsNorm { eps: self.config.rms_norm_eps as f32 });
-        let ids = Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?;
-        let mut x = self.embed.index_select(&ids, 0)?;
-        for layer in &self.layers {
-            let a = self.attention(layer, &norm(&x, &layer.norm_1)?, batch, len)?;
-            x = (x + a)?;
-            let h = norm(&x, &layer.norm_2)?;
-            let h = linear(&h, &layer.gate)?.apply_op2(&linear(&h, &layer.up)?, SwiGlu)?;
-            x = (x + linear(&h, &layer.down)?)?;
+    /// Logits (N, vocabulary) of one sequence, with the linear layers of the last block and the head tapped: query,
+    /// key, value, output, gate, up, down, head. Derivatives end at what the last block reads.
+    pub(crate) fn tapped(&self, tokens: &[u32]) -> Result<(Tensor, Vec<Tap>)> {
+        self.check(tokens, 1)?;
+        let mut taps = Vec::new();
+        let mut tapped = |x: &Tensor, w: &Tensor| {
+            let y = linear(x, &w.detach())?;
+            let probe = Var::zeros(y.shape(), DType::F32, &Device::Cpu)?;
+            let y = (y + probe.as_tensor())?;
+            taps.push(Tap { input: x.clone(), probe });
+            Ok(y)
+        };
+        let (before, last) = self.layers.split_at(self.layers.len().saturating_sub(1));
+        let mut x = self.embedded(tokens)?;
+        for layer in before {
+            x = self.block(layer, &x, 1, tokens.len(), &mut linear)?;
         }
-        norm(&x, &self.norm)
+        x = x.detach();
+        for layer in last {
+            x = self.block(layer, &x, 1, tokens.len(), &mut tapped)?;
+        }
+        let logits = tapped(&self.normed(&x, &self.norm)?, &self.head)?;
+        Ok((logits, taps))
     }
 
-    fn attention(&self, layer: &Layer, x: &Tensor, batch: usize, len: usize) -> candle_core::Result<Tensor> {
+    fn embedded(&self, tokens: &[u32]) -> candle_core::Result<Tensor> {
+        self.embed.index_select(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?, 0)
+    }
+
+    fn normed(&self, x: &Tensor, w: &Tensor) -> candle_core::Result<Tensor> {
+        x.apply_op2(w, RmsNorm { eps: self.config.rms_norm_eps as f32 })
+    }
+
+    fn forward(&self, tokens: &[u32], batch: usize, len: usize) -> candle_core::Result<Tensor> {
+        let mut x = self.embedded(tokens)?;
+        for layer in &self.layers {
+            x = self.block(layer, &x, batch, len, &mut linear)?;
+        }
+        self.normed(&x, &self.norm)
+    }
+
+    fn block(
+        &self,
+        layer: &Layer,
+        x: &Tensor,
+        batch: usize,
+        len: usize,
+        linear: &mut Linear,
+    ) -> candle_core::Result<Tensor> {
+        let a = self.attention(layer, &self.normed(x, &layer.norm_1)?, batch, len, linear)?;
+        let x = (x + a)?;
+        let h = self.normed(&x, &layer.norm_2)?;
+        let h = linear(&h, &layer.gate)?.apply_op2(&linear(&h, &layer.up)?, SwiGlu)?;
+        x + linear(&h, &layer.down)?
+    }
+
+    fn attention(
+        &self,
+        layer: &Layer,
+        x: &Tensor,
+        batch: usize,
+        len: usize,
+        linear: &mut Linear,
+    ) -> candle_core::Result<Tensor> {
         let (heads, kv_heads, width) =
             (self.config.num_attention_heads, self.config.kv_heads(), self.config.head_dim());
         let split = |heads, rotary| SplitHeads { batch, len, heads, width, rotary };

@@ -3,10 +3,12 @@
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
 //! (`optimizer`), the loop (`run`), low-rank adapters of a base ([`train_adapter`]), checkpoints (`checkpoint`),
 //! files (`export`), how often each contribution was seen (`counts`). [`Experiment`] trains again without some
-//! of the data (`retrain`), [`Rerun`] a published model's own training (`without`). [`evaluate`]
+//! of the data (`retrain`), and [`calibrate()`] fits the weights of a model's layers by that (`calibrate`);
+//! [`Rerun`] repeats a published model's own training (`without`). [`evaluate`]
 //! measures the result on held-out text beside byte models (`ngram`).
 
 mod adapter;
+mod calibrate;
 mod checkpoint;
 mod corpus;
 mod counts;
@@ -21,6 +23,7 @@ mod run;
 mod without;
 
 pub use adapter::train_adapter;
+pub use calibrate::{calibrate, Calibrate, Calibration, CALIBRATION_FILE};
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
 pub use counts::{root_of, DatanetUses, TrainingUse};

@@ -4,8 +4,10 @@
 //! the learning rate never change; a passage that is left out leaves its place in its step empty, so that
 //! two trainings differ by its derivatives and nothing else.
 
-use std::sync::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
+use openledger_attribution::influence::LinearPass;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -14,15 +16,16 @@ use super::corpus::{train_tokenizer, Document, END_OF_TEXT_ID};
 use super::optimizer::Params;
 use super::recipe::{Plan, Recipe};
 use crate::attribution::Positions;
+use crate::engine::files::weights_bytes;
 use crate::engine::net::Net;
 use crate::engine::ops::{CrossEntropy, NO_TARGET};
-use crate::engine::{Error, Result, Tokenizer};
+use crate::engine::{Error, ModelConfig, Result, Tokenizer};
 
 /// Documents as passages, and how a model is trained on them.
 pub struct Experiment {
     recipe: Recipe,
     total: u64,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     passages: Vec<Vec<u32>>,
 }
 
@@ -40,17 +43,62 @@ impl Experiment {
     /// `E-TRAIN-001` without a number of steps or for a text shorter than the context, and those of the
     /// tokenizer.
     pub fn new(recipe: &Recipe, texts: &[String]) -> Result<Self> {
-        recipe.validate()?;
-        let refuse = |what: String| {
-            Error::new("E-TRAIN-001", what, "Give the steps, and texts of at least one context each.")
-        };
-        let total = recipe.steps.ok_or_else(|| refuse("a retraining needs a number of steps".into()))?;
-        let documents: Vec<Document> =
-            texts.iter().map(|text| Document { contribution_id: 1, datanet_id: 1, text }).collect();
-        let tokenizer = Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?;
-        let mut experiment = Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() };
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut experiment = Self::empty(recipe, &texts)?;
         experiment.passages = texts.iter().map(|text| experiment.passage(text)).collect::<Result<_>>()?;
         Ok(experiment)
+    }
+
+    /// As [`Experiment::new`], of the texts that fill a context alone, and which they are.
+    ///
+    /// # Errors
+    /// As there, but for short texts.
+    pub(crate) fn of_long(recipe: &Recipe, texts: &[&str]) -> Result<(Self, Vec<usize>)> {
+        let mut experiment = Self::empty(recipe, texts)?;
+        let mut long = Vec::new();
+        for (at, text) in texts.iter().enumerate() {
+            if experiment.encode(text)?.len() >= recipe.context {
+                long.push(at);
+                let passage = experiment.passage(text)?;
+                experiment.passages.push(passage);
+            }
+        }
+        Ok((experiment, long))
+    }
+
+    /// Another recipe and other texts, with the same tokenizer.
+    ///
+    /// # Errors
+    /// As [`Experiment::new`].
+    pub(crate) fn over(&self, recipe: &Recipe, texts: &[String]) -> Result<Self> {
+        let total = Self::steps(recipe)?;
+        let passages = texts.iter().map(|text| self.passage(text)).collect::<Result<_>>()?;
+        Ok(Experiment { recipe: recipe.clone(), total, tokenizer: self.tokenizer.clone(), passages })
+    }
+
+    fn steps(recipe: &Recipe) -> Result<u64> {
+        recipe.validate()?;
+        recipe.steps.ok_or_else(|| {
+            let advice = "Give the steps, and texts of at least one context each.";
+            Error::new("E-TRAIN-001", "a retraining needs a number of steps", advice)
+        })
+    }
+
+    /// Without passages yet; the tokenizer is trained on the texts.
+    fn empty(recipe: &Recipe, texts: &[&str]) -> Result<Self> {
+        let total = Self::steps(recipe)?;
+        let documents: Vec<Document> =
+            texts.iter().map(|text| Document { contribution_id: 1, datanet_id: 1, text }).collect();
+        let tokenizer = Arc::new(Tokenizer::parse(&train_tokenizer(recipe, &documents)?, recipe.vocab)?);
+        Ok(Experiment { recipe: recipe.clone(), total, tokenizer, passages: Vec::new() })
+    }
+
+    /// Tokens of a text.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.tokenizer.encode(text)
     }
 
     /// The passage of a text: the token that starts a document and the first tokens of its own, one more
@@ -87,6 +135,22 @@ impl Experiment {
         self.tokenizer.decode(tokens)
     }
 
+    /// Shape of the models, as their configuration file states it.
+    pub fn config(&self) -> ModelConfig {
+        self.recipe.config(END_OF_TEXT_ID)
+    }
+
+    /// The same passages, trained on from other first weights and in another order.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Experiment {
+            recipe: Recipe { seed, ..self.recipe.clone() },
+            total: self.total,
+            tokenizer: self.tokenizer.clone(),
+            passages: self.passages.clone(),
+        }
+    }
+
     /// Names a training: equal names give equal models.
     pub fn fingerprint(&self, keep: &[bool]) -> String {
         let mut hasher = Sha256::new();
@@ -95,6 +159,17 @@ impl Experiment {
             passage.iter().for_each(|token| hasher.update(token.to_be_bytes()));
         }
         keep.iter().for_each(|kept| hasher.update([u8::from(*kept)]));
+        hex::encode(hasher.finalize())
+    }
+
+    /// Names a training and the questions asked after it.
+    pub(crate) fn asked(&self, keep: &[bool], queries: &[Vec<u32>]) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(self.fingerprint(keep));
+        for query in queries {
+            hasher.update((query.len() as u64).to_be_bytes());
+            query.iter().for_each(|token| hasher.update(token.to_be_bytes()));
+        }
         hex::encode(hasher.finalize())
     }
 
@@ -211,18 +286,108 @@ impl Retrained {
         Ok(all)
     }
 
-    /// Hidden vectors and logits of a passage.
+    /// Hidden vectors and logits of a passage, whose last token is a label alone.
     ///
     /// # Errors
     /// As [`Retrained::loss`].
     pub fn positions(&self, passage: &[u32]) -> Result<Positions> {
-        let hidden = self.net.hidden(&passage[..passage.len().saturating_sub(1)], 1)?;
+        self.read(&passage[..passage.len().saturating_sub(1)])
+    }
+
+    /// Hidden vectors and logits at all of the tokens.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub(crate) fn read(&self, tokens: &[u32]) -> Result<Positions> {
+        let hidden = self.net.hidden(tokens, 1)?;
         let logits = self.net.logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
         Ok(Positions { hidden: hidden.flatten_all()?.to_vec1::<f32>()?, logits })
+    }
+
+    /// What the linear layers of the last block and the head read in a passage, and the derivative of its loss by
+    /// what they wrote: query, key, value, output, gate, up, down, head.
+    ///
+    /// # Errors
+    /// As [`Retrained::loss`].
+    pub fn linear(&self, passage: &[u32]) -> Result<Vec<LinearPass>> {
+        let (inputs, targets) =
+            (&passage[..passage.len().saturating_sub(1)], passage.get(1..).unwrap_or(&[]));
+        let (logits, taps) = self.net.tapped(inputs)?;
+        let op = CrossEntropy { targets: targets.to_vec(), derivative: Mutex::new(Vec::new()) };
+        // The sum over positions in place of their mean.
+        let mut grads = (logits.apply_op1(op)? * targets.len() as f64)?.backward()?;
+        taps.iter()
+            .map(|tap| {
+                let errors = match grads.remove(tap.probe.as_tensor()) {
+                    Some(errors) => errors,
+                    None => tap.probe.zeros_like()?,
+                };
+                Ok(LinearPass {
+                    width: tap.input.dim(1)?,
+                    outputs: errors.dim(1)?,
+                    inputs: tap.input.flatten_all()?.to_vec1::<f32>()?,
+                    errors: errors.flatten_all()?.to_vec1::<f32>()?,
+                })
+            })
+            .collect()
+    }
+
+    /// The weights as a safetensors file.
+    ///
+    /// # Errors
+    /// `E-MODEL-004` when they cannot be written.
+    pub fn weights(&self) -> Result<Vec<u8>> {
+        let tensors: BTreeMap<_, _> =
+            self.params.0.iter().map(|p| (p.name.clone(), (p.shape.clone(), p.values.clone()))).collect();
+        weights_bytes(&tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
     }
 
     /// Numbers in a hidden vector.
     pub fn width(&self) -> usize {
         self.width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_give_the_derivative_by_the_weights() {
+        let recipe = Recipe { steps: Some(3), ..Recipe::tiny() };
+        let texts: Vec<String> = (0..4)
+            .map(|n| (0..120).map(|i| format!("word{} ", (i * 7 + n * 13) % 50)).collect::<String>())
+            .collect();
+        let experiment = Experiment::new(&recipe, &texts).unwrap();
+        let model = experiment.train(&[true; 4]).unwrap();
+        let passage = &experiment.passages()[0];
+        let whole = model.gradient(passage).unwrap();
+        let taps = model.linear(passage).unwrap();
+        let last = experiment.config().num_hidden_layers - 1;
+        let names = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
+            .into_iter()
+            .chain(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]);
+        let positions = (passage.len() - 1) as f64;
+        let mut seen = 0;
+        for (name, tap) in names.zip(&taps) {
+            let name = format!("model.layers.{last}.{name}.weight");
+            let (mut at, mut len) = (0, 0);
+            for param in &model.params.0 {
+                if param.name == name {
+                    len = param.values.len();
+                    break;
+                }
+                at += param.values.len();
+            }
+            let found = tap.gradient();
+            assert_eq!(found.len(), len, "{name}");
+            let size = found.iter().fold(0f64, |m, x| m.max(x.abs()));
+            assert!(size > 0.0, "{name}");
+            for (a, b) in found.iter().zip(&whole[at..at + len]) {
+                assert!((a - f64::from(*b) * positions).abs() < 1e-3 * size, "{name}: {a} {b}");
+            }
+            seen += 1;
+        }
+        assert_eq!((seen, taps.len()), (7, 8));
     }
 }

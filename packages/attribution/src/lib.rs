@@ -12,6 +12,7 @@
 //! Pure and deterministic: no network, clock or file. Floating point only where rows of signatures are
 //! made from what a model computes; from the rows to the shares everything is integers.
 
+pub mod calibration;
 mod chance;
 mod error;
 mod evidence;

@@ -12,19 +12,29 @@
 //! - [`InfluenceIndex`]: the rows of a model's documents as postings by slot, committed in the manifest.
 //! - `score`: the products, the noise floor and who is credited. Integers only.
 //!
-//! What a slot is and how rows are made is the scheme's matter, so other methods of influence use the
-//! same formats, products and shares.
+//! What a slot is and how rows are made is the scheme's matter ([`RowMethod`]), so other methods of influence use
+//! the same formats, products and shares: [`Ekfac`] of the last block and head, and [`Logra`], projected gradients
+//! of the last block. Both need a backward pass, and their rows can be checked within the tolerance of
+//! [`Agreement::LastPlace`] alone; the readout's are equal to the bit in the class `exact`.
 
 mod codec;
+mod ekfac;
 mod index;
+mod linear;
+mod logra;
 mod readout;
+mod scale;
 mod score;
 mod signature;
 mod whiten;
 
+pub use ekfac::{Ekfac, Factors, EKFAC};
 pub use index::{InfluenceIndex, Parameters, MAX_EXPONENT};
+pub use linear::{LinearPass, Pass, RowMethod};
+pub use logra::{Logra, LOGRA};
 pub use openledger_types::formats::{Row, RANK};
 pub use readout::{Builder, Passage, Raw, Statistics, SEGMENT};
+pub use scale::Scale;
 pub(crate) use score::noise_floor;
 pub use score::{Influence, OwnerInfluence};
 pub use signature::{Agreement, Distance, Signature};

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 use openledger_numerics::exp_f32;
 
+use super::linear::{Pass, RowMethod};
+use super::scale::Scale;
 use super::whiten::{top_eigenvectors, Symmetric};
 use super::{InfluenceIndex, Parameters, Signature, RANK, READOUT};
 
@@ -23,10 +25,6 @@ pub const SEGMENT: usize = 64;
 const DAMP_HIDDEN: f64 = 1.0;
 /// Damping of the probabilities' variances, as a part of their mean.
 const DAMP_LABELS: f64 = 0.1;
-/// Part of the segments that is not cut.
-const UNCUT: f64 = 0.9;
-/// Part of the entries that a byte holds before a document needs an exponent.
-const WITHIN_BYTE: f64 = 0.999;
 
 /// Rows before they are rounded, by slot.
 pub type Raw = BTreeMap<u32, [f64; RANK]>;
@@ -179,30 +177,14 @@ impl Builder {
 
     /// Adds segments to the rows of a document, each cut to the norm of the parameters.
     pub fn add(&self, sum: &mut Raw, segments: &[Raw]) {
-        let clip = f64::from(self.parameters.clip);
-        for segment in segments {
-            let norm = norm(segment);
-            let factor = if norm > clip { clip / norm } else { 1.0 };
-            for (slot, row) in segment {
-                let total = sum.entry(*slot).or_insert([0.0; RANK]);
-                total.iter_mut().zip(row).for_each(|(t, x)| *t += x * factor);
-            }
-        }
+        Scale { clip: self.parameters.clip, unit: self.parameters.scale }.add(sum, segments);
     }
 
     /// Sets clip and scale by a sample of segments.
     #[must_use]
     pub fn calibrated(mut self, sample: &[Raw]) -> Self {
-        let mut norms: Vec<f64> = sample.iter().map(norm).filter(|n| *n > 0.0).collect();
-        let clip = quantile(&mut norms, UNCUT);
-        self.parameters.clip = if clip > 0.0 { clip as f32 } else { f32::MAX };
-        let mut entries: Vec<f64> = Vec::new();
-        for segment in sample {
-            let factor = (f64::from(self.parameters.clip) / norm(segment).max(f64::MIN_POSITIVE)).min(1.0);
-            entries.extend(segment.values().flatten().map(|x| x.abs() * factor));
-        }
-        let scale = (quantile(&mut entries, WITHIN_BYTE) / 127.0) as f32;
-        self.parameters.scale = if scale > 0.0 { scale } else { 1.0 };
+        let scale = Scale::of(sample);
+        (self.parameters.clip, self.parameters.scale) = (scale.clip, scale.unit);
         self
     }
 
@@ -246,15 +228,16 @@ impl Builder {
     }
 }
 
-fn norm(rows: &Raw) -> f64 {
-    rows.values().flatten().map(|x| x * x).sum::<f64>().sqrt()
-}
+impl RowMethod for Builder {
+    fn scheme(&self) -> &'static str {
+        READOUT
+    }
 
-/// The value below which this part of the values lies; 0 of none.
-fn quantile(values: &mut [f64], part: f64) -> f64 {
-    let at = ((values.len() as f64 * part) as usize).min(values.len().saturating_sub(1));
-    match values.is_empty() {
-        true => 0.0,
-        false => *values.select_nth_unstable_by(at, f64::total_cmp).1,
+    fn slots(&self) -> usize {
+        self.parameters.slots
+    }
+
+    fn rows(&self, pass: &Pass<'_>) -> Raw {
+        Builder::rows(self, &pass.passage)
     }
 }
