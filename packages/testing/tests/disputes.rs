@@ -146,7 +146,7 @@ fn node_attack_16_the_contract_has_the_bits_of_the_node_for_any_values() {
         let found = suite.dispute(case_id);
         assert_eq!((found.outcome, found.slot), (Some(Outcome::NotGuilty), Some(slot)), "{place:?} {at}");
         // Who shows the other bits is convicted by the same step.
-        if case % 4 == 0 {
+        if case.is_multiple_of(4) {
             let mut suite = town(RIGHT);
             let case_id = suite.case(ReceiptFault::Output);
             let (challenger, msg) = (suite.challenger.clone(), suite.opening(case_id));
