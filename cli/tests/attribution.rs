@@ -58,8 +58,7 @@ fn made(read: impl Fn(u64, &str) -> String) -> Made {
         .iter()
         .map(|(contribution_id, text)| Source { contribution_id: *contribution_id, text })
         .collect();
-    Model::add_influence(dir.path(), &sources, &index(&texts), Weights::default(), None, &|_, _| {})
-        .unwrap();
+    Model::add_influence(dir.path(), &sources, &index(&texts), Weights::default(), None, &|_, _| {}).unwrap();
     Made { dir, texts, receipt: done.unwrap().receipt }
 }
 

@@ -183,6 +183,9 @@ impl Answerer for Cheap {
     fn computation(&self, bundle: &AnswerBundle) -> NodeResult<Computation> {
         Computation::new(&self.model, bundle)
     }
+    fn follows(&self, bundle: &AnswerBundle) -> Option<bool> {
+        self.honest.answerer.follows(bundle)
+    }
 }
 
 /// The model in `folder` with about four bits a weight, written to and loaded from `out`.

@@ -146,7 +146,8 @@ pub fn recompute(
                 decoding.as_ref().is_ok_and(|decoding| *decoding == receipt.decoding),
                 || "tokens were chosen in another way than the request says".into(),
             );
-            let replayed = model.replay(&replay_of(&asked, prompt_tokens, bundle, (seed, request_hash, commit_root)));
+            let replayed =
+                model.replay(&replay_of(&asked, prompt_tokens, bundle, (seed, request_hash, commit_root)));
             match replayed {
                 Err(error) => checks.add("replay of the answer", false, || error.to_string()),
                 Ok(report) => {

@@ -30,14 +30,14 @@ use crate::engine::{
 };
 
 fn refuse(what: impl std::fmt::Display) -> Error {
-    Error::new("E-TRAIN-012", format!("no adapter can be trained: {what}"), "Choose another base or recipe.")
+    Error::new("E-TRAIN-015", format!("no adapter can be trained: {what}"), "Choose another base or recipe.")
 }
 
 impl AdapterRecipe {
     /// The products that it adds to.
     ///
     /// # Errors
-    /// `E-TRAIN-012` for rank, alpha or targets out of range.
+    /// `E-TRAIN-015` for rank, alpha or targets out of range.
     fn targets(&self) -> Result<Vec<Target>> {
         if !(1..=MAX_RANK).contains(&self.rank) {
             return Err(refuse(format!("the rank is not within 1 and {MAX_RANK}")));
@@ -133,7 +133,7 @@ fn tensors(weights: Weights) -> Result<HashMap<String, Tensor>> {
 /// A run that was cancelled or killed goes on from its checkpoint as in [`super::train`].
 ///
 /// # Errors
-/// `E-TRAIN-012` for a base or an adapter that cannot be trained, otherwise as [`super::train`] and [`Model::load`].
+/// `E-TRAIN-015` for a base or an adapter that cannot be trained, otherwise as [`super::train`] and [`Model::load`].
 pub fn train_adapter(
     recipe: &Recipe,
     base: &Path,

@@ -129,7 +129,7 @@ impl Readout for Trial<'_> {
 /// Fits the weights; `progress` is told (done, all) trainings, and `cancel` ends between two of them.
 ///
 /// # Errors
-/// `E-TRAIN-012` where the data has too few documents of a context's length or too few trainings are asked for,
+/// `E-TRAIN-016` where the data has too few documents of a context's length or too few trainings are asked for,
 /// `E-TRAIN-013` when cancelled, and those of training and of the disk.
 pub fn calibrate(
     asked: &Calibrate<'_>,
@@ -202,7 +202,7 @@ fn steps(recipe: &Recipe, documents: usize) -> u64 {
 fn experiment(asked: &Calibrate<'_>) -> Result<(Experiment, Vec<Vec<u32>>)> {
     let refuse = |what: String| {
         Error::new(
-            "E-TRAIN-012",
+            "E-TRAIN-016",
             what,
             "Ask for at least 8 trainings and 8 questions, or train without a calibration: the default weights hold.",
         )
@@ -309,7 +309,7 @@ fn layers(experiment: &Experiment, model: &Retrained, queries: &[Vec<u32>]) -> R
         match_text: openledger_ingest::match_text(text),
     });
     let index = Index::build(documents.collect())
-        .map_err(|e| Error::new("E-TRAIN-012", e.to_string(), "Train without a calibration."))?;
+        .map_err(|e| Error::new("E-TRAIN-016", e.to_string(), "Train without a calibration."))?;
     let ids = 1..=texts.len() as u64;
     let by_document = |credits: &Credits| -> Vec<f64> {
         ids.clone().map(|id| credits.contributions.get(&id).map_or(0.0, |c| *c as f64)).collect()
@@ -408,9 +408,9 @@ mod tests {
         let stopped = calibrate(&asked, &|_, _| {}, &AtomicBool::new(true)).unwrap_err();
         assert_eq!(stopped.code, "E-TRAIN-013");
         let few = Calibrate { sources: &sources[..9], ..asked };
-        assert_eq!(calibrate(&few, &|_, _| {}, &go).unwrap_err().code, "E-TRAIN-012");
+        assert_eq!(calibrate(&few, &|_, _| {}, &go).unwrap_err().code, "E-TRAIN-016");
         let none = Calibrate { trainings: 2, ..asked };
-        assert_eq!(calibrate(&none, &|_, _| {}, &go).unwrap_err().code, "E-TRAIN-012");
+        assert_eq!(calibrate(&none, &|_, _| {}, &go).unwrap_err().code, "E-TRAIN-016");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Experiment {
 /// A model trained on some of the passages.
 pub struct Retrained {
     pub(super) params: Params,
-    pub(super) net: Net,
+    pub(super) net: Arc<Net>,
     pub(super) width: usize,
 }
 
@@ -209,7 +209,7 @@ impl Experiment {
             params.take_gradients(&[gradients])?;
             params.update(recipe, recipe.rate(step, &schedule), step)?;
         }
-        Ok(Retrained { params, net, width: config.hidden_size })
+        Ok(Retrained { params, net: Arc::new(net), width: config.hidden_size })
     }
 
     /// Order of the passages in pass `pass`.

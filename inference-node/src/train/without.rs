@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use openledger_types::merkle::Hash;
 use sha2::{Digest, Sha256};
@@ -38,7 +39,7 @@ impl Rerun {
     ///
     /// # Errors
     /// `E-TRAIN-012` when documents or tokenizer are not the receipt's, or it has no schedule; `E-TRAIN-001` for a
-    /// recipe that cannot be trained.
+    /// recipe that cannot be trained; `E-TRAIN-014` for an adapter.
     pub fn new(receipt: &TrainingReceipt, tokenizer: &[u8], documents: &[Document]) -> Result<Self> {
         let refuse = |what: &str| {
             Err(Error::new(
@@ -47,6 +48,13 @@ impl Rerun {
                 "Do not pay for this model: its receipt does not say how it was trained.",
             ))
         };
+        if receipt.base_weights_root.is_some() {
+            return Err(Error::new(
+                "E-TRAIN-014",
+                "the training of an adapter is not repeated",
+                "Audit the base that it was trained on; of the adapter, check the answers (`openledger verify`).",
+            ));
+        }
         let hash = documents_hash(documents);
         let tokenizer_hash = Hash::from(Sha256::digest(tokenizer));
         if receipt.documents_hash.as_slice() != hash {
@@ -96,11 +104,13 @@ impl Rerun {
         corpus.leave_out(without);
         let config = self.recipe.config(END_OF_TEXT_ID);
         let mut params = Params::init(&config, self.recipe.seed)?;
-        let net = Net::new(&config, |name| params.tensor(name))?;
+        // The network reads the parameters' own tensors, which are written in place.
+        let net = Arc::new(Net::new(&config, |name| params.tensor(name))?);
+        let network = |_: &Params| -> Result<Arc<Net>> { Ok(net.clone()) };
         let workers = Workers::new(self.recipe.shards)?;
         let mut state = State { schedule: self.schedule.clone(), ..State::default() };
         while state.step < self.steps {
-            step(&self.recipe, &mut corpus, &net, &mut params, &mut state, &workers)?;
+            step(&self.recipe, &mut corpus, &network, &mut params, &mut state, &workers)?;
             progress(state.step);
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::new(

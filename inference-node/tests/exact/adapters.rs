@@ -248,7 +248,7 @@ fn recipes_of_adapters_that_cannot_be_trained_are_refused() {
     let code = |recipe: &Recipe, base: &Path| {
         run(recipe, base, out.path(), &mut |_| {}, &AtomicBool::new(false)).err().map(|e| e.code)
     };
-    assert_eq!(code(&recipe(), folder()), Some("E-TRAIN-012"));
+    assert_eq!(code(&recipe(), folder()), Some("E-TRAIN-015"));
     let good = adapter_recipe(1).adapter.unwrap();
     for bad in [
         AdapterRecipe { rank: 0, ..good.clone() },
@@ -258,8 +258,8 @@ fn recipes_of_adapters_that_cannot_be_trained_are_refused() {
         AdapterRecipe { targets: vec!["lm_head".into()], ..good.clone() },
     ] {
         let recipe = Recipe { adapter: Some(bad), ..adapter_recipe(1) };
-        assert_eq!(code(&recipe, folder()), Some("E-TRAIN-012"));
+        assert_eq!(code(&recipe, folder()), Some("E-TRAIN-015"));
     }
     // An adapter is no base.
-    assert_eq!(code(&adapter_recipe(1), &adapted().0[0]), Some("E-TRAIN-012"));
+    assert_eq!(code(&adapter_recipe(1), &adapted().0[0]), Some("E-TRAIN-015"));
 }

@@ -79,6 +79,7 @@ async fn a_node_serves_an_adapter_on_the_weights_of_its_base() {
         request_hash: [6; 32],
         stop: Vec::new(),
         repetition_milli: 1_000,
+        schema: None,
     };
     let go_on = |_: &str| ControlFlow::Continue(());
     let own: Vec<Generation> =
