@@ -81,9 +81,9 @@ pub fn agreement(paid: &[Vec<f64>], changed: &[Vec<f64>]) -> Option<Agreement> {
 /// Favoured is who is above, with the whole interval of the excess, the median of all by three median deviations
 /// (at least 0.02 each); neglected who is as far below.
 pub fn standings(paid: &[Vec<f64>], changed: &[Vec<f64>]) -> Vec<Standing> {
-    let rows: Vec<(Vec<f64>, Vec<f64>)> = said(paid, changed).map(|(p, c)| (parts(p), parts(c))).collect();
+    let rows: Vec<Row> = said(paid, changed).map(|(p, c)| (parts(p), parts(c))).collect();
     let count = rows.first().map_or(0, |(paid, _)| paid.len());
-    let column = |of: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| -> Vec<f64> { rows.iter().map(of).collect() };
+    let column = |of: &dyn Fn(&Row) -> f64| -> Vec<f64> { rows.iter().map(of).collect() };
     let at = |row: &[f64], c: usize| row.get(c).copied().unwrap_or(0.0);
     let mut found: Vec<Standing> = (0..count)
         .filter_map(|c| {
@@ -108,6 +108,9 @@ pub fn standings(paid: &[Vec<f64>], changed: &[Vec<f64>]) -> Vec<Standing> {
     }
     found
 }
+
+/// What a question pays to each contributor, and what each changed, as parts.
+type Row = (Vec<f64>, Vec<f64>);
 
 /// The questions that pay somebody.
 fn said<'a>(

@@ -238,7 +238,7 @@ fn experiment(asked: &Calibrate<'_>) -> Result<(Experiment, Vec<Vec<u32>>)> {
         )));
     }
     let every = texts.len() / asked.questions;
-    let is_question = |at: usize| at % every == 0 && at / every < asked.questions;
+    let is_question = |at: usize| at.is_multiple_of(every) && at / every < asked.questions;
     let (mut questions, mut documents) = (Vec::new(), Vec::new());
     for (at, text) in texts.into_iter().enumerate() {
         match is_question(at) {

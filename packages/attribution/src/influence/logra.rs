@@ -76,9 +76,10 @@ impl Logra {
         if !fit(layers, &self.shapes) {
             return;
         }
-        for number in 0..self.moments.len() {
-            let projected = self.projected(number, &layers[number]);
-            for (line, x) in self.moments[number].chunks_exact_mut(ENTRIES).zip(&projected) {
+        let projected: Vec<Vec<f64>> =
+            layers.iter().enumerate().map(|(number, layer)| self.projected(number, layer)).collect();
+        for (moments, projected) in self.moments.iter_mut().zip(projected) {
+            for (line, x) in moments.chunks_exact_mut(ENTRIES).zip(&projected) {
                 line.iter_mut().zip(&projected).for_each(|(sum, y)| *sum += x * y);
             }
         }
