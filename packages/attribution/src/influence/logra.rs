@@ -76,10 +76,11 @@ impl Logra {
         if !fit(layers, &self.shapes) {
             return;
         }
-        for number in 0..self.moments.len() {
-            let projected = self.projected(number, &layers[number]);
-            for (line, x) in self.moments[number].chunks_exact_mut(ENTRIES).zip(&projected) {
-                line.iter_mut().zip(&projected).for_each(|(sum, y)| *sum += x * y);
+        let projected: Vec<Vec<f64>> =
+            layers.iter().take(self.moments.len()).enumerate().map(|(i, l)| self.projected(i, l)).collect();
+        for (moments, projected) in self.moments.iter_mut().zip(&projected) {
+            for (line, x) in moments.chunks_exact_mut(ENTRIES).zip(projected) {
+                line.iter_mut().zip(projected).for_each(|(sum, y)| *sum += x * y);
             }
         }
         self.passages += 1.0;
