@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use openledger_attribution::calibration::{lds, mixed, spearman, Scores};
+use openledger_attribution::calibration::{lds, mixed, parts, spearman, Scores};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
-use openledger_attribution::{Answer, Credits, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
+use openledger_attribution::{Answer, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
 use openledger_node::train::{Experiment, Retrained};
 
 use super::corpus::{Doc, Numbers};
@@ -178,9 +178,6 @@ fn layer_scores(world: &World, index: &Layers) -> Result<[Scores; 3]> {
         .map(|document| Document { contributor: document.contribution_id.to_string(), ..document.clone() });
     let texts = Index::build(documents.collect())?;
     let all = 1..=experiment.passages().len() as u64;
-    let by_document = |credits: &Credits| -> Vec<f64> {
-        all.clone().map(|id| credits.contributions.get(&id).map_or(0.0, |c| *c as f64)).collect()
-    };
     let [mut influence, mut vocabulary, mut wording]: [Scores; 3] = Default::default();
     for query in queries {
         let signature = signature(index, model, query)?;
@@ -188,8 +185,8 @@ fn layer_scores(world: &World, index: &Layers) -> Result<[Scores; 3]> {
         let by_id: BTreeMap<u64, i64> = found.documents.into_iter().collect();
         influence.push(all.clone().map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
         let trace = texts.trace("", &experiment.decode(query), &SEED);
-        vocabulary.push(by_document(&texts.vocabulary(&trace)));
-        wording.push(by_document(&trace.phrase_credits(GROUNDED_WORDS)));
+        vocabulary.push(parts(&texts.vocabulary(&trace), *all.end()));
+        wording.push(parts(&trace.phrase_credits(GROUNDED_WORDS), *all.end()));
     }
     Ok([influence, vocabulary, wording])
 }

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use openledger_attribution::calibration::{fit, mean_lds, mixed, Outcome, Scores};
+use openledger_attribution::calibration::{fit, mean_lds, mixed, parts, Outcome, Scores};
 use openledger_attribution::influence::{
     Agreement, Builder, Factors, Logra, Pass, Passage, Raw, RowMethod, READOUT,
 };
-use openledger_attribution::{Credits, Document, Index, Weights, GROUNDED_WORDS};
+use openledger_attribution::{Document, Index, Weights, GROUNDED_WORDS};
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ pub fn calibrate(
     let count = experiment.passages().len();
     let half = drawn(count, count / 2, asked.trainings, 2);
     let tenth = drawn(count, (count / 10).max(1), asked.trainings, 3);
-    let all = (half.len() + tenth.len()) as u64;
+    let trainings = (half.len() + tenth.len()) as u64;
     let mut done = 0;
     let mut outcomes = |sets: Vec<Vec<bool>>| -> Result<Vec<Outcome>> {
         sets.into_iter()
@@ -154,7 +154,7 @@ pub fn calibrate(
                 }
                 let outcome = outcome(asked.cache, &experiment, &queries, keep)?;
                 done += 1;
-                progress(done, all);
+                progress(done, trainings);
                 Ok(outcome)
             })
             .collect()
@@ -164,15 +164,15 @@ pub fn calibrate(
     let model = experiment.train(&vec![true; count])?;
     let [influence, vocabulary, phrases] = layers(&experiment, &model, &queries)?;
     let fitted_on = queries.len() / 2;
-    let parts = [&influence, &vocabulary, &phrases];
-    let (fitted, _) = fit(parts, &outcomes, fitted_on, TOTAL, LEAST_WEIGHT);
+    let all = [&influence, &vocabulary, &phrases];
+    let (fitted, _) = fit(all, &outcomes, fitted_on, TOTAL, LEAST_WEIGHT);
     let judged = |scores: &Scores| mean_lds(scores, &outcomes, fitted_on, queries.len());
     let mut lds = BTreeMap::from([
         (READOUT.to_string(), judged(&influence)),
         ("vocabulary".to_string(), judged(&vocabulary)),
         ("phrases".to_string(), judged(&phrases)),
-        ("default".to_string(), judged(&mixed(parts, Weights::default()))),
-        ("fitted".to_string(), judged(&mixed(parts, fitted))),
+        ("default".to_string(), judged(&mixed(all, Weights::default()))),
+        ("fitted".to_string(), judged(&mixed(all, fitted))),
     ]);
     for (scheme, scores) in alternatives(&experiment, &model, &queries)? {
         lds.insert(scheme.into(), judged(&scores));
@@ -311,9 +311,6 @@ fn layers(experiment: &Experiment, model: &Retrained, queries: &[Vec<u32>]) -> R
     let index = Index::build(documents.collect())
         .map_err(|e| Error::new("E-TRAIN-016", e.to_string(), "Train without a calibration."))?;
     let ids = 1..=texts.len() as u64;
-    let by_document = |credits: &Credits| -> Vec<f64> {
-        ids.clone().map(|id| credits.contributions.get(&id).map_or(0.0, |c| *c as f64)).collect()
-    };
     let [mut influence, mut vocabulary, mut phrases]: [Scores; 3] = Default::default();
     for query in queries {
         let found = model.positions(query)?;
@@ -323,8 +320,8 @@ fn layers(experiment: &Experiment, model: &Retrained, queries: &[Vec<u32>]) -> R
             influence_index.influence(&builder.signature(&passage)).documents.into_iter().collect();
         influence.push(ids.clone().map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
         let trace = index.trace("", &experiment.decode(query), &[0; 32]);
-        vocabulary.push(by_document(&index.vocabulary(&trace)));
-        phrases.push(by_document(&trace.phrase_credits(GROUNDED_WORDS)));
+        vocabulary.push(parts(&index.vocabulary(&trace), *ids.end()));
+        phrases.push(parts(&trace.phrase_credits(GROUNDED_WORDS), *ids.end()));
     }
     Ok([influence, vocabulary, phrases])
 }

@@ -4,7 +4,7 @@
 //! trainings on subsets of the documents, of the sum of the kept documents' scores and what the training made of
 //! the question. Floating point: it decides which weights a manifest states, never a share.
 
-use crate::Weights;
+use crate::{Credits, Weights};
 
 /// Scores of a method: one row a question, one column a document; above 0 where the document helped.
 pub type Scores = Vec<Vec<f64>>;
@@ -45,17 +45,25 @@ pub fn mean_lds(scores: &Scores, outcomes: &[&[Outcome]], from: usize, to: usize
     outcomes.iter().map(of).sum::<f64>() / outcomes.len().max(1) as f64
 }
 
-/// Scores of influence, vocabulary and phrases in these weights, each as a part of the sum of its magnitudes.
-pub fn mixed(layers: [&Scores; 3], weights: Weights) -> Scores {
-    let weights = [weights.influence, weights.lexical, weights.span].map(f64::from);
-    let mut sums: Scores = layers[0].iter().map(|row| vec![0.0; row.len()]).collect();
-    for (scores, weight) in layers.into_iter().zip(weights) {
-        for (sum, row) in sums.iter_mut().zip(scores) {
-            let whole = row.iter().map(|s| s.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
-            sum.iter_mut().zip(row).for_each(|(sum, s)| *sum += weight * s / whole);
-        }
-    }
-    sums
+/// Parts of a layer's whole that its credits give to the documents 1 to `documents`, as shares are made of it: what has
+/// no evidence is in the whole.
+pub fn parts(credits: &Credits, documents: u64) -> Vec<f64> {
+    let whole = (credits.total() as f64).max(1.0);
+    (1..=documents).map(|id| credits.contributions.get(&id).map_or(0.0, |c| *c as f64 / whole)).collect()
+}
+
+/// Scores of influence, vocabulary and phrases in these weights. Influence is a part of the sum of its magnitudes; the
+/// others are parts of their layers' wholes already ([`parts`]).
+pub fn mixed([influence, vocabulary, phrases]: [&Scores; 3], weights: Weights) -> Scores {
+    let [of_influence, of_vocabulary, of_phrases] =
+        [weights.influence, weights.lexical, weights.span].map(f64::from);
+    let rows = influence.iter().zip(vocabulary).zip(phrases);
+    rows.map(|((influence, vocabulary), phrases)| {
+        let whole = influence.iter().map(|s| s.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
+        let documents = influence.iter().zip(vocabulary).zip(phrases);
+        documents.map(|((i, v), p)| of_influence * i / whole + of_vocabulary * v + of_phrases * p).collect()
+    })
+    .collect()
 }
 
 /// The weights of a sum of `total` whose mix agrees best with the outcomes on the first `questions`, and that mean
@@ -150,10 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_evidence_is_part_of_the_whole() {
+        let credits = Credits { contributions: [(1, 30), (3, 10)].into(), no_evidence: 60 };
+        assert_eq!(parts(&credits, 3), [0.3, 0.0, 0.1]);
+        assert_eq!(parts(&Credits::default(), 2), [0.0, 0.0]);
+    }
+
+    #[test]
     fn the_layer_that_predicts_gets_all_the_weight_that_is_free() {
-        let effects = vec![vec![1.0, 2.0, 4.0, 8.0], vec![8.0, -1.0, 3.0, 0.5]];
+        let unit = |rows: [[f64; 4]; 2]| -> Scores {
+            rows.map(|row| row.map(|x| x / row.iter().map(|x| x.abs()).sum::<f64>()).to_vec()).to_vec()
+        };
+        let effects = unit([[1.0, 2.0, 4.0, 8.0], [8.0, -1.0, 3.0, 0.5]]);
         let outcomes = outcomes(&effects);
-        let wrong = vec![vec![8.0, 4.0, 2.0, 1.0], vec![-8.0, 1.0, -3.0, -0.5]];
+        let wrong = unit([[8.0, 4.0, 2.0, 1.0], [-8.0, 1.0, -3.0, -0.5]]);
         let fitted = |layers: [&Scores; 3], least| fit(layers, &[outcomes.as_slice()], 2, 10, least).0;
         assert_eq!(fitted([&effects, &wrong, &wrong], 1), Weights { influence: 8, lexical: 1, span: 1 });
         assert_eq!(fitted([&effects, &wrong, &wrong], 0), Weights { influence: 10, lexical: 0, span: 0 });

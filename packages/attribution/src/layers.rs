@@ -45,7 +45,7 @@ impl Credits {
         self
     }
 
-    fn total(&self) -> u128 {
+    pub(crate) fn total(&self) -> u128 {
         self.contributions.values().copied().fold(self.no_evidence, u128::saturating_add)
     }
 }
