@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use age::secrecy::ExposeSecret;
+use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_store::{wrap_key, DatanetKey};
 use openledger_types::msg::datanet::{
-    DatanetResponse, DeveloperAccess, DeveloperKey, ExecuteMsg, KeyGrant, NodeKey, Visibility, MAX_NAMED,
+    DatanetResponse, DeveloperAccess, ExecuteMsg, KeyGrant, Visibility,
 };
 use openledger_types::msg::node_registry::NodeStatus;
 use serde::Serialize;
 
 use crate::context::{make_private_dir, write_private, Context};
 use crate::error::{Class, CliError, Result};
+
+/// Messages of one transaction: a rotation, and grants of some 400 bytes.
+const TX_MESSAGES: usize = 32;
 
 /// A reader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,8 +74,8 @@ pub struct Rotated {
 /// Readers who go on reading, with the key wrapped for each.
 #[derive(Default)]
 struct Wrapped {
-    nodes: Vec<NodeKey>,
-    developers: Vec<DeveloperKey>,
+    nodes: Vec<(u64, HexBinary)>,
+    developers: Vec<(String, HexBinary)>,
     left: Vec<(String, String)>,
 }
 
@@ -115,34 +119,22 @@ pub async fn rotate(
     let key_file = dir.join(format!("{recipient}.key"));
     write_private(&key_file, key.to_secret_string().expose_secret().as_bytes())?;
 
-    let contract = reader.contracts().datanet.clone();
-    let named = |wrapped: &Wrapped| -> Vec<String> {
-        let nodes = wrapped.nodes.iter().map(|node| format!("node {}", node.node_id));
-        nodes.chain(wrapped.developers.iter().map(|entry| entry.developer.clone())).collect()
-    };
-    let readers = named(&wrapped);
-    let more_nodes = wrapped.nodes.split_off(wrapped.nodes.len().min(MAX_NAMED));
-    let more_developers = wrapped.developers.split_off(wrapped.developers.len().min(MAX_NAMED));
-    let msg = ExecuteMsg::RotateKey {
-        datanet_id,
-        recipient,
-        previous: previous.into(),
-        nodes: wrapped.nodes,
-        developers: wrapped.developers,
-    };
-    let mut txs = vec![signer.execute(&contract, &msg, &[]).await?.hash];
-    // More readers than one message names. Broken off here, they are behind: `datanet readers` shows whom
-    // `datanet grant` and `datanet access grant` still serve.
-    let more_nodes = more_nodes.into_iter().map(|NodeKey { node_id, wrapped }| ExecuteMsg::GrantKey {
-        datanet_id,
-        node_id,
-        wrapped,
-    });
-    let more_developers = more_developers.into_iter().map(|DeveloperKey { developer, wrapped }| {
-        ExecuteMsg::GrantAccess { datanet_id, developer, wrapped }
-    });
-    for msg in more_nodes.chain(more_developers) {
-        txs.push(signer.execute(&contract, &msg, &[]).await?.hash);
+    let nodes = wrapped.nodes.iter().map(|(node_id, _)| format!("node {node_id}"));
+    let readers = nodes.chain(wrapped.developers.iter().map(|(name, _)| name.clone())).collect();
+    let mut messages = vec![ExecuteMsg::RotateKey { datanet_id, recipient, previous: previous.into() }];
+    let grant = |(node_id, wrapped)| ExecuteMsg::GrantKey { datanet_id, node_id, wrapped };
+    messages.extend(wrapped.nodes.into_iter().map(grant));
+    let grant = |(developer, wrapped)| ExecuteMsg::GrantAccess { datanet_id, developer, wrapped };
+    messages.extend(wrapped.developers.into_iter().map(grant));
+    // More readers than one transaction takes: broken off here, the rest are behind, and `datanet readers` shows
+    // whom `datanet grant` and `datanet access grant` still serve.
+    let contract = &reader.contracts().datanet;
+    let mut txs = Vec::new();
+    for part in messages.chunks(TX_MESSAGES) {
+        let call = |msg| Ok((contract.clone(), serde_json::to_value(msg)?, Vec::new()));
+        let calls: serde_json::Result<Vec<_>> = part.iter().map(call).collect();
+        let calls = calls.map_err(|e| CliError::usage(e.to_string()))?;
+        txs.push(signer.execute_many(calls).await?.hash);
     }
     let key = datanet.key.saturating_add(1);
     Ok(Rotated { key, key_file, txs, readers, left: wrapped.left })
@@ -198,7 +190,7 @@ fn wrap_for(
             wrapped.left.push((name, "it left the network".into()));
         } else {
             match wrap_key(key, &recipient) {
-                Ok(bytes) => wrapped.nodes.push(NodeKey { node_id: grant.node_id, wrapped: bytes.into() }),
+                Ok(bytes) => wrapped.nodes.push((grant.node_id, bytes.into())),
                 Err(e) => wrapped.left.push((name, e.to_string())),
             }
         }
@@ -211,14 +203,11 @@ fn wrap_for(
             wrapped.left.push((developer, "as you said".into()));
         } else {
             match wrap_key(key, &access.recipient) {
-                Ok(bytes) => wrapped.developers.push(DeveloperKey { developer, wrapped: bytes.into() }),
+                Ok(bytes) => wrapped.developers.push((developer, bytes.into())),
                 Err(e) => wrapped.left.push((developer, e.to_string())),
             }
         }
     }
-    // As the contract takes them.
-    wrapped.nodes.sort_by_key(|node| node.node_id);
-    wrapped.developers.sort_by(|a, b| a.developer.cmp(&b.developer));
     match leaving.is_empty() {
         true => Ok(wrapped),
         false => Err(CliError::new(
@@ -331,14 +320,14 @@ mod tests {
             developer("new", 0, false, some()),
         ];
         let out = wrap_for(&datanet(), &key, nodes, accesses, leaving(&["node 9", "bob"])).unwrap();
-        assert_eq!(out.nodes.iter().map(|n| n.node_id).collect::<Vec<_>>(), [3]);
-        let names: Vec<&str> = out.developers.iter().map(|d| d.developer.as_str()).collect();
-        assert_eq!(names, ["ann", "zoe"], "sorted, as the contract takes them");
+        assert_eq!(out.nodes.iter().map(|n| n.0).collect::<Vec<_>>(), [3]);
+        let names: Vec<&str> = out.developers.iter().map(|d| d.0.as_str()).collect();
+        assert_eq!(names, ["zoe", "ann"]);
         let left: Vec<&str> = out.left.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(left, ["node 9", "node 5", "node 7", "bob"]);
-        assert_eq!(unwrap_key(&stays, &out.nodes[0].wrapped).unwrap().recipient(), key.recipient());
+        assert_eq!(unwrap_key(&stays, &out.nodes[0].1).unwrap().recipient(), key.recipient());
         for entry in &out.developers {
-            assert_eq!(unwrap_key(&dev, &entry.wrapped).unwrap().recipient(), key.recipient());
+            assert_eq!(unwrap_key(&dev, &entry.1).unwrap().recipient(), key.recipient());
         }
     }
 

@@ -11,7 +11,7 @@ use openledger_testing::{datanet_msg, Batch, Document, World};
 use openledger_types::formats::{BlobRef, ContributionFacts, VersionRef};
 use openledger_types::merkle::{chunk_root, CONTENT_CHUNK};
 use openledger_types::msg::datanet::{
-    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, NodeKey, PastKey, PastKeysResponse,
+    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, PastKey, PastKeysResponse,
     QueryMsg, VersionResponse, Visibility,
 };
 use sha2::{Digest, Sha256};
@@ -74,16 +74,12 @@ impl Scene {
     fn rotate(&mut self, nodes: &[u64]) {
         let key = DatanetKey::generate();
         let previous = wrap_key(self.in_force(), &key.recipient()).unwrap().into();
-        let nodes =
-            nodes.iter().map(|id| NodeKey { node_id: *id, wrapped: self.wrapped(&key, *id) }).collect();
         let recipient = key.recipient();
-        self.send(&ExecuteMsg::RotateKey {
-            datanet_id: DATANET,
-            recipient,
-            previous,
-            nodes,
-            developers: vec![],
-        });
+        self.send(&ExecuteMsg::RotateKey { datanet_id: DATANET, recipient, previous });
+        for node_id in nodes {
+            let wrapped = self.wrapped(&key, *node_id);
+            self.send(&ExecuteMsg::GrantKey { datanet_id: DATANET, node_id: *node_id, wrapped });
+        }
         self.keys.push(key);
     }
 

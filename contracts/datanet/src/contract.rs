@@ -94,8 +94,8 @@ pub fn execute(
         ExecuteMsg::GrantKey { datanet_id, node_id, wrapped } => {
             keys::grant_key(deps, info, datanet_id, node_id, wrapped)
         }
-        ExecuteMsg::RotateKey { datanet_id, recipient, previous, nodes, developers } => {
-            keys::rotate_key(deps, env, info, datanet_id, recipient, previous, nodes, developers)
+        ExecuteMsg::RotateKey { datanet_id, recipient, previous } => {
+            keys::rotate_key(deps, env, info, datanet_id, recipient, previous)
         }
         ExecuteMsg::WithdrawBonds {} => bonds::withdraw_bonds(deps, info),
         ExecuteMsg::SpendTreasury { to, amount } => bonds::spend_treasury(deps, info, to, amount),

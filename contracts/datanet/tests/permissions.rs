@@ -111,8 +111,6 @@ fn table(f: &Fixture, batch: &Batch) -> Vec<(ExecuteMsg, &'static str, u128)> {
                 datanet_id,
                 recipient: RECIPIENT.into(),
                 previous: wrapped,
-                nodes: vec![],
-                developers: vec![],
             },
             "datanet owner",
             0,

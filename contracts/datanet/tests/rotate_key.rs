@@ -5,8 +5,8 @@ use openledger_contract::CommonError;
 use openledger_datanet::ContractError;
 use openledger_testing::{age_recipient, datanet_msg, Refused, RECIPIENT};
 use openledger_types::msg::datanet::{
-    AccessResponse, AccessesResponse, DeveloperKey, ExecuteMsg, KeyGrant, KeyGrantResponse,
-    KeyGrantsResponse, NodeKey, PastKeysResponse, QueryMsg, Visibility,
+    AccessResponse, AccessesResponse, ExecuteMsg, KeyGrant, KeyGrantResponse,
+    KeyGrantsResponse, PastKeysResponse, QueryMsg, Visibility,
 };
 
 use crate::common::{fixture, Fixture};
@@ -27,25 +27,27 @@ fn wrapped(byte: u8) -> HexBinary {
     HexBinary::from(vec![byte; 200])
 }
 
-/// The rotation to the key called `name`, which these nodes and developers are given.
-fn rotation(f: &Fixture, name: &str, nodes: &[u64], developers: &[&Addr]) -> ExecuteMsg {
-    let mut developers: Vec<String> = developers.iter().map(ToString::to_string).collect();
-    developers.sort();
+/// The rotation to the key called `name`.
+fn rotation(f: &Fixture, name: &str) -> ExecuteMsg {
     ExecuteMsg::RotateKey {
         datanet_id: f.datanet_id,
         recipient: age_recipient(name),
         previous: wrapped(9),
-        nodes: nodes.iter().map(|node_id| NodeKey { node_id: *node_id, wrapped: wrapped(3) }).collect(),
-        developers: developers
-            .into_iter()
-            .map(|developer| DeveloperKey { developer, wrapped: wrapped(4) })
-            .collect(),
     }
 }
 
+/// Rotates to the key called `name` and hands it to these nodes and developers.
 fn rotate(f: &mut Fixture, name: &str, nodes: &[u64], developers: &[&Addr]) -> Result<(), Refused> {
-    let (alice, msg) = (f.alice.clone(), rotation(f, name, nodes, developers));
-    f.send(&alice, &msg).map(drop)
+    let (alice, msg, datanet_id) = (f.alice.clone(), rotation(f, name), f.datanet_id);
+    f.send(&alice, &msg)?;
+    for node_id in nodes {
+        f.send(&alice, &ExecuteMsg::GrantKey { datanet_id, node_id: *node_id, wrapped: wrapped(3) })?;
+    }
+    for developer in developers {
+        let developer = developer.to_string();
+        f.send(&alice, &ExecuteMsg::GrantAccess { datanet_id, developer, wrapped: wrapped(4) })?;
+    }
+    Ok(())
 }
 
 fn grants(f: &Fixture) -> Vec<(u64, u32)> {
@@ -166,12 +168,10 @@ fn a_rotation_of_a_wrong_form_is_refused() {
     let alice = f.alice.clone();
     let mut cases = vec![];
     let mut with = |field: &'static str, change: &dyn Fn(&mut ExecuteMsg)| {
-        let mut msg = rotation(&f, "second", &[], &[]);
+        let mut msg = rotation(&f, "second");
         change(&mut msg);
         cases.push((field, msg));
     };
-    let key = |node_id| NodeKey { node_id, wrapped: wrapped(1) };
-    let developer = |name: &str| DeveloperKey { developer: name.into(), wrapped: wrapped(1) };
     for text in ["", "age1", RECIPIENT] {
         with("recipient", &|msg| {
             if let ExecuteMsg::RotateKey { recipient, .. } = msg {
@@ -185,25 +185,6 @@ fn a_rotation_of_a_wrong_form_is_refused() {
                 *previous = HexBinary::from(vec![1; len]);
             }
         });
-        with("wrapped", &|msg| {
-            if let ExecuteMsg::RotateKey { nodes, .. } = msg {
-                *nodes = vec![NodeKey { node_id: 1, wrapped: HexBinary::from(vec![1; len]) }];
-            }
-        });
-    }
-    for list in [vec![key(2), key(1)], vec![key(2), key(2)], (1..=65).map(key).collect()] {
-        with("nodes", &|msg| {
-            if let ExecuteMsg::RotateKey { nodes, .. } = msg {
-                *nodes = list.clone();
-            }
-        });
-    }
-    for list in [vec![developer("b"), developer("a")], vec![developer("a"), developer("a")]] {
-        with("developers", &|msg| {
-            if let ExecuteMsg::RotateKey { developers, .. } = msg {
-                *developers = list.clone();
-            }
-        });
     }
     for (field, msg) in cases {
         let refused = f.send(&alice, &msg).unwrap_err();
@@ -215,7 +196,7 @@ fn a_rotation_of_a_wrong_form_is_refused() {
     assert!(refused.is(&ContractError::PublicKey { datanet_id: 1 }));
     // A stranger rotates nothing.
     f.datanet_id = 2;
-    let (bob, msg) = (f.bob.clone(), rotation(&f, "second", &[], &[]));
+    let (bob, msg) = (f.bob.clone(), rotation(&f, "second"));
     assert!(f.send(&bob, &msg).unwrap_err().is(&CommonError::Unauthorized { role: "the datanet's owner" }));
 }
 

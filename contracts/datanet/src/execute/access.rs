@@ -71,29 +71,18 @@ pub fn grant_access(
     payment::nonpayable(&info)?;
     let datanet = state::owned_datanet(deps.storage, datanet_id, &info.sender)?;
     let developer_addr = deps.api.addr_validate(&developer)?;
-    hand_over(deps.storage, &env, datanet_id, &developer_addr, datanet.key, wrapped)?;
+    keys::check_wrapped(&wrapped)?;
+    let mut access = load(deps.storage, datanet_id, &developer_addr)?;
+    access.wrapped = Some(wrapped);
+    access.key = datanet.key;
+    access.granted_at = Some(access.granted_at.unwrap_or(env.block.height));
+
+    ACCESSES.save(deps.storage, (datanet_id, &developer_addr), &access)?;
     Ok(Response::new().add_attribute("action", "grant_access").add_event(
         Event::new("access_granted")
             .add_attribute("datanet_id", datanet_id.to_string())
             .add_attribute("developer", developer_addr),
     ))
-}
-
-/// Notes the key of this number as handed over to a developer.
-pub(crate) fn hand_over(
-    storage: &mut dyn Storage,
-    env: &Env,
-    datanet_id: u64,
-    developer: &Addr,
-    key: u32,
-    wrapped: HexBinary,
-) -> Result<(), ContractError> {
-    keys::check_wrapped(&wrapped)?;
-    let mut access = load(storage, datanet_id, developer)?;
-    access.wrapped = Some(wrapped);
-    access.key = key;
-    access.granted_at = Some(access.granted_at.unwrap_or(env.block.height));
-    Ok(ACCESSES.save(storage, (datanet_id, developer), &access)?)
 }
 
 /// Height from which an access may be left.

@@ -1,10 +1,9 @@
 //! `GrantKey`, `RotateKey`: who is given a datanet's key, and a new one when a reader leaves.
 
-use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response, Storage};
+use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, Response};
 use openledger_contract::{payment, text, CommonError};
-use openledger_types::msg::datanet::{DeveloperKey, NodeKey, Visibility, MAX_NAMED};
+use openledger_types::msg::datanet::Visibility;
 
-use crate::execute::access;
 use crate::state::{self, PastKey, DATANETS, GRANTED, KEY_GRANTS, PAST_KEYS};
 use crate::ContractError;
 
@@ -21,7 +20,11 @@ pub fn grant_key(
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let datanet = state::owned_datanet(deps.storage, datanet_id, &info.sender)?;
-    grant(deps.storage, datanet_id, node_id, datanet.key, &wrapped)?;
+    check_wrapped(&wrapped)?;
+    if datanet.key > 0 {
+        GRANTED.save(deps.storage, (datanet_id, node_id), &datanet.key)?;
+    }
+    KEY_GRANTS.save(deps.storage, (datanet_id, node_id), &wrapped)?;
     Ok(Response::new().add_attribute("action", "grant_key").add_event(
         Event::new("key_granted")
             .add_attribute("datanet_id", datanet_id.to_string())
@@ -29,9 +32,8 @@ pub fn grant_key(
     ))
 }
 
-/// Puts the next key in force and hands it to the readers who are named. The key before stays reachable
-/// from the new one, because blobs that were sealed for it keep their ids and are not sealed anew.
-#[allow(clippy::too_many_arguments)]
+/// Puts the next key in force; grants that follow hand it over. The key before stays reachable from the new
+/// one, because blobs that were sealed for it keep their ids and are not sealed anew.
 pub fn rotate_key(
     deps: DepsMut,
     env: Env,
@@ -39,8 +41,6 @@ pub fn rotate_key(
     datanet_id: u64,
     recipient: String,
     previous: HexBinary,
-    nodes: Vec<NodeKey>,
-    developers: Vec<DeveloperKey>,
 ) -> Result<Response, ContractError> {
     payment::nonpayable(&info)?;
     let mut datanet = state::owned_datanet(deps.storage, datanet_id, &info.sender)?;
@@ -54,14 +54,6 @@ pub fn rotate_key(
         );
     }
     check_wrapped(&previous)?;
-    if nodes.len() > MAX_NAMED || !nodes.is_sorted_by(|a, b| a.node_id < b.node_id) {
-        let rule = "at most 64, rising, without repeats";
-        return Err(CommonError::BadField { field: "nodes", rule }.into());
-    }
-    if developers.len() > MAX_NAMED || !developers.is_sorted_by(|a, b| a.developer < b.developer) {
-        let rule = "at most 64, rising, without repeats";
-        return Err(CommonError::BadField { field: "developers", rule }.into());
-    }
     let past = PastKey { recipient: datanet.recipient, until: env.block.height, wrapped: previous };
     let past_key = datanet.key;
     datanet.key = datanet.key.checked_add(1).ok_or(CommonError::BadField {
@@ -72,34 +64,12 @@ pub fn rotate_key(
 
     PAST_KEYS.save(deps.storage, (datanet_id, past_key), &past)?;
     DATANETS.save(deps.storage, datanet_id, &datanet)?;
-    for NodeKey { node_id, wrapped } in &nodes {
-        grant(deps.storage, datanet_id, *node_id, datanet.key, wrapped)?;
-    }
-    for DeveloperKey { developer, wrapped } in developers {
-        let developer_addr = deps.api.addr_validate(&developer)?;
-        access::hand_over(deps.storage, &env, datanet_id, &developer_addr, datanet.key, wrapped)?;
-    }
     Ok(Response::new().add_attribute("action", "rotate_key").add_event(
         Event::new("key_rotated")
             .add_attribute("datanet_id", datanet_id.to_string())
             .add_attribute("key", datanet.key.to_string())
             .add_attribute("recipient", datanet.recipient),
     ))
-}
-
-/// Notes the key of this number as given to a node.
-fn grant(
-    storage: &mut dyn Storage,
-    datanet_id: u64,
-    node_id: u64,
-    key: u32,
-    wrapped: &HexBinary,
-) -> Result<(), ContractError> {
-    check_wrapped(wrapped)?;
-    if key > 0 {
-        GRANTED.save(storage, (datanet_id, node_id), &key)?;
-    }
-    Ok(KEY_GRANTS.save(storage, (datanet_id, node_id), wrapped)?)
 }
 
 /// Refuses what cannot be a wrapped identity.

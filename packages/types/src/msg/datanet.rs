@@ -107,24 +107,6 @@ pub struct TrainingItem {
     pub path: SumPath,
 }
 
-/// A datanet's identity wrapped for a node.
-#[cw_serde]
-pub struct NodeKey {
-    /// Node.
-    pub node_id: u64,
-    /// age ciphertext, at most 1,024 bytes.
-    pub wrapped: HexBinary,
-}
-
-/// A datanet's identity wrapped for a developer.
-#[cw_serde]
-pub struct DeveloperKey {
-    /// Developer.
-    pub developer: String,
-    /// age ciphertext, at most 1,024 bytes.
-    pub wrapped: HexBinary,
-}
-
 /// What can be done.
 #[cw_serde]
 pub enum ExecuteMsg {
@@ -401,8 +383,8 @@ pub enum ExecuteMsg {
         wrapped: HexBinary,
     },
     /// Puts a new key of a datanet that is not public in force, because a reader left: the blobs that
-    /// contributors seal from now on open with it alone. Only by the datanet's owner. Readers who are not
-    /// named keep the key that they were given.
+    /// contributors seal from now on open with it alone. Only by the datanet's owner. Readers keep the key that
+    /// they were given until `GrantKey` or `GrantAccess`, best in the same transaction, hands them the new one.
     RotateKey {
         /// Datanet.
         datanet_id: u64,
@@ -411,10 +393,6 @@ pub enum ExecuteMsg {
         /// The identity in force so far, wrapped for the new recipient: who has the new key opens
         /// everything older with it. At most 1,024 bytes.
         previous: HexBinary,
-        /// The new identity wrapped for nodes that go on reading: at most 64, rising, without repeats.
-        nodes: Vec<NodeKey>,
-        /// The new identity wrapped for developers who have access: at most 64, without repeats.
-        developers: Vec<DeveloperKey>,
     },
     /// Pays out what the sender is owed: returned bonds, training pots, bounties, finder's parts.
     WithdrawBonds {},
