@@ -8,9 +8,7 @@ use cosmwasm_std::HexBinary;
 use openledger_client::contracts::Reader;
 use openledger_client::Signer;
 use openledger_store::{wrap_key, DatanetKey};
-use openledger_types::msg::datanet::{
-    DatanetResponse, DeveloperAccess, ExecuteMsg, KeyGrant, Visibility,
-};
+use openledger_types::msg::datanet::{DatanetResponse, DeveloperAccess, ExecuteMsg, KeyGrant, Visibility};
 use openledger_types::msg::node_registry::NodeStatus;
 use serde::Serialize;
 
@@ -105,7 +103,7 @@ pub async fn rotate(
     let present = crate::datanet::own_key(ctx, &datanet.recipient)?;
     let key = DatanetKey::generate();
     let recipient = key.recipient();
-    let mut wrapped = wrap(&reader, &datanet, &key, leaving_nodes, leaving_developers).await?;
+    let wrapped = wrap(&reader, &datanet, &key, leaving_nodes, leaving_developers).await?;
     let previous = wrap_key(&present, &recipient).map_err(|e| {
         CliError::new(
             Class::Refused,

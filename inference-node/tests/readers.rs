@@ -11,8 +11,8 @@ use openledger_testing::{datanet_msg, Batch, Document, World};
 use openledger_types::formats::{BlobRef, ContributionFacts, VersionRef};
 use openledger_types::merkle::{chunk_root, CONTENT_CHUNK};
 use openledger_types::msg::datanet::{
-    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, PastKey, PastKeysResponse,
-    QueryMsg, VersionResponse, Visibility,
+    DatanetResponse, ExecuteMsg, KeyGrantResponse, LeavesResponse, PastKey, PastKeysResponse, QueryMsg,
+    VersionResponse, Visibility,
 };
 use sha2::{Digest, Sha256};
 

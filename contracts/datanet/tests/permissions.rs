@@ -107,11 +107,7 @@ fn table(f: &Fixture, batch: &Batch) -> Vec<(ExecuteMsg, &'static str, u128)> {
         (ExecuteMsg::Seal { datanet_id, up_to: None, limit: None }, "datanet owner", 0),
         (ExecuteMsg::GrantKey { datanet_id, node_id: 1, wrapped: wrapped.clone() }, "datanet owner", 0),
         (
-            ExecuteMsg::RotateKey {
-                datanet_id,
-                recipient: RECIPIENT.into(),
-                previous: wrapped,
-            },
+            ExecuteMsg::RotateKey { datanet_id, recipient: RECIPIENT.into(), previous: wrapped },
             "datanet owner",
             0,
         ),

@@ -5,8 +5,8 @@ use openledger_contract::CommonError;
 use openledger_datanet::ContractError;
 use openledger_testing::{age_recipient, datanet_msg, Refused, RECIPIENT};
 use openledger_types::msg::datanet::{
-    AccessResponse, AccessesResponse, ExecuteMsg, KeyGrant, KeyGrantResponse,
-    KeyGrantsResponse, PastKeysResponse, QueryMsg, Visibility,
+    AccessResponse, AccessesResponse, ExecuteMsg, KeyGrant, KeyGrantResponse, KeyGrantsResponse,
+    PastKeysResponse, QueryMsg, Visibility,
 };
 
 use crate::common::{fixture, Fixture};
@@ -29,11 +29,7 @@ fn wrapped(byte: u8) -> HexBinary {
 
 /// The rotation to the key called `name`.
 fn rotation(f: &Fixture, name: &str) -> ExecuteMsg {
-    ExecuteMsg::RotateKey {
-        datanet_id: f.datanet_id,
-        recipient: age_recipient(name),
-        previous: wrapped(9),
-    }
+    ExecuteMsg::RotateKey { datanet_id: f.datanet_id, recipient: age_recipient(name), previous: wrapped(9) }
 }
 
 /// Rotates to the key called `name` and hands it to these nodes and developers.
