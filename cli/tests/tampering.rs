@@ -34,6 +34,8 @@ struct Honest {
     node_key: Key,
     session_key: Key,
     bundle: AnswerBundle,
+    /// Everything that is indexed.
+    texts: Vec<String>,
 }
 
 fn honest() -> &'static Honest {
@@ -198,7 +200,7 @@ fn make() -> Honest {
         evidence,
         signature: Binary::from(signature.to_bytes()),
     };
-    Honest { model, attribution, pins, node_key, session_key, bundle }
+    Honest { model, attribution, pins, node_key, session_key, bundle, texts: all }
 }
 
 fn failing(checks: Vec<Check>) -> Vec<&'static str> {
@@ -455,7 +457,7 @@ fn an_index_of_a_method_that_is_not_served_is_refused() {
             let found = InfluenceIndex::parse(&renamed).expect("the name alone was changed");
             params.index_root = HexBinary::from(&found.root());
         }
-        let opened = Attribution::open(&manifest, index(&texts()), Some(&renamed));
+        let opened = Attribution::open(&manifest, index(&honest.texts), Some(&renamed));
         let refused = (scheme != READOUT).then_some("E-MODEL-009");
         assert_eq!(opened.err().map(|e| e.code), refused, "{scheme}");
     }

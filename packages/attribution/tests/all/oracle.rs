@@ -17,35 +17,6 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_string).collect()
 }
 
-/// Documents without those whose neighbouring words others have as neighbours hardly more often than words
-/// that stand apart.
-fn ordered(documents: Vec<Document>) -> Vec<Document> {
-    let mut kept: Vec<Document> = Vec::new();
-    for document in documents {
-        let spoken = |d: &Document| words(&d.match_text).into_iter().filter(|w| w != ".").collect::<Vec<_>>();
-        let others: Vec<Vec<String>> =
-            kept.iter().filter(|k| k.contributor != document.contributor).map(spoken).collect();
-        let text = spoken(&document);
-        let count = |apart: usize| {
-            let knows = |word: &String| others.iter().any(|other| other.contains(word));
-            let pairs: HashSet<_> =
-                text.iter().zip(text.iter().skip(apart)).filter(|(a, b)| knows(a) && knows(b)).collect();
-            let met = pairs.iter().filter(|(a, b)| {
-                others.iter().any(|other| other.windows(2).any(|w| w[0] == **a && w[1] == **b))
-            });
-            (pairs.len() as f64, met.count() as f64)
-        };
-        let (k, f) = count(1);
-        let far = [5, 8, 13, 21].map(count);
-        let (l, g) = (far.iter().map(|c| c.0).sum::<f64>(), far.iter().map(|c| c.1).sum::<f64>());
-        // Without a division, as equality has to be exact: whole numbers far below 2^53.
-        if k < 24.0 || l < 24.0 || g < 8.0 || 12.0 * (f * l - g * k) >= k * (l - g) {
-            kept.push(document);
-        }
-    }
-    kept
-}
-
 impl Oracle {
     fn new(mut documents: Vec<Document>) -> Self {
         documents.sort_by_key(|d| (d.priority, d.contribution_id));
@@ -55,7 +26,6 @@ impl Oracle {
                 kept.push(document);
             }
         }
-        let kept = ordered(kept);
         let all = Oracle { words: kept.iter().map(|d| words(&d.match_text)).collect(), documents: kept };
         let mut original: Vec<usize> = Vec::new();
         for d in (0..all.documents.len()).filter(|&d| !all.contained(d)) {
