@@ -344,12 +344,12 @@ fn past_keys(
     start_after: Option<u32>,
     limit: Option<u32>,
 ) -> Result<PastKeysResponse, ContractError> {
-    let keys = PAST_KEYS
-        .prefix(datanet_id)
-        .range(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending)
+    let newest = state::datanet(deps.storage, datanet_id)?.key;
+    let first = start_after.map_or(0, |key| key.saturating_add(1));
+    let keys = (first..newest)
         .take(paging::limit(limit))
-        .map(|entry| {
-            let (key, past) = entry?;
+        .map(|key| {
+            let past = PAST_KEYS.load(deps.storage, (datanet_id, key))?;
             Ok(PastKey { key, recipient: past.recipient, until: past.until, wrapped: past.wrapped })
         })
         .collect::<Result<_, ContractError>>()?;
