@@ -374,6 +374,15 @@ async fn voted(
     again: fn() -> Computation,
     edit: fn(&mut referee::CaseResponse),
 ) -> Option<bool> {
+    voted_by(compute, || Rote { computation: Some(again), ..Rote::default() }, edit).await
+}
+
+/// The same by an auditor whose model is `again`.
+async fn voted_by(
+    compute: fn() -> Computation,
+    again: impl Fn() -> Rote,
+    edit: fn(&mut referee::CaseResponse),
+) -> Option<bool> {
     let home = tempfile::tempdir().unwrap();
     let chain = new_chain();
     let rote = Rote { computation: Some(compute), ..Rote::default() };
@@ -407,8 +416,8 @@ async fn voted(
     };
     let with_model = || {
         let node = auditor_node(home.path(), &chain);
-        let rote = Rote { computation: Some(again), ..Rote::default() };
-        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+        let answerer = Box::new(again());
+        node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer });
         node
     };
     // Another process each time: the vote stands in the journal, its salt too.
@@ -429,6 +438,32 @@ async fn voted(
 async fn rule_f3_an_auditor_commits_and_reveals_what_its_own_computation_gives() {
     assert_eq!(voted(with_other_weights, audited, |_| {}).await, Some(true));
     assert_eq!(voted(honestly, honestly, |_| {}).await, Some(false));
+}
+
+/// Under an adapter, bound by a schema, or in the tolerant class: one replay decides the vote.
+#[tokio::test]
+async fn rule_f3_of_an_answer_that_no_dispute_can_be_about_a_replay_decides() {
+    let replayed = |fails| move || Rote { fails, ..Rote::default() };
+    assert_eq!(voted_by(honestly, replayed(true), |_| {}).await, Some(true));
+    assert_eq!(voted_by(honestly, replayed(false), |_| {}).await, Some(false));
+}
+
+#[tokio::test]
+async fn rule_f2_an_answer_that_no_dispute_can_be_about_is_accused_and_left_to_the_votes() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let node = found.auditor(audited).await;
+    let rote = Rote { fails: true, ..Rote::default() };
+    node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+    let challenger = found.challenger(&node, 1_000_000);
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    let told = |wanted: fn(&referee::ExecuteMsg) -> bool| found.referee.told(wanted);
+    assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. })), 1);
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert!(!*found.arbiter.opened.lock().unwrap(), "the arbiter is not asked");
+    let end = found.referee.cases.lock().unwrap()[0].reveal_until;
+    found.world.chain.state().height = end + 1;
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::Conclude { .. })), 1);
 }
 
 #[tokio::test]
