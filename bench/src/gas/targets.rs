@@ -119,6 +119,11 @@ impl Target {
                  So 298,000 is the least of any proof that three contracts settle in the transaction that files \
                  it (F1). The rest reads and writes their state and burns a part of the cut (F5)."
             }
+            "wasm_kib_datanet" => {
+                "A datanet's key can be rotated: one message and three pages of queries about who has which key, \
+                 some 20 KiB, most of it the reading and writing of their JSON. Nothing depends on the mark; the \
+                 chain takes 800 KiB."
+            }
             _ => "No reason is known yet.",
         }
     }
