@@ -164,17 +164,19 @@ async fn wrap(
     let mut leaving: BTreeSet<String> =
         leaving_nodes.iter().map(|node_id| format!("node {node_id}")).collect();
     leaving.extend(leaving_developers.iter().cloned());
-    wrap_for(datanet, key, nodes, accesses, leaving)
+    let bonded = !reader.datanet_config().await?.params.developer_bond.is_zero();
+    wrap_for(datanet, key, nodes, accesses, leaving, bonded)
 }
 
 /// Sorts readers into those who stay, with the key wrapped for each, and those who leave. Who has a key before the
-/// one in force has left already and is not let in again.
+/// one in force has left already and is not let in again; nor, where access is `bonded`, is a developer without a bond.
 fn wrap_for(
     datanet: &DatanetResponse,
     key: &DatanetKey,
     nodes: Vec<NodeReader>,
     accesses: Vec<DeveloperAccess>,
     mut leaving: BTreeSet<String>,
+    bonded: bool,
 ) -> Result<Wrapped> {
     let mut wrapped = Wrapped::default();
     for NodeReader { grant, status, recipient } in nodes {
@@ -199,6 +201,8 @@ fn wrap_for(
         }
         if leaving.remove(&developer) {
             wrapped.left.push((developer, "as you said".into()));
+        } else if bonded && access.bond.is_zero() {
+            wrapped.left.push((developer, "it has no bond at stake any more".into()));
         } else {
             match wrap_key(key, &access.recipient) {
                 Ok(bytes) => wrapped.developers.push((developer, bytes.into())),
@@ -286,7 +290,7 @@ mod tests {
         let access = Access {
             recipient,
             paid: Uint128::zero(),
-            bond: Uint128::zero(),
+            bond: Uint128::from(u32::from(name != "slashed")),
             bought_at: 1,
             wrapped: wrapped.then(|| HexBinary::from(&[1])),
             key,
@@ -315,14 +319,15 @@ mod tests {
             developer("ann", 2, true, dev.recipient()),
             developer("bob", 2, true, some()),
             developer("old", 1, true, some()),
+            developer("slashed", 2, true, some()),
             developer("new", 0, false, some()),
         ];
-        let out = wrap_for(&datanet(), &key, nodes, accesses, leaving(&["node 9", "bob"])).unwrap();
+        let out = wrap_for(&datanet(), &key, nodes, accesses, leaving(&["node 9", "bob"]), true).unwrap();
         assert_eq!(out.nodes.iter().map(|n| n.0).collect::<Vec<_>>(), [3]);
         let names: Vec<&str> = out.developers.iter().map(|d| d.0.as_str()).collect();
         assert_eq!(names, ["zoe", "ann"]);
         let left: Vec<&str> = out.left.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(left, ["node 9", "node 5", "node 7", "bob"]);
+        assert_eq!(left, ["node 9", "node 5", "node 7", "bob", "slashed"]);
         assert_eq!(unwrap_key(&stays, &out.nodes[0].1).unwrap().recipient(), key.recipient());
         for entry in &out.developers {
             assert_eq!(unwrap_key(&dev, &entry.1).unwrap().recipient(), key.recipient());
@@ -334,7 +339,7 @@ mod tests {
         let key = DatanetKey::generate();
         for name in ["node 6", "node 77", "nobody"] {
             let nodes = vec![node(6, 1, NodeStatus::Bonded, key.recipient())];
-            let refused = wrap_for(&datanet(), &key, nodes, Vec::new(), leaving(&[name])).err().unwrap();
+            let refused = wrap_for(&datanet(), &key, nodes, Vec::new(), leaving(&[name]), true).err().unwrap();
             assert_eq!(refused.code, "E-CLI-097");
             assert!(refused.message.contains(name), "{}", refused.message);
         }

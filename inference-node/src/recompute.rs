@@ -192,8 +192,9 @@ pub fn recompute(
     found
 }
 
-/// Whether the tokens and the commitment of an answer are those that its model gives, by one replay; for answers that
-/// no dispute can be about. None where the request cannot be read.
+/// Whether an answer is the one that its model gives to its request: model, tokens of the prompt, decoding, tokens,
+/// commitment and text, by one replay. Auditors vote by it. None where that cannot be said here: the request cannot be
+/// read, or a file of the model cannot.
 pub fn follows(model: &Model, bundle: &AnswerBundle) -> Option<bool> {
     let receipt = &bundle.receipt.receipt;
     let mut asked = parse(Endpoint::of(&bundle.endpoint).ok()?, &bundle.body).ok()?;
@@ -201,10 +202,24 @@ pub fn follows(model: &Model, bundle: &AnswerBundle) -> Option<bool> {
     let hash = |bytes: &[u8]| Hash::try_from(bytes).ok();
     let seed = hash(&receipt.seed)?;
     let (request_hash, commit_root) = (hash(&receipt.request_hash)?, hash(&receipt.commit_root)?);
-    let decoding = asked.decoding(model.context(), prompt_tokens.len()).ok()?;
+    let mut checks = Checks::default();
+    check_answer(&mut checks, bundle);
+    let stated = checks.hold()
+        && asked.model.names(receipt.model_id, receipt.model_version)
+        && receipt.commit_scheme == model.manifest().commit_scheme
+        && receipt.tokens_in as usize == prompt_tokens.len()
+        && asked.decoding(model.context(), prompt_tokens.len()).is_ok_and(|found| found == receipt.decoding);
+    if !stated {
+        return Some(false);
+    }
     let replayed = model.replay(&replay_of(&asked, prompt_tokens, bundle, (seed, request_hash, commit_root)));
-    // What cannot be replayed is no answer of this model: too long, empty, of tokens that it does not have.
-    Some(decoding == receipt.decoding && replayed.is_ok_and(|report| report.passes()))
+    match replayed {
+        Ok(report) => Some(report.passes() && report.text == bundle.answer),
+        // Empty, too long, or of tokens that the model does not have.
+        Err(error) if error.code == "E-GEN-005" => Some(false),
+        // Of the files and the memory of this machine, which say nothing about the answer.
+        Err(_) => None,
+    }
 }
 
 /// What a replay of an answer needs; the hashes are its receipt's seed, request and commitment.

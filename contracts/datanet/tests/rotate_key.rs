@@ -158,6 +158,32 @@ fn a_purchase_anew_for_the_same_recipient_keeps_the_number_of_its_key() {
 }
 
 #[test]
+fn rule_d6_a_key_out_of_force_is_not_what_a_purchase_pays_for() {
+    let mut f = sealed();
+    let (alice, datanet_id, developer) = (f.alice.clone(), f.datanet_id, f.world.account("developer"));
+    let terms = ExecuteMsg::UpdateTerms {
+        datanet_id,
+        min_data_bps: 3_000,
+        floor_per_token: Uint128::new(50),
+        training_price: Uint128::new(600),
+    };
+    f.send(&alice, &terms).unwrap();
+    f.world.buy_access(&developer, datanet_id).unwrap();
+    let grant = ExecuteMsg::GrantAccess { datanet_id, developer: developer.to_string(), wrapped: wrapped(1) };
+    f.send(&alice, &grant).unwrap();
+    rotate(&mut f, "second", &[], &[]).unwrap();
+    f.pay(&developer, &ExecuteMsg::BuyAccess { datanet_id, recipient: RECIPIENT.into() }, 600).unwrap();
+    let ask = QueryMsg::Access { datanet_id, developer: developer.to_string() };
+    let access = f.ask::<AccessResponse>(&ask).unwrap().access.unwrap();
+    assert_eq!((access.key, access.wrapped), (0, Some(wrapped(1))), "the old key stays readable");
+    // The owner never hands the new key over: the price comes back.
+    f.world.advance(access.leaves_at);
+    f.send(&developer, &ExecuteMsg::LeaveAccess { datanet_id }).unwrap();
+    assert!(f.ask::<AccessResponse>(&ask).unwrap().access.is_none());
+    f.world.assert_invariants();
+}
+
+#[test]
 fn a_rotation_of_a_wrong_form_is_refused() {
     let mut f = sealed();
     let alice = f.alice.clone();

@@ -115,7 +115,9 @@ impl Challenger {
         }
         let height = self.node.fresh_height().await?;
         let cases = self.referee.cases().await?;
-        let mut bound = rows.iter().filter_map(|row| Some(row.case?.1.u128())).sum::<u128>();
+        let own = self.referee.hot_addr();
+        let running = cases.iter().filter(|case| case.challenger == own && case.verdict.is_none());
+        let mut bound = running.map(|case| case.bond.u128()).fold(0, u128::saturating_add);
         let mut made = 0;
         for row in &rows {
             match self.advance(row, &cases, height, &mut bound).await {
@@ -232,24 +234,19 @@ impl Challenger {
     async fn lead(&self, row: &Accusation, case: &CaseResponse, height: u64) -> Result<bool> {
         let before = case.case_id.saturating_sub(1);
         let page = self.arbiter.disputes(Some(before)).await?;
-        let msg = match page.into_iter().find(|found| found.case_id == case.case_id) {
-            None if self.arguable(row).await?.is_none() => {
-                if height > case.reveal_until {
-                    let msg = ExecuteMsg::Conclude { case_id: case.case_id };
-                    done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
-                    return Ok(true);
-                }
-                return Ok(false);
-            }
+        let found = page.into_iter().find(|found| found.case_id == case.case_id);
+        if height > case.reveal_until && found.as_ref().is_none_or(|found| found.turn == Turn::Over) {
+            // Decided by the votes, or by nobody: either way the bond is free again.
+            let msg = ExecuteMsg::Conclude { case_id: case.case_id };
+            done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
+            return Ok(true);
+        }
+        let msg = match found {
+            None if self.arguable(row).await?.is_none() => return Ok(false),
             None => self.opening(row, case.case_id).await?,
             Some(found) => match self.next(row, &found, height).await? {
                 Some(msg) => msg,
                 // Given back to the votes, or not this side's turn.
-                None if found.turn == Turn::Over && height > case.reveal_until => {
-                    let msg = ExecuteMsg::Conclude { case_id: case.case_id };
-                    done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
-                    return Ok(true);
-                }
                 None => return Ok(false),
             },
         };

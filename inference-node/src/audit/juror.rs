@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cosmwasm_std::HexBinary;
 use openledger_types::api::AnswerBundle;
@@ -20,6 +21,9 @@ use crate::fault::Result;
 use crate::journal::{VoteRow, VoteState};
 use crate::recompute::{check_answer, Checks};
 use crate::serve::{blocking, lock, Node, Posting};
+
+/// How long one node may take to hand an answer out; the next is asked then.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The loop of an auditor in cases of others.
 pub struct Juror {
@@ -62,7 +66,13 @@ impl Juror {
                         || accused.is_some_and(|accused| accused.operator == own.operator)
                 });
             if !is_party {
-                sent += usize::from(self.vote(case, &nodes, height).await?);
+                match self.vote(case, &nodes, height).await {
+                    Ok(step) => sent += usize::from(step),
+                    // The votes in other cases do not wait for this one.
+                    Err(fault) => {
+                        tracing::warn!(code = fault.code, case = case.case_id, "{}", fault.what);
+                    }
+                }
             }
         }
         Ok(sent)
@@ -139,13 +149,7 @@ impl Juror {
             let Ok(loaded) = self.node.models.ready(named.model_id, named.model_version) else {
                 return Ok(None);
             };
-            let given = blocking(move || {
-                Ok(match loaded.answerer.computation(&bundle) {
-                    Ok(computed) => Some(computed.holds()),
-                    // Under an adapter, bound by a schema, or in the tolerant class: one replay decides.
-                    Err(_) => loaded.answerer.follows(&bundle),
-                })
-            });
+            let given = blocking(move || Ok(loaded.answerer.follows(&bundle)));
             match given.await? {
                 Some(false) => {}
                 right => return Ok(right.map(|_| false)),
@@ -163,10 +167,12 @@ impl Juror {
         }
         let from = |node: &&NodeResponse| node.node_id == accused || node.roles.contains(&Role::Audit);
         let mut sources: Vec<&NodeResponse> = nodes.iter().filter(from).collect();
-        sources.sort_by_key(|node| node.node_id != accused);
+        // The accused may answer slowly on purpose.
+        sources.sort_by_key(|node| node.node_id == accused);
         for node in sources {
             let Ok(source) = HttpBlobs::new(&node.endpoint) else { continue };
-            let Ok(bundle) = source.attempts(1).bundle(id).await else { continue };
+            let source = source.attempts(1);
+            let Ok(Ok(bundle)) = tokio::time::timeout(PATIENCE, source.bundle(id)).await else { continue };
             let mut checks = Checks::default();
             check_answer(&mut checks, &bundle);
             // Whoever shows another body, tokens or trace than was signed for shows nothing.

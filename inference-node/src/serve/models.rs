@@ -67,8 +67,7 @@ pub trait Answerer: Send + Sync {
     fn replay(&self, bundle: &AnswerBundle, barred: &BTreeSet<u64>) -> Vec<String>;
     /// Computes every value of an answer again, for a dispute about it.
     fn computation(&self, bundle: &AnswerBundle) -> Result<Computation>;
-    /// Whether tokens and commitment of an answer are those that the model gives, as far as no dispute can be about
-    /// it; none where that cannot be said.
+    /// Whether an answer is the one that the model gives to its request; none where that cannot be said here.
     fn follows(&self, bundle: &AnswerBundle) -> Option<bool>;
 }
 

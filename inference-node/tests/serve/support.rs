@@ -444,7 +444,7 @@ impl Answerer for Rote {
         Ok(compute())
     }
     fn follows(&self, _: &AnswerBundle) -> Option<bool> {
-        Some(!self.fails)
+        Some(self.computation.map_or(!self.fails, |compute| compute().holds()))
     }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.

@@ -20,7 +20,8 @@ pub fn buy_access(
     let params = PARAMS.load(deps.storage)?;
     let sent = payment::must_pay(&info, &params.denom)?;
     pause::assert_running(deps.storage)?;
-    let price = state::datanet(deps.storage, datanet_id)?.training_price;
+    let datanet = state::datanet(deps.storage, datanet_id)?;
+    let price = datanet.training_price;
     text::age_recipient("recipient", &recipient)?;
     let old = ACCESSES.may_load(deps.storage, (datanet_id, &info.sender))?;
     let staked = old.as_ref().map_or(Uint128::zero(), |access| access.bond);
@@ -33,9 +34,10 @@ pub fn buy_access(
     pots.access_paid = pots.access_paid.checked_add(price)?;
     pots.developer_bonds = pots.developer_bonds.checked_add(bond)?;
     let paid = old.as_ref().map_or(Uint128::zero(), |access| access.paid);
-    // A key that came for the same recipient is still there.
+    // A key that came for the same recipient is still there; only the one in force is what is paid for (D6).
     let kept = old.filter(|access| access.recipient == recipient);
-    let granted = kept.as_ref().is_some_and(|access| access.wrapped.is_some());
+    let granted =
+        kept.as_ref().is_some_and(|access| access.wrapped.is_some() && access.key == datanet.key);
     let access = Access {
         recipient,
         paid: paid.checked_add(price)?,
