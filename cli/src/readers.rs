@@ -339,7 +339,8 @@ mod tests {
         let key = DatanetKey::generate();
         for name in ["node 6", "node 77", "nobody"] {
             let nodes = vec![node(6, 1, NodeStatus::Bonded, key.recipient())];
-            let refused = wrap_for(&datanet(), &key, nodes, Vec::new(), leaving(&[name]), true).err().unwrap();
+            let refused =
+                wrap_for(&datanet(), &key, nodes, Vec::new(), leaving(&[name]), true).err().unwrap();
             assert_eq!(refused.code, "E-CLI-097");
             assert!(refused.message.contains(name), "{}", refused.message);
         }

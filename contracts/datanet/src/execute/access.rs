@@ -36,8 +36,7 @@ pub fn buy_access(
     let paid = old.as_ref().map_or(Uint128::zero(), |access| access.paid);
     // A key that came for the same recipient is still there; only the one in force is what is paid for (D6).
     let kept = old.filter(|access| access.recipient == recipient);
-    let granted =
-        kept.as_ref().is_some_and(|access| access.wrapped.is_some() && access.key == datanet.key);
+    let granted = kept.as_ref().is_some_and(|access| access.wrapped.is_some() && access.key == datanet.key);
     let access = Access {
         recipient,
         paid: paid.checked_add(price)?,
