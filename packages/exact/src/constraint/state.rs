@@ -9,7 +9,7 @@ use crate::schema::{Id, Member, Schema, Shape};
 
 /// Most states that a text stands in; later ones, by the order of the schema, are given up. Each of those
 /// that stay leads to a whole text.
-const MAX_STATES: usize = 32;
+const MAX_STATES: usize = 8;
 /// Most digits of a whole number, and of what stands before and behind a point: what 64 bits hold.
 const MAX_DIGITS: u8 = 18;
 /// Most digits of an exponent.

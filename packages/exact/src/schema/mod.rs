@@ -21,7 +21,11 @@ pub const MAX_SHAPES: usize = 4_096;
 /// Most values of an enum, and most members of an object.
 pub const MAX_LIST: usize = 1_024;
 /// Most alternatives of one value, after alternatives of alternatives are counted in.
-pub const MAX_ALTERNATIVES: usize = 32;
+pub const MAX_ALTERNATIVES: usize = 8;
+/// Most values of all enums and consts together: each byte of an answer is held against them.
+pub const MAX_WORDS: usize = 1_024;
+/// Most bytes that an answer may go on from.
+pub const MAX_BEGUN: usize = 16 << 10;
 
 /// A number of a shape in its schema.
 pub(crate) type Id = u32;
@@ -98,6 +102,9 @@ impl Schema {
     /// # Errors
     /// `E-GEN-008` when no text that begins so meets the schema.
     pub fn after(mut self, begun: &str) -> Result<Self> {
+        if begun.len() > MAX_BEGUN {
+            return Err(refuse(format!("it goes on from more than {MAX_BEGUN} bytes")));
+        }
         if !constraint::may_begin(&self, begun.as_bytes()) {
             return Err(refuse("what the answer goes on from does not meet it"));
         }

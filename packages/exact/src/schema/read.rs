@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     quoted, refuse, Id, Json, Member, Schema, Shape, MAX_ALTERNATIVES, MAX_DEPTH, MAX_LIST, MAX_SHAPES,
+    MAX_WORDS,
 };
 use crate::error::Result;
 
@@ -30,7 +31,7 @@ const ANY: Id = 0;
 const MAP: Id = 1;
 
 pub(super) fn read(json: &Json) -> Result<Schema> {
-    let mut reader = Reader { whole: json, shapes: common(), named: HashMap::new(), read: 0 };
+    let mut reader = Reader { whole: json, shapes: common(), named: HashMap::new(), read: 0, words: 0 };
     let root = reader.value(json, 0)?;
     finish(reader.shapes, root)
 }
@@ -64,6 +65,8 @@ struct Reader<'a> {
     named: HashMap<&'a str, Id>,
     /// Schemas read so far, references among them.
     read: usize,
+    /// Values of all enums so far.
+    words: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -190,7 +193,8 @@ impl<'a> Reader<'a> {
 
     /// The values of an enum, or the one of a const, that are of one of `types`.
     fn listed(&mut self, list: &[Json], types: &[&str]) -> Result<Id> {
-        bounded(list.len(), "values of an enum")?;
+        self.words = self.words.saturating_add(list.len());
+        bounded(self.words.min(MAX_WORDS + 1), "values of all enums")?;
         let mut words: Vec<Vec<u8>> = Vec::new();
         for one in list {
             let (kind, word) = match one {
