@@ -21,7 +21,7 @@ pub const MAX_SHAPES: usize = 4_096;
 /// Most values of an enum, and most members of an object.
 pub const MAX_LIST: usize = 1_024;
 /// Most alternatives of one value, after alternatives of alternatives are counted in.
-pub const MAX_ALTERNATIVES: usize = 8;
+pub const MAX_ALTERNATIVES: usize = 32;
 /// Most values of all enums and consts together: each byte of an answer is held against them.
 pub const MAX_WORDS: usize = 1_024;
 /// Most bytes that an answer may go on from.
