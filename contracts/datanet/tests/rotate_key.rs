@@ -46,6 +46,18 @@ fn rotate(f: &mut Fixture, name: &str, nodes: &[u64], developers: &[&Addr]) -> R
     Ok(())
 }
 
+/// Puts a price of 600 base units on access.
+fn price_at_600(f: &mut Fixture) {
+    let (alice, datanet_id) = (f.alice.clone(), f.datanet_id);
+    let terms = ExecuteMsg::UpdateTerms {
+        datanet_id,
+        min_data_bps: 3_000,
+        floor_per_token: Uint128::new(50),
+        training_price: Uint128::new(600),
+    };
+    f.send(&alice, &terms).unwrap();
+}
+
 fn grants(f: &Fixture) -> Vec<(u64, u32)> {
     let ask = QueryMsg::KeyGrants { datanet_id: f.datanet_id, start_after: None, limit: None };
     let page: KeyGrantsResponse = f.ask(&ask).unwrap();
@@ -135,13 +147,7 @@ fn rule_d6_a_rotation_hands_the_key_to_developers_with_access_only_and_moves_no_
 fn a_purchase_anew_for_the_same_recipient_keeps_the_number_of_its_key() {
     let mut f = sealed();
     let (alice, datanet_id, developer) = (f.alice.clone(), f.datanet_id, f.world.account("developer"));
-    let terms = ExecuteMsg::UpdateTerms {
-        datanet_id,
-        min_data_bps: 3_000,
-        floor_per_token: Uint128::new(50),
-        training_price: Uint128::new(600),
-    };
-    f.send(&alice, &terms).unwrap();
+    price_at_600(&mut f);
     rotate(&mut f, "second", &[], &[]).unwrap();
     f.world.buy_access(&developer, datanet_id).unwrap();
     let grant = ExecuteMsg::GrantAccess { datanet_id, developer: developer.to_string(), wrapped: wrapped(1) };
@@ -161,13 +167,7 @@ fn a_purchase_anew_for_the_same_recipient_keeps_the_number_of_its_key() {
 fn rule_d6_a_key_out_of_force_is_not_what_a_purchase_pays_for() {
     let mut f = sealed();
     let (alice, datanet_id, developer) = (f.alice.clone(), f.datanet_id, f.world.account("developer"));
-    let terms = ExecuteMsg::UpdateTerms {
-        datanet_id,
-        min_data_bps: 3_000,
-        floor_per_token: Uint128::new(50),
-        training_price: Uint128::new(600),
-    };
-    f.send(&alice, &terms).unwrap();
+    price_at_600(&mut f);
     f.world.buy_access(&developer, datanet_id).unwrap();
     let grant = ExecuteMsg::GrantAccess { datanet_id, developer: developer.to_string(), wrapped: wrapped(1) };
     f.send(&alice, &grant).unwrap();
