@@ -112,7 +112,7 @@ fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-fn labels(passage: &[u32]) -> Vec<Option<u32>> {
+pub(super) fn labels(passage: &[u32]) -> Vec<Option<u32>> {
     passage.iter().skip(1).map(|token| Some(*token)).collect()
 }
 

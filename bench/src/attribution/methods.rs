@@ -13,6 +13,7 @@ use openledger_attribution::Weights;
 use openledger_node::attribution::Positions;
 
 use super::ground::World;
+use super::influence::labels;
 
 /// Seed of the projections.
 const SEED: u64 = 11;
@@ -26,7 +27,7 @@ struct Read {
 
 impl Read {
     fn of(world: &World, passage: &[u32]) -> Result<Self> {
-        let labels = passage.iter().skip(1).map(|token| Some(*token)).collect();
+        let labels = labels(passage);
         Ok(Read { found: world.model.positions(passage)?, labels, layers: world.model.linear(passage)? })
     }
 
