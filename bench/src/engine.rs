@@ -212,7 +212,6 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
         gguf: &setting.gguf,
     });
     metrics.extend(crate::cores::measure(&model, of_cores.as_ref(), setting.runs)?);
-    metrics.extend(crate::free_order::measure(setting.runs)?);
     let scratch = setting.gguf.with_extension("adapters");
     metrics.extend(crate::adapters::measure(setting.runs, &scratch)?);
     Ok(metrics)

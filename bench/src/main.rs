@@ -4,7 +4,6 @@ mod adapters;
 mod attribution;
 mod cores;
 mod engine;
-mod free_order;
 mod gas;
 mod honest;
 mod host;
@@ -93,6 +92,9 @@ enum Bench {
         /// Seconds of training on all cores.
         #[arg(long, default_value_t = 3_600)]
         seconds: u64,
+        /// Steps of 2,048 tokens in place of seconds, where other work shares the machine.
+        #[arg(long)]
+        steps: Option<u64>,
         /// Folder of the model; a run that was stopped goes on in it.
         #[arg(long)]
         out: PathBuf,
@@ -279,9 +281,9 @@ async fn run(bench: Bench) -> Result<()> {
             let metrics = tokio::task::spawn_blocking(move || honest::measure(tokens)).await??;
             return show("honest", before, 1, metrics, json);
         }
-        Bench::Quality { data, text_field, contributor_field, seconds, out, json } => {
+        Bench::Quality { data, text_field, contributor_field, seconds, steps, out, json } => {
             let data = DataOptions { path: data, text_field, contributor_field, max_bytes: u64::MAX };
-            let setting = quality::Setting { data, seconds, out };
+            let setting = quality::Setting { data, seconds, steps, out };
             let metrics = tokio::task::spawn_blocking(move || quality::measure(&setting)).await??;
             return show("quality", before, 1, metrics, json);
         }

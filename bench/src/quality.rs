@@ -24,12 +24,14 @@ pub struct Setting {
     pub data: DataOptions,
     /// Seconds of training, on all cores.
     pub seconds: u64,
+    /// Steps in place of seconds, where other work shares the machine.
+    pub steps: Option<u64>,
     /// Folder of the model; a run that was stopped goes on in it.
     pub out: std::path::PathBuf,
 }
 
 /// The recipe: 3 million parameters.
-fn recipe(seconds: u64) -> Recipe {
+fn recipe(setting: &Setting) -> Recipe {
     Recipe {
         name: "openledger-quality".into(),
         dim: 192,
@@ -38,7 +40,8 @@ fn recipe(seconds: u64) -> Recipe {
         ffn: 512,
         batch: 8,
         learning_rate: 3e-3,
-        seconds: Some(seconds),
+        seconds: setting.steps.is_none().then_some(setting.seconds),
+        steps: setting.steps,
         ..Recipe::default()
     }
 }
@@ -67,14 +70,17 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
 
     let mut said = Instant::now();
     let report = train(
-        &recipe(setting.seconds),
+        &recipe(setting),
         &documents,
         &[],
         &setting.out,
         &mut |progress| {
             if said.elapsed() >= Duration::from_secs(30) {
                 said = Instant::now();
-                eprintln!("{progress:?}");
+                let (step, all, loss, speed) =
+                    (progress.step, progress.total, progress.loss, progress.tokens_per_second);
+                let left = progress.left.as_secs();
+                eprintln!("step {step} of {all}, loss {loss:.3}, {speed:.0} tok/s, {left} s left");
             }
         },
         &AtomicBool::new(false),

@@ -1,36 +1,43 @@
 //! What a written order costs: the exact class's product of int8 rows beside the same product with the same layout and
 //! instructions whose sums may be fused and come in whatever order is fastest. Only where the processor has
 //! AVX-512 VNNI.
+//!
+//! ```text
+//! cargo run --locked --workspace --example price_of_order
+//! ```
 
 // Instructions by name are the point of the comparison.
 #![allow(unsafe_code)]
 
-use anyhow::Result;
-use openledger_numerics::{gemm, Activations, Matrix, Path as CpuPath, BLOCK, TILE_ROWS};
+use std::time::Instant;
 
-use crate::engine::timed;
-use crate::report::Metric;
+use openledger_numerics::{gemm, Activations, Matrix, Path as CpuPath, BLOCK, TILE_ROWS};
 
 /// The head of the shape that `scripts/bench engine` measures: 27 MB, which no nearer cache holds.
 const ROWS: usize = 32_000;
 const COLUMNS: usize = 768;
 /// Products of a measurement, by positions at once: as in writing, and as in reading a prompt.
-const WRITING: (usize, usize) = (1, 96);
-const READING: (usize, usize) = (128, 4);
+const WRITING: (usize, usize) = (1, 4);
+const READING: (usize, usize) = (32, 1);
+/// Times that each goes in a run.
+const ROUNDS: usize = 40;
 
 fn values(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 7_919 % 1_009) as f32 - 504.0) / 20_000.0).collect()
 }
 
-/// Measures, printing nothing; nothing is found where the processor lacks the instructions.
-///
-/// # Errors
-/// When CPU time cannot be read.
-pub fn measure(runs: usize) -> Result<Vec<Metric>> {
-    let path = CpuPath::best();
-    let matrix = Matrix::quantize(ROWS, COLUMNS, &values(ROWS * COLUMNS))?;
-    let Some(free) = Free::new(&matrix) else { return Ok(Vec::new()) };
-    let mut metrics = Vec::new();
+/// Runs of each measurement.
+const RUNS: usize = 5;
+
+fn main() {
+    // The path whose instructions the free order has too.
+    let Some(path) = CpuPath::available().find(|path| path.name() == "avx512-vnni") else {
+        return println!("skipped: this processor has no AVX-512 VNNI");
+    };
+    let matrix = Matrix::quantize(ROWS, COLUMNS, &values(ROWS * COLUMNS)).expect("a matrix of finite values");
+    let Some(free) = Free::new(&matrix) else {
+        return println!("skipped: this processor has no AVX-512 VNNI");
+    };
     for (name, (positions, repeats)) in
         [("price_of_determinism_writing", WRITING), ("price_of_determinism_reading", READING)]
     {
@@ -39,18 +46,24 @@ pub fn measure(runs: usize) -> Result<Vec<Metric>> {
         let (mut out, mut other) = (vec![0.0; positions * ROWS], vec![0.0; positions * ROWS]);
         let quantized: Vec<Position> = (0..positions).map(|i| Position::of(&x, i)).collect();
         let mut prices = Vec::new();
-        for _ in 0..runs {
-            let mut ours = || timed(|| Ok((0..repeats).for_each(|_| gemm(path, &matrix, &x, &mut out))));
-            let mut free = || timed(|| Ok((0..repeats).for_each(|_| free.gemm(&quantized, &mut other))));
-            // Each goes first once, so that neither always finds the caches that the other left.
-            let (a, b, c, d) = (ours()?.0, free()?.0, free()?.0, ours()?.0);
-            prices.push((a + d) / (b + c) - 1.0);
+        for _ in 0..RUNS {
+            let (mut ours, mut theirs) = (f64::MAX, f64::MAX);
+            // In turn, and the least of each: what interrupts only ever adds.
+            for _ in 0..ROUNDS {
+                let started = Instant::now();
+                (0..repeats).for_each(|_| gemm(path, &matrix, &x, &mut out));
+                ours = ours.min(started.elapsed().as_secs_f64());
+                let started = Instant::now();
+                (0..repeats).for_each(|_| free.gemm(&quantized, &mut other));
+                theirs = theirs.min(started.elapsed().as_secs_f64());
+            }
+            prices.push(ours / theirs - 1.0);
         }
         let far = out.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        anyhow::ensure!(far < 1e-3, "the free order computes something else: {far}");
-        metrics.push(Metric::of(name, "", prices));
+        assert!(far < 1e-3, "the free order computes something else: {far}");
+        prices.sort_by(f64::total_cmp);
+        println!("{name}: {:.3} ({:.3} to {:.3})", prices[RUNS / 2], prices[0], prices[RUNS - 1]);
     }
-    Ok(metrics)
 }
 
 /// One position of the activations.
