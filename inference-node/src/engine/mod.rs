@@ -18,7 +18,6 @@ mod gguf;
 pub(crate) mod import;
 mod model;
 pub(crate) mod net;
-pub(crate) mod ops;
 mod prepared;
 mod replay;
 mod template;
@@ -45,6 +44,7 @@ pub use openledger_exact::schema::{Json, Schema};
 pub use openledger_exact::trace::{
     commit_root, COMMIT_SCHEME, EXACT_COMMIT_SCHEME, PROJECTIONS, TRACE_BYTES,
 };
+pub(crate) use openledger_ops as ops;
 pub use replay::{ReplayReport, ReplayRequest, MAX_REL_L2};
 pub(crate) use tokenizer::byte_alphabet;
 pub use tokenizer::Tokenizer;

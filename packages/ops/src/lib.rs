@@ -83,7 +83,8 @@ fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
 
 /// Root mean square norm over the last dimension: `x / sqrt(mean(x^2) + eps) * w`
 /// (arXiv 1910.07467).
-pub(crate) struct RmsNorm {
+pub struct RmsNorm {
+    /// Added to the mean of the squares.
     pub eps: f32,
 }
 
@@ -153,7 +154,8 @@ impl CustomOp2 for RmsNorm {
 
 /// Softmax of `scale * x` over the last dimension, where row `i` of the last two dimensions (T, T)
 /// sees columns `0..=i` only.
-pub(crate) struct CausalSoftmax {
+pub struct CausalSoftmax {
+    /// Factor of the scores before the exponential.
     pub scale: f32,
 }
 
@@ -203,7 +205,7 @@ impl CustomOp1 for CausalSoftmax {
 }
 
 /// `silu(gate) * up` (arXiv 2002.05202).
-pub(crate) struct SwiGlu;
+pub struct SwiGlu;
 
 impl CustomOp2 for SwiGlu {
     fn name(&self) -> &'static str {
@@ -252,7 +254,7 @@ impl CustomOp2 for SwiGlu {
 }
 
 /// Angles of the rotary embedding (arXiv 2104.09864), in the half-split layout of Hugging Face.
-pub(crate) struct Rotary {
+pub struct Rotary {
     half: usize,
     /// cos and sin, (context, half) each.
     cos: Vec<f32>,
@@ -262,7 +264,7 @@ pub(crate) struct Rotary {
 impl Rotary {
     /// The angles for `context` positions and heads of width `head_dim`, in f32 like
     /// candle-transformers, so that both agree to the last bit of the angle.
-    pub(crate) fn new(context: usize, head_dim: usize, theta: f32) -> Self {
+    pub fn new(context: usize, head_dim: usize, theta: f32) -> Self {
         let half = head_dim / 2;
         let frequencies: Vec<f32> =
             (0..half).map(|i| 1f32 / theta.powf((2 * i) as f32 / head_dim as f32)).collect();
@@ -274,11 +276,16 @@ impl Rotary {
 
 /// From (batch * T, heads * width) to (batch, heads, T, width), turned by the rotary angles if there
 /// are any. Its derivative goes the same way back, so one operation serves queries, keys and values.
-pub(crate) struct SplitHeads {
+pub struct SplitHeads {
+    /// Sequences.
     pub batch: usize,
+    /// Positions of a sequence.
     pub len: usize,
+    /// Heads.
     pub heads: usize,
+    /// Width of a head.
     pub width: usize,
+    /// Rotation by position, of queries and keys.
     pub rotary: Option<Arc<Rotary>>,
 }
 
@@ -354,7 +361,7 @@ impl CustomOp1 for SplitHeads {
 }
 
 /// The way back of [`SplitHeads`] without angles: (batch, heads, T, width) to (batch * T, heads * width).
-pub(crate) struct MergeHeads(pub SplitHeads);
+pub struct MergeHeads(pub SplitHeads);
 
 impl CustomOp1 for MergeHeads {
     fn name(&self) -> &'static str {
@@ -373,13 +380,14 @@ impl CustomOp1 for MergeHeads {
 }
 
 /// In place of a row's target: nothing is learned from the row, which counts in the mean all the same.
-pub(crate) const NO_TARGET: u32 = u32::MAX;
+pub const NO_TARGET: u32 = u32::MAX;
 
 /// Mean cross-entropy of logits (N, V) in nats against `targets`. The derivative is computed in the
 /// forward pass, where the exponentials are at hand, and kept until it is asked for.
-pub(crate) struct CrossEntropy {
+pub struct CrossEntropy {
     /// One a row, or [`NO_TARGET`].
     pub targets: Vec<u32>,
+    /// Kept by the forward pass for the backward one; empty at first.
     pub derivative: Mutex<Vec<f32>>,
 }
 
@@ -438,7 +446,7 @@ impl CustomOp1 for CrossEntropy {
 }
 
 /// Bits that `target` costs under the softmax of `logits`; `None` outside the vocabulary.
-pub(crate) fn bits(logits: &[f32], target: u32) -> Option<f64> {
+pub fn bits(logits: &[f32], target: u32) -> Option<f64> {
     let x = *logits.get(target as usize)?;
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from(exp_negative(l - max))).sum();
