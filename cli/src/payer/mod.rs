@@ -7,7 +7,7 @@
 //!
 //! A node that is silent is left early only when another one of the session says at that moment that it would take the
 //! question: so a client whose own line is down, or that has one node, keeps its patience. One that was left wrongly
-//! loses nothing: what it had delivered is paid when it is next spoken to.
+//! loses nothing: what it wrote is paid, once, when it is next spoken to.
 
 mod body;
 mod lane;

@@ -130,14 +130,18 @@ async fn node_attack_a_node_that_freezes_in_the_middle_of_an_answer_is_left() {
     client.payer().reconcile().await.unwrap();
     let lane = &client.state().nodes[0];
     assert_eq!((lane.count, lane.outstanding.len()), (1, 0));
-    // Once: it has one receipt, for what it had written when it noticed that its client was gone.
+    // Once: it has one receipt, for what it had written when it noticed that its client was gone. The line was frozen,
+    // not the node: it wrote on meanwhile.
     let kept = client.kept();
     let theirs: Vec<&AnswerBundle> =
         kept.iter().filter(|bundle| bundle.receipt.receipt.node_id == NODE).collect();
     let [theirs] = theirs[..] else { panic!("{} receipts", theirs.len()) };
     let signed = &theirs.receipt.receipt;
-    assert_eq!(signed.outcome, Outcome::Cancelled);
-    assert!(theirs.answer.starts_with(&before.text) && signed.tokens_out < 60, "{}", theirs.answer);
+    assert!(
+        theirs.answer.starts_with(&before.text) && signed.tokens_out >= before.tokens,
+        "{}",
+        theirs.answer
+    );
     assert_eq!(signed.fee.u128(), fee(1, signed.tokens_out));
     assert_eq!(lane.spent().unwrap(), signed.fee.u128());
     client.payer().reconcile().await.unwrap();

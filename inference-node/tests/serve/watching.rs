@@ -119,6 +119,7 @@ async fn accusations_over_the_budget_cost_no_computing_no_memory_and_no_query() 
     }
     let challenger = found.challenger(&node, 1_000_000);
     COMPUTED.store(0, Ordering::SeqCst);
+    found.referee.asked("epoch");
     assert_eq!(challenger.round().await.unwrap(), 1);
     for _ in 0..3 {
         challenger.round().await.unwrap();
