@@ -6,6 +6,9 @@
 //! `OPENLEDGER_TEST_NETWORK`; without it these tests say so and do nothing. With `OPENLEDGER_LONG` the soak follows,
 //! of `OPENLEDGER_SOAK_SECONDS` (3,600).
 
+#[path = "network/frozen.rs"]
+mod frozen;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -173,6 +176,7 @@ async fn the_network_survives_faults_and_nobody_loses_or_is_paid_twice() -> Resu
     lab.scenario("a node is killed in the middle of an answer and stays away", killed_node_stays_away)
         .await?;
     lab.scenario("a node's program is replaced with a session open and an answer under way", upgrade).await?;
+    lab.scenario("a node is frozen in the middle of an answer", frozen::frozen_in_the_middle).await?;
     lab.scenario("two validators are cut off", partition).await?;
     lab.scenario("everything is killed and started again", restart_all).await?;
     let leaver = newcomer(&mut lab).await?;
@@ -434,12 +438,23 @@ async fn newcomer(lab: &mut Lab) -> Result<Leaver> {
     lab.times.push(("a newcomer joins: first reward".into(), rewarded));
     joined.steps.iter().for_each(|step| println!("    {}: {} s", step.name, step.seconds));
 
+    // It leaves with a session open, whose answer is not settled.
+    let open = job.open().await?;
+    let answer = ask::ask(&job.ctx, job.question(open, "impl<T> "), &mut |_| {}).await?;
+    let fee = answer.bundle.receipt.receipt.fee.u128();
     let before = reader.chain().balance(&joined.operator, "uopen").await?;
     let args =
         leave::LeaveArgs { node_home: None, node_binary: args.node_binary, patience: 300, wait: false };
     let leaving = leave::leave(&ctx, &args, false).await?;
-    ensure!(leaving.status == NodeStatus::Unbonding && leaving.earnings == view.withdrawable, "{leaving:?}");
     ensure!(process::running_node(&joined.home).is_none(), "the node still runs");
+    let session = reader.session(open).await?;
+    let settled: u128 = session.nodes.iter().map(|node| node.settled.u128()).sum();
+    ensure!(settled == fee && !session.closed, "{settled} of {fee} settled: {session:?}");
+    let earned = view.withdrawable + session.node_part.u128();
+    ensure!(leaving.status == NodeStatus::Unbonding && leaving.earnings == earned, "{leaving:?}, {earned}");
+    // Its user takes back what is left, of a node that is not there any more.
+    let closed = job.close_within(open, 1, Duration::from_secs(10)).await?;
+    ensure!(closed.fees == fee && closed.refunded == job::DEPOSIT - fee, "{closed:?} for {fee}");
     let refused = job.open().await;
     ensure!(refused.is_err(), "a session with a node that is leaving was opened");
     serving.abort();

@@ -1,5 +1,6 @@
 //! One question at one node: price, promise, answer, checks, receipt.
 
+use std::future::Future;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,16 @@ use crate::session::{Lane, Left, Outstanding};
 /// How long a node may take to accept or refuse.
 const ACCEPT: Duration = Duration::from_secs(10);
 
+/// The same where another node would take the question; and a millisecond for each of these bytes of it, which a slow
+/// line takes to carry.
+const ACCEPT_IN_TIME: Duration = Duration::from_millis(1_200);
+const BYTES_A_MILLISECOND: usize = 32;
+
 /// How long a node that was lost may take to say what it had taken, before another one is asked.
 const LAST_WORD: Duration = Duration::from_millis(1_500);
+
+/// Pause between two looks at what a node has taken, before its sequence is used again.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a node may take to learn of a session that its chain has: nodes follow chain nodes of their own.
 const CATCH_UP: Duration = Duration::from_secs(15);
@@ -34,10 +43,11 @@ const CATCH_UP: Duration = Duration::from_secs(15);
 type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
 impl Payer {
-    /// Asks one node.
+    /// Asks one node; the lanes that were `tried` already, this one with them, are not gone to from it.
     pub(super) async fn attempt(
         &self,
         lane: usize,
+        tried: &[usize],
         endpoint: Endpoint,
         body: &Body,
         on_text: OnText<'_>,
@@ -47,12 +57,17 @@ impl Payer {
             Ok(bytes) => bytes,
             Err(e) => return refused(CliError::usage(e.to_string()).into(), false),
         };
-        let max_fee = match self.price(lane, endpoint, &bytes).await {
-            Ok(max_fee) => max_fee,
-            Err(failure) => {
+        let size = bytes.len();
+        let in_time =
+            ACCEPT_IN_TIME.saturating_add(Duration::from_millis((size / BYTES_A_MILLISECOND) as u64));
+        let late = || Failure::from(slow(&self.address(lane).1, in_time));
+        let max_fee = match self.unless_late(tried, in_time, self.price(lane, endpoint, &bytes)).await {
+            Some(Ok(max_fee)) => max_fee,
+            Some(Err(failure)) => {
                 let elsewhere = !is_the_questions_fault(&failure);
                 return refused(failure, elsewhere);
             }
+            None => return Attempt::Slow(late()),
         };
         let entry;
         let response = {
@@ -66,9 +81,13 @@ impl Payer {
                     return refused(error.into(), elsewhere);
                 }
             };
-            match self.send(lane, &entry, None).await {
-                Ok(response) => response,
-                Err(failure) => {
+            match self.unless_late(tried, in_time, self.send(lane, &entry, None)).await {
+                Some(Ok(response)) => response,
+                None => {
+                    self.leave(lane, &entry, Left::default());
+                    return Attempt::Lost { left: Left::default(), failure: late() };
+                }
+                Some(Err(failure)) => {
                     return match self.forget_or_leave(lane, &entry, Left::default()).await {
                         true => {
                             let elsewhere = !is_the_questions_fault(&failure);
@@ -79,7 +98,7 @@ impl Payer {
                 }
             }
         };
-        match self.read(lane, response, on_text).await {
+        match self.read(lane, Some(tried), response, on_text).await {
             Read::Whole(text, bundle) => match self.keep(lane, &entry, &text, *bundle) {
                 Ok(answer) => Attempt::Answered(Box::new(answer)),
                 Err(error) => refused(error.into(), false),
@@ -100,6 +119,30 @@ impl Payer {
                 self.forget_or_leave(lane, &entry, left.clone()).await;
                 Attempt::Lost { left, failure }
             }
+            // It would not say either what it had taken.
+            Read::Silent(left, failure) => {
+                self.leave(lane, &entry, left.clone());
+                Attempt::Lost { left, failure }
+            }
+        }
+    }
+
+    /// What comes of a call to a node; none when it takes longer than it should and another node would take the
+    /// question.
+    async fn unless_late<T>(
+        &self,
+        tried: &[usize],
+        in_time: Duration,
+        call: impl Future<Output = T>,
+    ) -> Option<T> {
+        let late = async {
+            tokio::time::sleep(in_time).await;
+            self.another_answers(tried).await;
+        };
+        tokio::select! {
+            biased;
+            result = call => Some(result),
+            () = late => None,
         }
     }
 
@@ -263,17 +306,42 @@ impl Payer {
         node_says(accept(&path, request).await?).await
     }
 
-    async fn read(&self, lane: usize, response: reqwest::Response, on_text: OnText<'_>) -> Read {
+    /// Reads an answer; with the lanes that were tried where another node may go on from a silent one.
+    async fn read(
+        &self,
+        lane: usize,
+        tried: Option<&[usize]>,
+        response: reqwest::Response,
+        on_text: OnText<'_>,
+    ) -> Read {
         let (node_id, url, _) = self.address(lane);
         let mut events = Events::new(response);
         let (mut left, mut bundle) = (Left::default(), None);
-        let broken = |left, what: String| {
+        let failure = |what: String| {
             let advice = "fetch the answer again: openledger ask --resume";
             let what = format!("node {node_id} at {url}: {what}");
-            Read::Broken(left, CliError::new(Class::Node, "E-CLI-059", what, advice).retry().into())
+            Failure::from(CliError::new(Class::Node, "E-CLI-059", what, advice).retry())
         };
+        let broken = |left, what| Read::Broken(left, failure(what));
         loop {
-            match events.next().await {
+            let event = match tried {
+                None => events.next().await,
+                Some(tried) => match events.next_in_time().await.transpose() {
+                    Some(event) => event,
+                    None => tokio::select! {
+                        biased;
+                        event = events.next() => event,
+                        () = self.another_answers(tried) => {
+                            if events.is_silent() {
+                                return Read::Silent(left, failure("it is silent and another is not".into()));
+                            }
+                            // It has spoken meanwhile.
+                            continue;
+                        }
+                    },
+                },
+            };
+            match event {
                 Ok(Event::Text(piece, tokens)) => {
                     left.text.push_str(&piece);
                     left.tokens = tokens.unwrap_or(left.tokens.saturating_add(1));
@@ -315,10 +383,10 @@ impl Payer {
                 return Err(failure);
             }
         };
-        match self.read(lane, response, on_text).await {
+        match self.read(lane, None, response, on_text).await {
             Read::Whole(text, bundle) => Ok(self.keep(lane, entry, &text, *bundle)?),
             Read::Stopped(_) => Err(super::nobody().into()),
-            Read::Broken(_, failure) => Err(failure),
+            Read::Broken(_, failure) | Read::Silent(_, failure) => Err(failure),
         }
     }
 
@@ -378,23 +446,28 @@ impl Payer {
         // A node that is silent holds nobody up: whoever goes on with another one waits for this.
         let taken = tokio::time::timeout(LAST_WORD, self.taken(lane)).await;
         let free = matches!(taken, Ok(Ok(taken)) if taken < entry.sequence());
-        let noted = if free {
-            self.forget(lane, entry)
-        } else {
-            let mut state = self.state();
-            let lane = state.nodes.get_mut(lane);
-            let entry =
-                lane.and_then(|lane| lane.outstanding.iter_mut().find(|o| o.sequence() == entry.sequence()));
-            if let Some(entry) = entry {
-                entry.left = Some(left);
-            }
-            self.save(&state)
-        };
-        if let Err(error) = noted {
+        if !free {
+            self.leave(lane, entry, left);
+        } else if let Err(error) = self.forget(lane, entry) {
             tracing::error!(code = error.code, "{}", error.message);
         }
-        self.over.notify_waiters();
         free
+    }
+
+    /// Leaves behind what a node has taken, or may have: it is asked nothing more before that is cleared.
+    fn leave(&self, lane: usize, entry: &Outstanding, left: Left) {
+        let mut state = self.state();
+        let lane = state.nodes.get_mut(lane);
+        let entry =
+            lane.and_then(|lane| lane.outstanding.iter_mut().find(|o| o.sequence() == entry.sequence()));
+        if let Some(entry) = entry {
+            entry.left = Some(left);
+        }
+        if let Err(error) = self.save(&state) {
+            tracing::error!(code = error.code, "{}", error.message);
+        }
+        drop(state);
+        self.over.notify_waiters();
     }
 
     fn forget(&self, lane: usize, entry: &Outstanding) -> Result<()> {
@@ -416,8 +489,12 @@ impl Payer {
             let entry = self.lane(lane)?.outstanding.into_iter().find(|o| o.left.is_some());
             let Some(entry) = entry else { return Ok(()) };
             if self.taken(lane).await? < entry.sequence() {
-                self.forget(lane, &entry)?;
-                continue;
+                // A node that was frozen may have the question still before it.
+                tokio::time::sleep(SECOND_LOOK).await;
+                if self.taken(lane).await? < entry.sequence() {
+                    self.forget(lane, &entry)?;
+                    continue;
+                }
             }
             let tokens = entry.left.as_ref().map_or(1, |left| left.tokens.max(1));
             self.fetch(lane, &entry, Some(tokens), &mut |_| ControlFlow::Continue(())).await?;
@@ -434,7 +511,7 @@ impl Payer {
             return Ok(0);
         }
         let body = tokio::time::timeout(ACCEPT, node_says(response).await?.json::<SessionState>()).await;
-        Ok(body.map_err(|_| slow(&path))?.map_err(|e| node_http::unreachable(&path, &e))?.taken)
+        Ok(body.map_err(|_| slow(&path, ACCEPT))?.map_err(|e| node_http::unreachable(&path, &e))?.taken)
     }
 
     fn lane(&self, lane: usize) -> Result<Lane> {
@@ -442,7 +519,7 @@ impl Payer {
     }
 
     /// Node, base URL and session.
-    fn address(&self, lane: usize) -> (u64, String, u64) {
+    pub(super) fn address(&self, lane: usize) -> (u64, String, u64) {
         let state = self.state();
         let found = state.nodes.get(lane).map(|lane| (lane.node_id, lane.node_url.clone()));
         let (node_id, url) = found.unwrap_or_default();
@@ -456,15 +533,17 @@ enum Read {
     /// The reader wanted no more.
     Stopped(Left),
     Broken(Left, Failure),
+    /// Nothing came for a while, and another node would go on.
+    Silent(Left, Failure),
 }
 
 async fn accept(url: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
-    let sent = tokio::time::timeout(ACCEPT, request.send()).await.map_err(|_| slow(url))?;
+    let sent = tokio::time::timeout(ACCEPT, request.send()).await.map_err(|_| slow(url, ACCEPT))?;
     sent.map_err(|e| node_http::unreachable(url, &e))
 }
 
-fn slow(url: &str) -> CliError {
-    let what = format!("the node does not answer at {url} within {} s", ACCEPT.as_secs());
+fn slow(url: &str, within: Duration) -> CliError {
+    let what = format!("the node does not answer at {url} within {:.1} s", within.as_secs_f64());
     CliError::new(Class::Node, "E-CLI-051", what, "try again, or use another node").retry()
 }
 

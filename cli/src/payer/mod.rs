@@ -4,10 +4,15 @@
 //! kept, another node of the session goes on from there, and each is paid for what came from it: the one that
 //! went on at once, the one that was lost when it is back, up to what it had delivered ([`Payer::reconcile`]).
 //! A node that stays away is paid nothing for an answer it did not sign.
+//!
+//! A node that is silent is left early only when another one of the session says at that moment that it would take the
+//! question: so a client whose own line is down, or that has one node, keeps its patience. One that was left wrongly
+//! loses nothing: what it wrote is paid, once, when it is next spoken to.
 
 mod body;
 mod lane;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -15,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
 use openledger_client::contracts::Reader;
 use openledger_client::Key;
 use openledger_node::request::{model_name, Endpoint};
@@ -101,6 +107,8 @@ enum Attempt {
     Answered(Box<Answer>),
     /// Nothing was taken. `elsewhere` when another node may take it.
     Refused { failure: Failure, elsewhere: bool },
+    /// It did not say in time whether it takes the question, and another node would. Nothing was promised.
+    Slow(Failure),
     /// The node was lost after it took the question.
     Lost { left: Left, failure: Failure },
 }
@@ -309,9 +317,10 @@ impl Payer {
         body.remove("stream_options");
         let (mut whole, mut before): (Left, Vec<Before>) = Default::default();
         let mut last = None;
-        let mut tried = Vec::new();
+        let (mut tried, mut slow) = (Vec::new(), VecDeque::new());
         let mut lost_at: Option<Instant> = None;
-        while let Some(lane) = self.next(&tried) {
+        // Who was slow is asked again when nobody else is left, and then waited for.
+        while let Some(lane) = self.in_order(&tried).first().copied().or_else(|| slow.pop_front()) {
             tried.push(lane);
             let Some(next) = go_on(endpoint, &body, &whole) else { break };
             let mut first_text = |text: &str| {
@@ -320,7 +329,7 @@ impl Payer {
                 }
                 on_text(text)
             };
-            match self.attempt(lane, endpoint, &next, &mut first_text).await {
+            match self.attempt(lane, &tried, endpoint, &next, &mut first_text).await {
                 Attempt::Answered(answer) => return Ok(Answer { before, ..*answer }),
                 Attempt::Refused { failure, elsewhere } => {
                     if !elsewhere {
@@ -328,6 +337,12 @@ impl Payer {
                     }
                     tracing::info!(lane, "the node refused, trying another: {}", failure.error.message);
                     self.shun(lane);
+                    last = Some(failure);
+                }
+                Attempt::Slow(failure) => {
+                    tracing::info!(lane, "the node is slow, trying another: {}", failure.error.message);
+                    self.shun(lane);
+                    slow.push_back(lane);
                     last = Some(failure);
                 }
                 Attempt::Lost { left, failure } => {
@@ -350,19 +365,34 @@ impl Payer {
         Err(last.unwrap_or_else(|| nobody().into()))
     }
 
-    /// The next node to ask: not tried yet, nothing left behind with it, the best standing.
-    fn next(&self, tried: &[usize]) -> Option<usize> {
+    /// The nodes to ask, the best standing first: not tried yet, nothing left behind with them.
+    fn in_order(&self, tried: &[usize]) -> Vec<usize> {
         let state = self.state();
         let standing = lock(&self.standing);
         let usable = state.nodes.iter().zip(standing.iter()).enumerate().filter(|(i, (lane, standing))| {
             !tried.contains(i) && !standing.cheated && lane.outstanding.iter().all(|o| o.left.is_none())
         });
-        usable
-            .min_by_key(|(i, (_, standing))| {
+        let mut usable: Vec<(bool, u128, usize)> = usable
+            .map(|(i, (_, standing))| {
                 let shunned = standing.failed.is_some_and(|at| at.elapsed() < SHUNNED);
-                (shunned, standing.score, *i)
+                (shunned, standing.score, i)
             })
-            .map(|(i, _)| i)
+            .collect();
+        usable.sort_unstable();
+        usable.into_iter().map(|(.., i)| i).collect()
+    }
+
+    /// Ends when a node that was not tried yet says that it would take a question now; never where none does.
+    async fn another_answers(&self, tried: &[usize]) {
+        let urls: Vec<String> = self.in_order(tried).into_iter().map(|lane| self.address(lane).1).collect();
+        let mut looks: FuturesUnordered<_> =
+            urls.iter().map(|url| choose::look(&self.parts.http, url)).collect();
+        while let Some(looked) = looks.next().await {
+            if looked.is_ok_and(|(info, _)| info.capacity.is_none_or(|capacity| capacity.free > 0)) {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 
     /// Takes what an earlier run left under way as left behind, for a caller that nobody waits for any more.

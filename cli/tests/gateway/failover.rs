@@ -1,7 +1,5 @@
 //! Nodes that are lost, full or dishonest.
 
-use std::sync::atomic::AtomicBool;
-
 use openledger::payer::{Answer, Body, Failure};
 use openledger_node::request::Endpoint;
 
@@ -9,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-const OTHER: u64 = 5;
+pub const OTHER: u64 = 5;
 
-fn question(max_tokens: u32) -> Body {
+pub fn question(max_tokens: u32) -> Body {
     let mut body = Body::new();
     body.insert("prompt".into(), "a".into());
     body.insert("max_tokens".into(), max_tokens.into());
@@ -19,7 +17,7 @@ fn question(max_tokens: u32) -> Body {
     body
 }
 
-async fn ask(payer: &Payer, max_tokens: u32) -> Result<Answer, Failure> {
+pub async fn ask(payer: &Payer, max_tokens: u32) -> Result<Answer, Failure> {
     payer.ask(Endpoint::Completions, question(max_tokens), &mut |_| ControlFlow::Continue(())).await
 }
 
@@ -223,65 +221,6 @@ async fn a_node_whose_chain_has_the_block_and_not_the_session_is_passed_over_at_
     let client = Client::open(&chain, &[(NODE, &first.url), (OTHER, &second.url)], CAP);
     assert_eq!(ask(&client.payer(), 4).await.unwrap().bundle.receipt.receipt.node_id, OTHER);
     assert!(client.state().nodes[0].outstanding.is_empty());
-}
-
-/// What stands between a client and a node, until it is frozen: then nothing passes, and nothing is closed.
-async fn freezer(upstream: &str, frozen: &Arc<AtomicBool>) -> String {
-    let (to, frozen) = (upstream.trim_start_matches("http://").to_string(), frozen.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let node = tokio::net::TcpStream::connect(&to).await.unwrap();
-            let (here, there) = (stream.into_split(), node.into_split());
-            for (mut from, mut into) in [(here.0, there.1), (there.0, here.1)] {
-                let frozen = frozen.clone();
-                tokio::spawn(async move {
-                    let mut bytes = [0; 4096];
-                    while let Ok(read @ 1..) = from.read(&mut bytes).await {
-                        while frozen.load(Ordering::SeqCst) {
-                            tokio::time::sleep(Duration::from_millis(20)).await;
-                        }
-                        if into.write_all(&bytes[..read]).await.is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-        }
-    });
-    url
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn node_attack_a_node_that_freezes_in_the_middle_of_an_answer_is_left() {
-    let (one, two, chain) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), new_chain());
-    let slow = Alphabet { pause: Duration::from_millis(20), ..Alphabet::default() };
-    let first = node(one.path(), &chain, NODE, slow).await;
-    let second = node(two.path(), &chain, OTHER, Alphabet::default()).await;
-    let frozen = Arc::new(AtomicBool::new(false));
-    let between = freezer(&first.url, &frozen).await;
-    let client = Client::open(&chain, &[(NODE, &between), (OTHER, &second.url)], CAP);
-    let payer = client.payer();
-    let mut seen = 0;
-    let mut on_text = |_: &str| {
-        seen += 1;
-        frozen.fetch_or(seen == 5, Ordering::SeqCst);
-        ControlFlow::Continue(())
-    };
-    let answer = payer.ask(Endpoint::Completions, question(60), &mut on_text).await.unwrap();
-    let whole: String = (1..=60u32).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
-    assert_eq!((answer.text(), answer.before.len()), (whole, 1));
-    assert_eq!(answer.bundle.receipt.receipt.node_id, OTHER);
-    // It is promised no more than this one answer, and what came of it stays owed until it speaks again.
-    let lane = &client.state().nodes[0];
-    assert_eq!((lane.count, lane.outstanding.len()), (0, 1));
-    assert_eq!(ask(&payer, 3).await.unwrap().bundle.receipt.receipt.node_id, OTHER);
-    drop(payer);
-    frozen.store(false, Ordering::SeqCst);
-    client.payer().reconcile().await.unwrap();
-    let lane = &client.state().nodes[0];
-    assert_eq!((lane.count, lane.outstanding.len()), (1, 0));
 }
 
 /// A node that takes every connection and answers it with these bytes, then goes on as `after` says. Its address.

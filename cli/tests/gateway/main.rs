@@ -11,6 +11,7 @@ mod clients;
 mod failover;
 mod kills;
 mod limits;
+mod silence;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

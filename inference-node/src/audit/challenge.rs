@@ -4,7 +4,7 @@
 //! The journal holds the answers, the chain says how far each case is: a call that was cut off goes on where the
 //! case stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
@@ -18,6 +18,7 @@ use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
 use openledger_types::msg::escrow::{EpochResponse, HeldReceipt, RootStatus};
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
 
+use super::cases::Cases;
 use super::defend::ArbiterView;
 use super::view::RefereeView;
 use crate::dispute::{Computation, NO_DISPUTE};
@@ -81,16 +82,58 @@ pub(super) async fn accuse(
     .await
 }
 
+/// What is kept in memory of an accusation between rounds: neither its answer nor, before a case runs, its values.
+#[derive(Clone)]
+struct Head {
+    id: HexBinary,
+    node_id: u64,
+    denom: String,
+    epoch: u64,
+    fee: Uint128,
+    case: Option<(u64, Uint128)>,
+    /// Whether the values of the answer are those that its model gives, once computed.
+    right: Option<Option<bool>>,
+    /// Whether no dispute before the arbiter can be about it.
+    is_for_votes: bool,
+    /// Height at which it was said what keeps it from going on.
+    said: Option<u64>,
+}
+
+impl Head {
+    fn of(row: &Accusation) -> Self {
+        Head {
+            id: row.receipt_id().clone(),
+            node_id: row.node_id,
+            denom: row.denom.clone(),
+            epoch: row.epoch,
+            fee: row.held.fee,
+            case: row.case,
+            right: None,
+            is_for_votes: false,
+            said: None,
+        }
+    }
+}
+
+/// What one round knows.
+struct Round {
+    height: u64,
+    params: Params,
+    /// Base units bound in this auditor's cases.
+    bound: u128,
+}
+
 /// The loop of an auditor in cases that it opened.
 pub struct Challenger {
     node: Arc<Node>,
     referee: Arc<dyn RefereeView>,
     arbiter: Arc<dyn ArbiterView>,
     budget: u128,
-    /// Answers under dispute, computed again, by receipt; lost with a restart, which costs computing.
+    cases: Cases,
+    heads: Mutex<HashMap<HexBinary, Head>>,
+    /// Answers in cases of this auditor that run, computed again, by receipt; lost with a restart, which costs
+    /// computing. The budget bounds how many they are.
     computed: Mutex<HashMap<HexBinary, Arc<Computation>>>,
-    /// Heights at which it was said what keeps an accusation from going on, by receipt.
-    said: Mutex<HashMap<HexBinary, u64>>,
 }
 
 impl Challenger {
@@ -101,7 +144,13 @@ impl Challenger {
         arbiter: Arc<dyn ArbiterView>,
         budget: u128,
     ) -> Self {
-        Challenger { node, referee, arbiter, budget, computed: Mutex::default(), said: Mutex::default() }
+        let (cases, heads, computed) = Default::default();
+        Challenger { node, referee, arbiter, budget, cases, heads, computed }
+    }
+
+    /// Answers whose values are in memory now.
+    pub fn held_in_memory(&self) -> usize {
+        lock(&self.computed).len()
     }
 
     /// Makes every step that is due in the cases of this auditor. Says how many.
@@ -109,32 +158,63 @@ impl Challenger {
     /// # Errors
     /// Those of chain and journal. A step that cannot be made is logged and does not keep others from being made.
     pub async fn round(&self) -> Result<usize> {
-        let rows = self.node.with_journal(|journal| journal.accusations()).await?;
-        if rows.is_empty() {
+        let ids = self.node.with_journal(|journal| journal.accused()).await?;
+        let present: HashSet<&HexBinary> = ids.iter().collect();
+        lock(&self.heads).retain(|id, _| present.contains(id));
+        if ids.is_empty() {
             return Ok(0);
         }
         let height = self.node.fresh_height().await?;
-        let cases = self.referee.cases().await?;
+        let cases = self.cases.read(self.referee.as_ref()).await?;
         let own = self.referee.hot_addr();
         let running = cases.iter().filter(|case| case.challenger == own && case.verdict.is_none());
-        let mut bound = running.map(|case| case.bond.u128()).fold(0, u128::saturating_add);
+        let bound = running.map(|case| case.bond.u128()).fold(0, u128::saturating_add);
+        let mut round = Round { height, params: self.referee.referee_params().await?, bound };
         let mut made = 0;
-        for row in &rows {
-            match self.advance(row, &cases, height, &mut bound).await {
+        for id in &ids {
+            let Some(head) = self.head(id).await? else { continue };
+            match self.advance(&head, &cases, &mut round).await {
                 Ok(step) => made += usize::from(step),
-                Err(fault) => self.say(row, height, &fault),
+                Err(fault) => self.say(&head, height, &fault),
             }
         }
         Ok(made)
     }
 
+    /// What is in memory of an accusation; from the journal the first time. None when it is gone.
+    async fn head(&self, id: &HexBinary) -> Result<Option<Head>> {
+        if let Some(known) = lock(&self.heads).get(id) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(row) = self.row(id).await? else { return Ok(None) };
+        let head = Head::of(&row);
+        lock(&self.heads).insert(id.clone(), head.clone());
+        Ok(Some(head))
+    }
+
+    /// The accusation with its answer.
+    async fn row(&self, id: &HexBinary) -> Result<Option<Accusation>> {
+        let id = id.to_vec();
+        self.node.with_journal(move |journal| journal.accusation(&id)).await
+    }
+
+    /// The same where it is needed to go on.
+    async fn row_of(&self, head: &Head) -> Result<Accusation> {
+        self.row(&head.id).await?.ok_or_else(|| lost("its answer is not in the journal any more".into()))
+    }
+
     /// Logs what keeps an accusation from going on, now and then.
-    fn say(&self, row: &Accusation, height: u64, fault: &Fault) {
-        let mut said = lock(&self.said);
-        if said.get(row.receipt_id()).is_none_or(|at| height >= at.saturating_add(SAY_EVERY)) {
-            said.insert(row.receipt_id().clone(), height);
+    fn say(&self, head: &Head, height: u64, fault: &Fault) {
+        if head.said.is_none_or(|at| height >= at.saturating_add(SAY_EVERY)) {
+            self.remember(&head.id, |head| head.said = Some(height));
             let Fault { code, what, advice, .. } = fault;
-            tracing::error!(code, node_id = row.node_id, epoch = row.epoch, "{what}. {advice}");
+            tracing::error!(code, node_id = head.node_id, epoch = head.epoch, "{what}. {advice}");
+        }
+    }
+
+    fn remember(&self, id: &HexBinary, change: impl FnOnce(&mut Head)) {
+        if let Some(head) = lock(&self.heads).get_mut(id) {
+            change(head);
         }
     }
 
@@ -152,50 +232,42 @@ impl Challenger {
     }
 
     /// The next step in one accusation; whether a message was sent.
-    async fn advance(
-        &self,
-        row: &Accusation,
-        cases: &[CaseResponse],
-        height: u64,
-        bound: &mut u128,
-    ) -> Result<bool> {
-        let id = row.receipt_id();
-        let about = |case: &&CaseResponse| {
-            matches!(&case.subject, Subject::Receipts { receipts, .. }
-                if receipts.iter().any(|receipt| receipt.receipt_id == *id))
-        };
-        // The newest: one that released its receipts may be followed by another.
-        match cases.iter().rev().find(about) {
-            None => self.open_case(row, bound).await,
+    async fn advance(&self, head: &Head, cases: &[CaseResponse], round: &mut Round) -> Result<bool> {
+        match self.cases.about(self.referee.as_ref(), cases, &head.id).await? {
+            None => self.open_case(head, round).await,
             Some(case) if case.challenger != self.referee.hot_addr() => match case.verdict {
                 // Its jury may ask this node for the answer.
-                None => self.note_case(row, case.case_id, Uint128::zero()).await,
-                Some(Verdict::Guilty) => self.forget(row).await,
+                None => self.note_case(head, case.case_id, Uint128::zero()).await,
+                Some(Verdict::Guilty) => self.forget(head).await,
                 // A friend of the accused may have lost on purpose.
-                Some(_) => self.open_case(row, bound).await,
+                Some(_) => self.open_case(head, round).await,
             },
-            Some(case) if case.verdict.is_some() => self.close(row, case).await,
+            Some(case) if case.verdict.is_some() => self.close(head, &case).await,
             Some(case) => {
-                self.note_case(row, case.case_id, case.bond).await?;
-                self.lead(row, case, height).await
+                self.note_case(head, case.case_id, case.bond).await?;
+                self.lead(head, &case, round.height).await
             }
         }
     }
 
-    /// Opens a case, where the values of the answer are wrong and the budget allows its bond.
-    async fn open_case(&self, row: &Accusation, bound: &mut u128) -> Result<bool> {
-        if !self.stands(row).await? {
-            return self.forget(row).await;
+    /// Opens a case, where the budget allows its bond and the values of the answer are wrong.
+    async fn open_case(&self, head: &Head, round: &mut Round) -> Result<bool> {
+        // First, so that what waits for its turn costs neither computing nor memory.
+        let bond = case_bond(&round.params, &head.denom, head.fee).u128();
+        if round.bound.saturating_add(bond) > self.budget {
+            let what = format!("a case needs a bond of {bond}, {} of {} are bound", round.bound, self.budget);
+            let advice = "Raise `[audit] dispute_budget`, or wait for the verdicts in other cases.";
+            return Err(Fault::unavailable("E-AUDIT-041", what, advice));
         }
-        let right = match self.arguable(row).await? {
-            Some(computed) => Some(computed.holds()),
-            None => {
-                let receipt = &row.bundle.receipt.receipt;
-                let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
-                let bundle = row.bundle.clone();
-                blocking(move || Ok(loaded.answerer.follows(&bundle))).await?
-            }
+        let row = self.row_of(head).await?;
+        if !self.stands(&row).await? {
+            return self.forget(head).await;
+        }
+        let right = match head.right {
+            Some(known) => known,
+            None => self.is_right(&row).await?,
         };
+        self.remember(&head.id, |head| head.right = Some(right));
         if right != Some(false) {
             // Shares or words that do not follow are for the votes: no step of the network is wrong.
             tracing::warn!(
@@ -204,14 +276,7 @@ impl Challenger {
                 epoch = row.epoch,
                 "tokens and hidden vectors of the answer are right: no case is opened about what else is wrong"
             );
-            return self.forget(row).await;
-        }
-        let params = self.referee.referee_params().await?;
-        let bond = case_bond(&params, &row.denom, row.held.fee).u128();
-        if bound.saturating_add(bond) > self.budget {
-            let what = format!("a case needs a bond of {bond}, {bound} of {} are bound", self.budget);
-            let advice = "Raise `[audit] dispute_budget`, or wait for the verdicts in other cases.";
-            return Err(Fault::unavailable("E-AUDIT-041", what, advice));
+            return self.forget(head).await;
         }
         let msg = ExecuteMsg::OpenCase {
             subject: Subject::Receipts {
@@ -223,28 +288,56 @@ impl Challenger {
             },
             reason: format!("receipt {}", row.receipt_id().to_hex()),
         };
-        let tx = done("E-AUDIT-042", self.referee.tell(&msg, Some((bond, &params.denom))).await?)?;
-        *bound = bound.saturating_add(bond);
+        let told = self.referee.tell(&msg, Some((bond, &round.params.denom))).await;
+        let tx = told.and_then(|posting| done("E-AUDIT-042", posting)).inspect_err(|_| {
+            // Whether a case follows is not known: its values are computed again when it does.
+            lock(&self.computed).remove(&head.id);
+        })?;
+        round.bound = round.bound.saturating_add(bond);
         self.node.metrics.audit_cases.fetch_add(1, Relaxed);
         tracing::warn!(node_id = row.node_id, epoch = row.epoch, tx, "case opened about an answer");
         Ok(true)
     }
 
+    /// Whether the values of an answer are those that its model gives; none where that cannot be said here.
+    async fn is_right(&self, row: &Accusation) -> Result<Option<bool>> {
+        if let Some(computed) = self.arguable(row).await? {
+            return Ok(Some(computed.holds()));
+        }
+        let receipt = &row.bundle.receipt.receipt;
+        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+        let bundle = row.bundle.clone();
+        blocking(move || Ok(loaded.answerer.follows(&bundle))).await
+    }
+
     /// The next message in a case that runs.
-    async fn lead(&self, row: &Accusation, case: &CaseResponse, height: u64) -> Result<bool> {
+    async fn lead(&self, head: &Head, case: &CaseResponse, height: u64) -> Result<bool> {
         let before = case.case_id.saturating_sub(1);
         let page = self.arbiter.disputes(Some(before)).await?;
         let found = page.into_iter().find(|found| found.case_id == case.case_id);
-        if height > case.reveal_until && found.as_ref().is_none_or(|found| found.turn == Turn::Over) {
+        let is_over = found.as_ref().is_some_and(|found| found.turn == Turn::Over);
+        if is_over {
+            lock(&self.computed).remove(&head.id);
+        }
+        if height > case.reveal_until && (found.is_none() || is_over) {
             // Decided by the votes, or by nobody: either way the bond is free again.
             let msg = ExecuteMsg::Conclude { case_id: case.case_id };
             done("E-AUDIT-042", self.referee.tell(&msg, None).await?)?;
             return Ok(true);
         }
         let msg = match found {
-            None if self.arguable(row).await?.is_none() => return Ok(false),
-            None => self.opening(row, case.case_id).await?,
-            Some(found) => match self.next(row, &found, height).await? {
+            None if head.is_for_votes => return Ok(false),
+            None => {
+                let row = self.row_of(head).await?;
+                match self.arguable(&row).await? {
+                    Some(computed) => self.opening(&row, &computed, case.case_id).await?,
+                    None => {
+                        self.remember(&head.id, |head| head.is_for_votes = true);
+                        return Ok(false);
+                    }
+                }
+            }
+            Some(found) => match self.next(head, &found, height).await? {
                 Some(msg) => msg,
                 // Given back to the votes, or not this side's turn.
                 None => return Ok(false),
@@ -256,13 +349,17 @@ impl Challenger {
     }
 
     /// The pick that is due, or the end of a dispute whose other side is silent.
-    async fn next(&self, row: &Accusation, found: &DisputeResponse, height: u64) -> Result<Option<Move>> {
+    async fn next(&self, head: &Head, found: &DisputeResponse, height: u64) -> Result<Option<Move>> {
         let case_id = found.case_id;
         match found.turn {
             Turn::Over => Ok(None),
             _ if height > found.until => Ok(Some(Move::Expire { case_id })),
             Turn::Pick => {
-                let computed = self.computed(row).await?;
+                let known = lock(&self.computed).get(&head.id).cloned();
+                let computed = match known {
+                    Some(known) => known,
+                    None => self.computed(&self.row_of(head).await?).await?,
+                };
                 let pick =
                     play::challenger(found, &computed.trace).map_err(|error| lost(error.to_string()))?;
                 if pick.is_none() {
@@ -276,7 +373,7 @@ impl Challenger {
     }
 
     /// Takes the case to the arbiter.
-    async fn opening(&self, row: &Accusation, case_id: u64) -> Result<Move> {
+    async fn opening(&self, row: &Accusation, computed: &Computation, case_id: u64) -> Result<Move> {
         let receipt = &row.bundle.receipt.receipt;
         let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
         let config = loaded.manifest.files.iter().find(|file| file.name == CONFIG_FILE);
@@ -287,7 +384,6 @@ impl Challenger {
             files.push(bytes.ok_or_else(|| lost("a file of the model is not in the store".into()))?);
         }
         let [manifest, config] = <[Vec<u8>; 2]>::try_from(files).unwrap_or_default();
-        let computed = self.computed(row).await?;
         let statement = computed.trace.statement();
         Ok(Move::Open {
             case_id,
@@ -300,12 +396,12 @@ impl Challenger {
     }
 
     /// After a verdict: takes the bond out, as far as it came back.
-    async fn close(&self, row: &Accusation, case: &CaseResponse) -> Result<bool> {
+    async fn close(&self, head: &Head, case: &CaseResponse) -> Result<bool> {
         let guilty = case.verdict == Some(Verdict::Guilty);
         self.node.metrics.audit_convictions.fetch_add(u64::from(guilty), Relaxed);
         tracing::warn!(
             case = case.case_id,
-            node_id = row.node_id,
+            node_id = head.node_id,
             guilty,
             "a case of this auditor has ended"
         );
@@ -313,25 +409,26 @@ impl Challenger {
         if let Posting::Open { reason } = self.referee.tell(&ExecuteMsg::Withdraw {}, None).await? {
             return Err(refused("E-AUDIT-042", reason));
         }
-        self.forget(row).await?;
+        self.forget(head).await?;
         Ok(true)
     }
 
     /// Keeps which case is about an answer, and what this node has at stake in it.
-    async fn note_case(&self, row: &Accusation, case_id: u64, bond: Uint128) -> Result<bool> {
+    async fn note_case(&self, head: &Head, case_id: u64, bond: Uint128) -> Result<bool> {
         let case = Some((case_id, bond));
-        if row.case != case {
-            let row = Accusation { case, ..row.clone() };
+        if head.case != case {
+            let row = Accusation { case, ..self.row_of(head).await? };
             self.node.with_journal(move |journal| journal.keep_accusation(&row)).await?;
+            self.remember(&head.id, |head| head.case = case);
         }
         Ok(false)
     }
 
-    async fn forget(&self, row: &Accusation) -> Result<bool> {
-        lock(&self.computed).remove(row.receipt_id());
-        lock(&self.said).remove(row.receipt_id());
-        let id = row.receipt_id().to_vec();
-        self.node.with_journal(move |journal| journal.drop_accusation(&id)).await?;
+    async fn forget(&self, head: &Head) -> Result<bool> {
+        lock(&self.computed).remove(&head.id);
+        lock(&self.heads).remove(&head.id);
+        let (id, epoch) = (head.id.to_vec(), head.epoch);
+        self.node.with_journal(move |journal| journal.drop_accusation(&id, epoch)).await?;
         Ok(false)
     }
 

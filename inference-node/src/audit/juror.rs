@@ -4,7 +4,7 @@
 //! The arbiter decides most cases of the class exact. A side that contests what the prompt's tokens are gives the case
 //! to the votes, and silence would release the accused.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use openledger_types::merkle::Hash;
 use openledger_types::msg::node_registry::{NodeResponse, Role};
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, ReceiptFault, Subject};
 
+use super::cases::Cases;
 use super::view::RefereeView;
 use crate::corpus::HttpBlobs;
 use crate::fault::Result;
@@ -25,18 +26,29 @@ use crate::serve::{blocking, lock, Node, Posting};
 /// How long one node may take to hand an answer out; the next is asked then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Why no vote is cast in a case.
+#[derive(Clone, Copy)]
+enum Abstention {
+    /// This auditor is of a side.
+    Party,
+    /// The answer or its model could not be had, or not computed here; tried again from a height on, after a pause in
+    /// blocks that doubles each time.
+    Until { height: u64, pause: u64 },
+}
+
 /// The loop of an auditor in cases of others.
 pub struct Juror {
     node: Arc<Node>,
     referee: Arc<dyn RefereeView>,
-    /// Cases in which it was said that no vote is cast; lost with a restart, which says it again.
-    abstained: Mutex<HashSet<u64>>,
+    cases: Cases,
+    /// Cases that run and in which no vote is cast; lost with a restart, which tries and says it again.
+    abstained: Mutex<HashMap<u64, Abstention>>,
 }
 
 impl Juror {
     /// Votes in the name of `node`.
     pub fn new(node: Arc<Node>, referee: Arc<dyn RefereeView>) -> Self {
-        Juror { node, referee, abstained: Mutex::default() }
+        Juror { node, referee, cases: Cases::default(), abstained: Mutex::default() }
     }
 
     /// Commits and reveals what is due in all cases that run. Says how many messages were sent.
@@ -44,63 +56,101 @@ impl Juror {
     /// # Errors
     /// Those of chain and journal.
     pub async fn round(&self) -> Result<usize> {
-        let running: Vec<CaseResponse> =
-            self.referee.cases().await?.into_iter().filter(|case| case.verdict.is_none()).collect();
+        let mut running = self.cases.read(self.referee.as_ref()).await?;
+        running.retain(|case| case.verdict.is_none());
+        lock(&self.abstained).retain(|case_id, _| running.iter().any(|case| case.case_id == *case_id));
         if running.is_empty() {
             return Ok(0);
         }
         let height = self.node.fresh_height().await?;
-        let nodes = self.referee.nodes().await?;
-        let own = nodes.iter().find(|node| node.node_id == self.node.payee.node_id);
+        // Read when a case is judged, not in every round.
+        let mut nodes = None;
         let mut sent = 0;
         for case in &running {
-            let accused = match &case.subject {
-                Subject::Receipts { node_id, kind: ReceiptFault::Output, .. } => *node_id,
-                _ => continue,
-            };
-            let accused = nodes.iter().find(|node| node.node_id == accused);
-            // Neither side of a case is of its jury.
-            let is_party = case.challenger == self.referee.hot_addr()
-                || own.is_some_and(|own| {
-                    own.operator == case.challenger
-                        || accused.is_some_and(|accused| accused.operator == own.operator)
-                });
-            if !is_party {
-                match self.vote(case, &nodes, height).await {
-                    Ok(step) => sent += usize::from(step),
-                    // The votes in other cases do not wait for this one.
-                    Err(fault) => {
-                        tracing::warn!(code = fault.code, case = case.case_id, "{}", fault.what);
-                    }
+            if !matches!(&case.subject, Subject::Receipts { kind: ReceiptFault::Output, .. }) {
+                continue;
+            }
+            match self.vote(case, &mut nodes, height).await {
+                Ok(step) => sent += usize::from(step),
+                // The votes in other cases do not wait for this one.
+                Err(fault) => {
+                    tracing::warn!(code = fault.code, case = case.case_id, "{}", fault.what);
                 }
             }
         }
         Ok(sent)
     }
 
+    /// Whether this auditor is of a side of a case: neither is of its jury.
+    fn is_party(&self, case: &CaseResponse, nodes: &[NodeResponse]) -> bool {
+        let find = |node_id: u64| nodes.iter().find(|node| node.node_id == node_id);
+        let accused = match &case.subject {
+            Subject::Receipts { node_id, .. } => find(*node_id),
+            _ => None,
+        };
+        case.challenger == self.referee.hot_addr()
+            || find(self.node.payee.node_id).is_some_and(|own| {
+                own.operator == case.challenger
+                    || accused.is_some_and(|accused| accused.operator == own.operator)
+            })
+    }
+
+    /// Judges a case once; again later where it could not be judged. None when no vote is cast now.
+    async fn decide(
+        &self,
+        case: &CaseResponse,
+        nodes: &mut Option<Vec<NodeResponse>>,
+        height: u64,
+    ) -> Result<Option<bool>> {
+        let known = lock(&self.abstained).get(&case.case_id).copied();
+        let pause = match known {
+            Some(Abstention::Party) => return Ok(None),
+            Some(Abstention::Until { height: until, .. }) if height < until => return Ok(None),
+            Some(Abstention::Until { pause, .. }) => pause.saturating_mul(2),
+            None => 1,
+        };
+        let nodes = match nodes {
+            Some(nodes) => nodes,
+            None => nodes.insert(self.referee.nodes().await?),
+        };
+        if self.is_party(case, nodes) {
+            lock(&self.abstained).insert(case.case_id, Abstention::Party);
+            return Ok(None);
+        }
+        let judged = self.judge(case, nodes).await;
+        if !matches!(judged, Ok(Some(_))) {
+            let until = Abstention::Until { height: height.saturating_add(pause), pause };
+            lock(&self.abstained).insert(case.case_id, until);
+            if known.is_none() {
+                tracing::warn!(
+                    code = "E-AUDIT-050",
+                    case = case.case_id,
+                    "no vote yet: the answer or its model cannot be had, or is of another class"
+                );
+            }
+        }
+        judged
+    }
+
     /// The message that is due in a case; whether one was sent.
-    async fn vote(&self, case: &CaseResponse, nodes: &[NodeResponse], height: u64) -> Result<bool> {
+    async fn vote(
+        &self,
+        case: &CaseResponse,
+        nodes: &mut Option<Vec<NodeResponse>>,
+        height: u64,
+    ) -> Result<bool> {
         let case_id = case.case_id;
         let row = match self.node.with_journal(move |journal| journal.vote(case_id)).await? {
             Some(row) => row,
             None if height > case.commit_until => return Ok(false),
-            None => match self.judge(case, nodes).await? {
+            None => match self.decide(case, nodes, height).await? {
                 Some(guilty) => {
                     let salt = HexBinary::from(rand::random::<Hash>().as_slice());
                     let row = VoteRow { guilty, salt, state: VoteState::Decided };
                     self.keep(case_id, &row).await?;
                     row
                 }
-                None => {
-                    if lock(&self.abstained).insert(case_id) {
-                        tracing::warn!(
-                            code = "E-AUDIT-050",
-                            case = case_id,
-                            "no vote: the answer or its model cannot be had, or is of another class"
-                        );
-                    }
-                    return Ok(false);
-                }
+                None => return Ok(false),
             },
         };
         let auditor = self.node.payee.node_id;

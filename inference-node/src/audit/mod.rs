@@ -12,6 +12,7 @@
 //! - [`RefereeView`]: the contracts as both see them, behind a trait so that they run in tests without
 //!   a chain.
 
+mod cases;
 mod challenge;
 mod check;
 mod defend;

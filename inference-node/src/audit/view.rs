@@ -33,8 +33,10 @@ pub trait RefereeView: Send + Sync {
         -> Answer<'a, AttestationResponse>;
     /// Demands after a number, a page of them.
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>>;
-    /// All cases, those that ended too.
-    fn cases(&self) -> Answer<'_, Vec<CaseResponse>>;
+    /// Cases after a number, a page of them, those that ended too.
+    fn cases(&self, start_after: Option<u64>) -> Answer<'_, Vec<CaseResponse>>;
+    /// One case.
+    fn case(&self, case_id: u64) -> Answer<'_, CaseResponse>;
     /// Everyone with audit weight now.
     fn auditors(&self) -> Answer<'_, Vec<Auditor>>;
     /// Audit weight that may attest a node's roots now, in base units.
@@ -94,8 +96,12 @@ impl RefereeView for ClientChain {
         Box::pin(async move { self.reader().demands(start_after).await.map_err(chain_fault) })
     }
 
-    fn cases(&self) -> Answer<'_, Vec<CaseResponse>> {
-        Box::pin(async move { self.reader().cases().await.map_err(chain_fault) })
+    fn cases(&self, start_after: Option<u64>) -> Answer<'_, Vec<CaseResponse>> {
+        Box::pin(async move { self.reader().cases_after(start_after).await.map_err(chain_fault) })
+    }
+
+    fn case(&self, case_id: u64) -> Answer<'_, CaseResponse> {
+        Box::pin(async move { self.reader().case(case_id).await.map_err(chain_fault) })
     }
 
     fn auditors(&self) -> Answer<'_, Vec<Auditor>> {

@@ -45,16 +45,37 @@ impl Journal {
         txn.commit().map_err(disk)
     }
 
-    /// Forgets an accusation of which nothing is left to do.
-    pub fn drop_accusation(&self, receipt_id: &[u8]) -> Result<()> {
+    /// Forgets an accusation of which nothing is left to do; not one that was made anew meanwhile, of the same answer
+    /// under another epoch's root.
+    pub fn drop_accusation(&self, receipt_id: &[u8], epoch: u64) -> Result<()> {
         let txn = self.db.begin_write().map_err(disk)?;
-        txn.open_table(ACCUSATIONS).map_err(disk)?.remove(receipt_id).map_err(disk)?;
+        {
+            let mut table = txn.open_table(ACCUSATIONS).map_err(disk)?;
+            let found = match table.get(receipt_id).map_err(disk)? {
+                Some(value) => Some(decode::<Accusation>(value.value())?.epoch),
+                None => None,
+            };
+            if found == Some(epoch) {
+                table.remove(receipt_id).map_err(disk)?;
+            }
+        }
         txn.commit().map_err(disk)
     }
 
     /// The accusation of a receipt.
     pub fn accusation(&self, receipt_id: &[u8]) -> Result<Option<Accusation>> {
         self.read(ACCUSATIONS, receipt_id)
+    }
+
+    /// Receipts' ids of all of which something is left to do; the answers are not read.
+    pub fn accused(&self) -> Result<Vec<HexBinary>> {
+        let txn = self.db.begin_read().map_err(disk)?;
+        let table = txn.open_table(ACCUSATIONS).map_err(disk)?;
+        let mut ids = Vec::new();
+        for entry in table.iter().map_err(disk)? {
+            ids.push(HexBinary::from(entry.map_err(disk)?.0.value()));
+        }
+        Ok(ids)
     }
 
     /// All of which something is left to do.

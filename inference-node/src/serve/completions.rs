@@ -9,14 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::Json;
 use cosmwasm_std::{Binary, Uint128};
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use openledger_types::api::{
-    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_LEAVE_AFTER, HEADER_RESPONSE, HEADER_SESSION,
+    AnswerBundle, PaymentRequired, PaymentSignature, HEADER_ALIVE, HEADER_LEAVE_AFTER, HEADER_RESPONSE,
+    HEADER_SESSION,
 };
 use openledger_types::formats::Outcome;
 use openledger_types::msg::escrow::{SessionNodeResponse, SessionResponse};
@@ -33,8 +34,9 @@ use crate::fault::{Class, Fault, Result};
 use crate::journal::{Accepted, Limits, StoredRequest};
 use crate::request::{model_name, parse, Asked, Endpoint, MAX_BODY};
 
-/// Pause between two signs of life in a stream that has nothing to say.
-const ALIVE: Duration = Duration::from_secs(1);
+/// Milliseconds between two signs of life in a stream that has nothing to say. Often enough for a client to tell a node
+/// that is gone from one that thinks, and to have another one's first word within two seconds.
+const ALIVE: u64 = 300;
 
 /// A body, or what was wrong with its transfer.
 type Body = std::result::Result<Bytes, BytesRejection>;
@@ -344,6 +346,8 @@ async fn take(
     match node.start(job, Some(permit), stream) {
         Some(events) if stream => Ok(streamed(naming, events)),
         Some(events) => whole(endpoint, events).await.map_err(refuse),
+        // Asked for again while it is being answered.
+        None if stream => Ok(awaited(node.clone(), endpoint, key)),
         None => {
             let bundle = node.wait(key.0, key.1).await.map_err(refuse)?;
             Ok(finished(endpoint, stream, bundle))
@@ -459,14 +463,10 @@ fn usage(bundle: &AnswerBundle) -> Value {
 
 /// An answer that is on disk, whole or as a stream of few parts.
 fn finished(endpoint: Endpoint, stream: bool, bundle: AnswerBundle) -> Response {
-    let naming = Naming::of_bundle(&bundle, endpoint);
     if stream {
-        let mut parts = vec![naming.chunk(&bundle.answer, None)];
-        parts.push(naming.last_chunk(&bundle));
-        parts.push(naming.receipt_chunk(&bundle));
-        let events = parts.into_iter().map(|part| data(&part)).chain([done()]);
-        return Sse::new(stream::iter(events)).into_response();
+        return alive(stream::iter(parts_of(endpoint, &bundle)));
     }
+    let naming = Naming::of_bundle(&bundle, endpoint);
     let (object, choice) = match endpoint {
         Endpoint::Completions => (
             "text_completion",
@@ -501,6 +501,42 @@ fn done() -> SseItem {
     Ok(sse::Event::default().data("[DONE]"))
 }
 
+/// An answer that is on disk as a stream of few parts.
+fn parts_of(endpoint: Endpoint, bundle: &AnswerBundle) -> Vec<SseItem> {
+    let naming = Naming::of_bundle(bundle, endpoint);
+    vec![
+        data(&naming.chunk(&bundle.answer, None)),
+        data(&naming.last_chunk(bundle)),
+        data(&naming.receipt_chunk(bundle)),
+        done(),
+    ]
+}
+
+/// How a stream says that there is no answer.
+fn failed(fault: &Fault) -> Vec<SseItem> {
+    vec![data(&serde_json::to_value(error_body(fault)).unwrap_or_default()), done()]
+}
+
+/// The answer that another connection has asked for and not had to the end, once it is made.
+fn awaited(node: Arc<Node>, endpoint: Endpoint, key: (u64, u64)) -> Response {
+    let parts = async move {
+        stream::iter(match node.wait(key.0, key.1).await {
+            Ok(bundle) => parts_of(endpoint, &bundle),
+            Err(fault) => failed(&fault),
+        })
+    };
+    alive(stream::once(parts).flatten())
+}
+
+/// A stream that says how often it gives a sign of life, and gives it: while the prompt is read, and while the
+/// question waits in the queue, too.
+fn alive(parts: impl Stream<Item = SseItem> + Send + 'static) -> Response {
+    let signs = KeepAlive::new().interval(Duration::from_millis(ALIVE));
+    let mut response = Sse::new(parts).keep_alive(signs).into_response();
+    response.headers_mut().insert(HeaderName::from_static(HEADER_ALIVE), HeaderValue::from(ALIVE));
+    response
+}
+
 /// An answer under way as a stream. When the client leaves, the channel closes and the answer ends.
 fn streamed(naming: Naming, events: UnboundedReceiver<Event>) -> Response {
     let parts = stream::unfold(Some((naming, events)), |state| async move {
@@ -520,14 +556,10 @@ fn streamed(naming: Naming, events: UnboundedReceiver<Event>) -> Response {
                     vec![data(&naming.last_chunk(&bundle)), data(&naming.receipt_chunk(&bundle)), done()];
                 Some((stream::iter(parts), None))
             }
-            Some(Event::Failed(fault)) => {
-                let error = serde_json::to_value(error_body(&fault)).unwrap_or_default();
-                Some((stream::iter(vec![data(&error), done()]), None))
-            }
+            Some(Event::Failed(fault)) => Some((stream::iter(failed(&fault)), None)),
             None => None,
         }
     })
     .flatten();
-    // Often enough for a client to tell a node that is gone from one that thinks.
-    Sse::new(parts).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
+    alive(parts)
 }

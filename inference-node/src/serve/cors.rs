@@ -6,7 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::{header, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use openledger_types::api::{HEADER_REQUIRED, HEADER_RESPONSE, HEADER_SESSION, HEADER_SIGNATURE};
+use openledger_types::api::{
+    HEADER_ALIVE, HEADER_REQUIRED, HEADER_RESPONSE, HEADER_SESSION, HEADER_SIGNATURE,
+};
 
 /// Seconds for which a browser may reuse the answer to a preflight: the most that Chromium keeps.
 const MAX_AGE: &str = "7200";
@@ -66,7 +68,7 @@ fn mark(headers: &mut HeaderMap, allowed: HeaderValue, preflight: bool) {
     } else {
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            names(&[HEADER_REQUIRED, HEADER_RESPONSE, header::RETRY_AFTER.as_str()]),
+            names(&[HEADER_REQUIRED, HEADER_RESPONSE, HEADER_ALIVE, header::RETRY_AFTER.as_str()]),
         );
     }
 }

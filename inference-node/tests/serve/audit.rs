@@ -39,6 +39,8 @@ pub struct FakeReferee {
     demands: Mutex<Vec<DemandResponse>>,
     pub cases: Mutex<Vec<CaseResponse>>,
     told: Mutex<Vec<ExecuteMsg>>,
+    /// Queries by name.
+    asked: Mutex<BTreeMap<&'static str, usize>>,
     seeds: Mutex<BTreeMap<(u64, u64), SeedResponse>>,
     /// What the next message meets.
     mishap: Mutex<Option<Mishap>>,
@@ -55,6 +57,7 @@ impl FakeReferee {
             demands: Mutex::default(),
             cases: Mutex::default(),
             told: Mutex::default(),
+            asked: Mutex::default(),
             seeds: Mutex::default(),
             mishap: Mutex::default(),
             mishap_to_seed: Mutex::default(),
@@ -217,6 +220,15 @@ impl FakeReferee {
         told.iter().filter_map(vote).collect()
     }
 
+    fn count(&self, query: &'static str) {
+        *self.asked.lock().unwrap().entry(query).or_default() += 1;
+    }
+
+    /// Queries of this name since the last call.
+    pub fn asked(&self, query: &'static str) -> usize {
+        self.asked.lock().unwrap().remove(query).unwrap_or_default()
+    }
+
     pub fn told(&self, wanted: fn(&ExecuteMsg) -> bool) -> usize {
         self.told.lock().unwrap().iter().filter(|msg| wanted(msg)).count()
     }
@@ -224,6 +236,7 @@ impl FakeReferee {
 
 impl RefereeView for FakeReferee {
     fn nodes(&self) -> Answer<'_, Vec<NodeResponse>> {
+        self.count("nodes");
         Box::pin(async { Ok(vec![self.node(NODE, "openledger1op"), self.node(AUDITOR, "openledger1val")]) })
     }
     fn pending_of(&self, node_id: u64) -> Answer<'_, Option<EpochResponse>> {
@@ -237,6 +250,7 @@ impl RefereeView for FakeReferee {
         Box::pin(async { Ok(self.chain.state().ledger.clone().unwrap()) })
     }
     fn epoch_of<'a>(&'a self, _: u64, _: &'a str, epoch: u64) -> Answer<'a, Option<EpochResponse>> {
+        self.count("epoch");
         Box::pin(async move { Ok(self.chain.state().epochs.get(&epoch).cloned()) })
     }
     fn facts(&self, session_id: u64, node_id: u64) -> Answer<'_, Option<SessionFacts>> {
@@ -284,8 +298,16 @@ impl RefereeView for FakeReferee {
             Ok(demands.iter().filter(|d| Some(d.demand_id) > start_after).take(2).cloned().collect())
         })
     }
-    fn cases(&self) -> Answer<'_, Vec<CaseResponse>> {
-        Box::pin(async { Ok(self.cases.lock().unwrap().clone()) })
+    fn cases(&self, start_after: Option<u64>) -> Answer<'_, Vec<CaseResponse>> {
+        self.count("cases");
+        Box::pin(async move {
+            let cases = self.cases.lock().unwrap();
+            Ok(cases.iter().filter(|case| Some(case.case_id) > start_after).take(2).cloned().collect())
+        })
+    }
+    fn case(&self, case_id: u64) -> Answer<'_, CaseResponse> {
+        self.count("case");
+        Box::pin(async move { Ok(self.cases.lock().unwrap()[case_id as usize - 1].clone()) })
     }
     fn auditors(&self) -> Answer<'_, Vec<Weight>> {
         Box::pin(async {

@@ -44,12 +44,12 @@ fn honestly() -> Computation {
     computed(RIGHT)
 }
 
-fn with_other_weights() -> Computation {
+pub fn with_other_weights() -> Computation {
     computed(OTHER)
 }
 
 /// The arbiter with a challenger, who picks as soon as there is something to pick.
-struct FakeArbiter {
+pub struct FakeArbiter {
     layout: Layout,
     challenger: Trace,
     weights_root: Hash,
@@ -252,21 +252,21 @@ async fn disputes_of_other_nodes_are_not_this_nodes() {
 }
 
 /// What the record gives for the answer of other weights, as an auditor computes it.
-fn audited() -> Computation {
+pub fn audited() -> Computation {
     Computation { trace: by_the_record(&with_other_weights()), rows: rows(RIGHT) }
 }
 
 /// An auditor whose replay differs, and the node whose answer it is, each by its own loops.
-struct Accused {
-    world: World,
-    referee: Arc<FakeReferee>,
+pub struct Accused {
+    pub world: World,
+    pub referee: Arc<FakeReferee>,
     arbiter: Arc<FakeArbiter>,
-    home: tempfile::TempDir,
+    pub home: tempfile::TempDir,
 }
 
 impl Accused {
     /// One answer of `compute` under a root that waits, which an auditor with `again` has looked at.
-    async fn new(compute: fn() -> Computation, again: fn() -> Computation) -> Self {
+    pub async fn new(compute: fn() -> Computation, again: fn() -> Computation) -> Self {
         let home = tempfile::tempdir().unwrap();
         let chain = new_chain();
         let rote = Rote { computation: Some(compute), ..Rote::default() };
@@ -285,7 +285,7 @@ impl Accused {
     }
 
     /// The auditor's node, as after a start.
-    async fn auditor(&self, again: fn() -> Computation) -> Arc<openledger_node::serve::Node> {
+    pub async fn auditor(&self, again: fn() -> Computation) -> Arc<openledger_node::serve::Node> {
         let node = auditor_node(self.home.path(), &self.world.chain);
         for file in [manifest_bytes(), b"the config".to_vec()] {
             node.keep(file).await.unwrap();
@@ -295,7 +295,7 @@ impl Accused {
         node
     }
 
-    fn challenger(&self, node: &Arc<openledger_node::serve::Node>, budget: u128) -> Challenger {
+    pub fn challenger(&self, node: &Arc<openledger_node::serve::Node>, budget: u128) -> Challenger {
         Challenger::new(node.clone(), self.referee.clone(), self.arbiter.clone(), budget)
     }
 }

@@ -12,3 +12,4 @@ mod restart;
 mod settlement;
 mod support;
 mod upgrade;
+mod watching;

@@ -341,6 +341,11 @@ impl Reader {
         Ok(page.demands)
     }
 
+    /// One case.
+    pub async fn case(&self, case_id: u64) -> Result<referee::CaseResponse> {
+        self.ask_referee(referee::QueryMsg::Case { case_id }).await
+    }
+
     /// Cases after a number, in order, at most 30; none after the last.
     pub async fn cases_after(&self, start_after: Option<u64>) -> Result<Vec<referee::CaseResponse>> {
         let query = referee::QueryMsg::Cases { start_after, limit: Some(PAGE) };

@@ -27,6 +27,10 @@ pub const HEADER_SESSION: &str = "openledger-session";
 /// no more than them. Counts for an answer that is not made yet; never raises `max_tokens`.
 pub const HEADER_LEAVE_AFTER: &str = "openledger-leave-after";
 
+/// Milliseconds after which a stream that has nothing else to say gives a sign of life. A node that does not send it
+/// is of a release that gives one every second, and is waited for longer.
+pub const HEADER_ALIVE: &str = "openledger-alive";
+
 /// Header of a 402 answer.
 #[cw_serde]
 pub struct PaymentRequired {
