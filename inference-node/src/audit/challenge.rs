@@ -187,22 +187,15 @@ impl Challenger {
         if !self.stands(row).await? {
             return self.forget(row).await;
         }
-        let right = match self.arguable(row).await? {
-            Some(computed) => Some(computed.holds()),
-            None => {
-                let receipt = &row.bundle.receipt.receipt;
-                let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
-                let bundle = row.bundle.clone();
-                blocking(move || Ok(loaded.answerer.follows(&bundle))).await?
-            }
-        };
-        if right != Some(false) {
-            // Shares or words that do not follow are for the votes: no step of the network is wrong.
+        // Every value of an answer that ends early, or whose words are not its tokens', may be right: the jury looks by
+        // a replay, and so does who accuses.
+        if self.for_arbiter(row).await?.is_none() && self.follows(row).await? != Some(false) {
+            // Jurors do not look at shares.
             tracing::warn!(
                 code = "E-AUDIT-040",
                 node_id = row.node_id,
                 epoch = row.epoch,
-                "tokens and hidden vectors of the answer are right: no case is opened about what else is wrong"
+                "the answer is the one that its model gives: no case is opened about what else is wrong"
             );
             return self.forget(row).await;
         }
@@ -242,7 +235,7 @@ impl Challenger {
             return Ok(true);
         }
         let msg = match found {
-            None if self.arguable(row).await?.is_none() => return Ok(false),
+            None if self.for_arbiter(row).await?.is_none() => return Ok(false),
             None => self.opening(row, case.case_id).await?,
             Some(found) => match self.next(row, &found, height).await? {
                 Some(msg) => msg,
@@ -263,6 +256,10 @@ impl Challenger {
             _ if height > found.until => Ok(Some(Move::Expire { case_id })),
             Turn::Pick => {
                 let computed = self.computed(row).await?;
+                if found.by_node && computed.holds() {
+                    // No step is wrong; what is, the votes see.
+                    return Ok(Some(Move::Contest { case_id }));
+                }
                 let pick =
                     play::challenger(found, &computed.trace).map_err(|error| lost(error.to_string()))?;
                 if pick.is_none() {
@@ -335,10 +332,19 @@ impl Challenger {
         Ok(false)
     }
 
-    /// The same; none where no dispute before the arbiter can be about the answer, which the votes decide.
-    async fn arguable(&self, row: &Accusation) -> Result<Option<Arc<Computation>>> {
+    /// Whether the answer is the one that its model gives, by one replay.
+    async fn follows(&self, row: &Accusation) -> Result<Option<bool>> {
+        let receipt = &row.bundle.receipt.receipt;
+        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+        let bundle = row.bundle.clone();
+        blocking(move || Ok(loaded.answerer.follows(&bundle))).await
+    }
+
+    /// The answer by the weights on record, where a value of it is wrong; none where no dispute before the arbiter can be
+    /// about it, and the votes decide.
+    async fn for_arbiter(&self, row: &Accusation) -> Result<Option<Arc<Computation>>> {
         match self.computed(row).await {
-            Ok(computed) => Ok(Some(computed)),
+            Ok(computed) => Ok(Some(computed).filter(|computed| !computed.holds())),
             Err(fault) if fault.code == NO_DISPUTE => Ok(None),
             Err(fault) => Err(fault),
         }
