@@ -21,7 +21,7 @@ use openledger_client::proto::cosmos::tx::v1beta1::{
 };
 use openledger_client::proto::cosmwasm::wasm::v1::MsgExecuteContract;
 use openledger_client::proto::prost::{Message as _, Name as _};
-use openledger_client::{Any, Coin, Signer};
+use openledger_client::{Account, Any, Coin, Signer};
 use openledger_node::audit::{case_bond, held};
 use openledger_node::config::Home;
 use openledger_node::ledger::parse_receipts;
@@ -294,15 +294,28 @@ impl Lab {
         }
     }
 
+    /// All cuts that verdicts planned.
+    pub async fn cuts(&self, reader: &Reader) -> Result<Vec<node_registry::CutResponse>> {
+        let registry = &reader.contracts().node_registry;
+        let mut found: Vec<node_registry::CutResponse> = Vec::new();
+        loop {
+            let start_after = found.last().map(|cut| cut.cut_id);
+            let query = node_registry::QueryMsg::Cuts { start_after, limit: Some(30) };
+            let page: node_registry::CutsResponse = reader.chain().query_smart(registry, &query).await?;
+            if page.cuts.is_empty() {
+                return Ok(found);
+            }
+            found.extend(page.cuts);
+        }
+    }
+
     /// Carries the planned cut of a case out; what it took, and what of that its finder can withdraw. Nothing where
     /// the cap of its epoch left nothing.
     pub async fn cut(&self, anyone: &Signer, reader: &Reader, case: &CaseResponse) -> Result<(u128, u128)> {
         let registry = &reader.contracts().node_registry;
         let reason = format!("case {}:", case.case_id);
         let find = async || -> Result<Option<node_registry::CutResponse>> {
-            let query = node_registry::QueryMsg::Cuts { start_after: None, limit: Some(30) };
-            let cuts: node_registry::CutsResponse = reader.chain().query_smart(registry, &query).await?;
-            Ok(cuts.cuts.into_iter().find(|cut| cut.reason.starts_with(&reason)))
+            Ok(self.cuts(reader).await?.into_iter().find(|cut| cut.reason.starts_with(&reason)))
         };
         let Some(cut) = find().await? else { return Ok((0, 0)) };
         ensure!(cut.finder.as_deref() == Some(case.challenger.as_str()), "{cut:?}");
@@ -385,36 +398,55 @@ pub async fn force<T: serde::Serialize>(
     funds: &[Coin],
 ) -> Result<std::result::Result<u64, String>> {
     let chain = signer.chain();
-    let (account, height) = (chain.account(signer.address()).await?, chain.latest_height().await?);
-    let timeout_height = height.saturating_add(chain.config().timeout_blocks);
     let message = signer.execute_message(contract, msg, funds)?;
+    let since = Instant::now();
+    let (hash, timeout_height) = loop {
+        let (account, height) = (chain.account(signer.address()).await?, chain.latest_height().await?);
+        let timeout_height = height.saturating_add(chain.config().timeout_blocks);
+        let tx = trial(signer, message.clone(), account, timeout_height);
+        let hash = hex::encode_upper(Sha256::digest(&tx));
+        let answer = chain.http().broadcast_tx_sync(tx).await?;
+        if answer.code.is_ok() {
+            break (hash, timeout_height);
+        }
+        // Another message of the account may wait for its block.
+        ensure!(
+            answer.log.contains("sequence") && since.elapsed() < PATIENCE,
+            "the chain node did not take the trial: {}",
+            answer.log
+        );
+        chain.wait_for_next_block().await?;
+    };
+    match chain.confirm(&hash, timeout_height).await {
+        Ok(done) => Ok(Ok(done.height)),
+        Err(openledger_client::Error::Contract { message, .. }) => Ok(Err(message)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The bytes of a transaction with a fixed amount of gas.
+fn trial(signer: &Signer, message: Any, account: Account, timeout_height: u64) -> Vec<u8> {
     let body = TxBody { messages: vec![message], timeout_height, ..TxBody::default() };
     let key = PubKey { key: signer.key().public_key().to_vec() };
-    let mode =
-        ModeInfo { sum: Some(mode_info::Sum::Single(mode_info::Single { mode: SignMode::Direct.into() })) };
-    let key = Any { type_url: PubKey::type_url(), value: key.encode_to_vec() };
-    let info = SignerInfo { public_key: Some(key), mode_info: Some(mode), sequence: account.sequence };
+    let single = mode_info::Single { mode: SignMode::Direct.into() };
+    let info = SignerInfo {
+        public_key: Some(Any { type_url: PubKey::type_url(), value: key.encode_to_vec() }),
+        mode_info: Some(ModeInfo { sum: Some(mode_info::Sum::Single(single)) }),
+        sequence: account.sequence,
+    };
     let fee = ProtoCoin { denom: DENOM.into(), amount: TRIAL_FEE.to_string() };
     let fee = Fee { amount: vec![fee], gas_limit: TRIAL_GAS, ..Fee::default() };
     let auth = AuthInfo { signer_infos: vec![info], fee: Some(fee), ..AuthInfo::default() };
     let document = SignDoc {
         body_bytes: body.encode_to_vec(),
         auth_info_bytes: auth.encode_to_vec(),
-        chain_id: chain.config().chain_id.clone(),
+        chain_id: signer.chain().config().chain_id.clone(),
         account_number: account.number,
     };
     let digest: [u8; 32] = Sha256::digest(document.encode_to_vec()).into();
     let SignDoc { body_bytes, auth_info_bytes, .. } = document;
     let signatures = vec![signer.key().sign_digest(&digest).to_vec()];
-    let tx = TxRaw { body_bytes, auth_info_bytes, signatures }.encode_to_vec();
-    let hash = hex::encode_upper(Sha256::digest(&tx));
-    let answer = chain.http().broadcast_tx_sync(tx).await?;
-    ensure!(answer.code.is_ok(), "the chain node did not take the trial: {}", answer.log);
-    match chain.confirm(&hash, timeout_height).await {
-        Ok(done) => Ok(Ok(done.height)),
-        Err(openledger_client::Error::Contract { message, .. }) => Ok(Err(message)),
-        Err(error) => Err(error.into()),
-    }
+    TxRaw { body_bytes, auth_info_bytes, signatures }.encode_to_vec()
 }
 
 /// `after - before`, signed.
