@@ -18,6 +18,8 @@ use crate::deploy;
 const GAS: u128 = 100_000_000;
 /// Base units that stay with an operator for the gas of its own messages.
 const SPARE: u128 = 10_000_000;
+/// Blocks for a veto against a planned cut.
+const VETO_BLOCKS: u64 = 20;
 /// Nodes that are registered at once.
 const PARALLEL: usize = 4;
 
@@ -58,7 +60,9 @@ pub async fn up(ctx: &Context, args: &UpArgs) -> Result<Network> {
         bail!("E-DEMO-008 testnet/dev-accounts.json has no account deployer")
     };
     let faucet = chain.signer(faucet.clone())?;
-    let profile = Profile::devnet(DENOM);
+    let mut profile = Profile::devnet(DENOM);
+    // Proposals are decided in four seconds here, a veto too.
+    profile.node_registry.veto_blocks = VETO_BLOCKS;
     if !ctx.deployment_path().exists() {
         deploy::deploy(ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?;
     }

@@ -143,6 +143,7 @@ impl Profile {
             &mut node_registry.key_blocks,
             &mut node_registry.jail_blocks,
             &mut node_registry.epoch_blocks,
+            &mut node_registry.veto_blocks,
             &mut escrow.grace_blocks,
             &mut escrow.challenge_blocks,
             &mut escrow.max_session_blocks,
@@ -173,8 +174,6 @@ impl Profile {
         referee.dispute_blocks = referee.dispute_blocks.max(118);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
         gateway.grace_seconds = 60;
-        // A proposal of a devnet is decided in four seconds, a veto too.
-        node_registry.veto_blocks = 20;
         // Keys of a devnet that is left running overnight still work in the morning.
         node_registry.key_blocks = 1_555_200;
         profile
