@@ -173,9 +173,8 @@ async fn node_attack_12_a_copied_vote_commitment_counts_nothing(
         _ => None,
     });
     let (guilty, salt) = opening.await?.context("no auditor revealed its vote")?;
-    let refused =
-        force(&operator, referee, &referee::ExecuteMsg::RevealVote { case_id, auditor, guilty, salt }, &[]);
-    let refused = refused.await?;
+    let msg = referee::ExecuteMsg::RevealVote { case_id, auditor, guilty, salt };
+    let refused = force(&operator, referee, &msg, &[]).await?;
     ensure!(refused.is_err(), "a copied vote was opened");
     let profit = gain(before, lab.wealth(reader, operator.address()).await?)?;
     say(12, "an auditor commits and opens another one's vote", 1, 1, profit);

@@ -125,16 +125,6 @@ impl Lab {
         Ok(())
     }
 
-    /// What a member's operator, hot key and bond are worth together.
-    pub async fn worth(&self, reader: &Reader, member: &Member) -> Result<u128> {
-        let node = reader.node(member.node_id).await?;
-        let mut worth = node.bond.u128();
-        for address in [Some(node.operator), node.hot_addr].into_iter().flatten() {
-            worth += self.wealth(reader, &address).await?;
-        }
-        Ok(worth)
-    }
-
     /// What an address holds and can withdraw.
     pub async fn wealth(&self, reader: &Reader, address: &str) -> Result<u128> {
         let contracts = reader.contracts();
