@@ -2,6 +2,7 @@
 //! validator. Every step is skipped when it was done before.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{bail, Result};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -9,7 +10,7 @@ use openledger_client::{Chain, ChainConfig, Coin, Signer};
 use openledger_types::profile::Profile;
 
 use super::process::NodeSetup;
-use super::validator::validators;
+use super::validator::{validators, wait_heights};
 use super::{accounts, Member, Network};
 use crate::context::{write_json, Context, DENOM};
 use crate::deploy;
@@ -98,6 +99,8 @@ pub async fn up(ctx: &Context, args: &UpArgs) -> Result<Network> {
         }
     }
     fund(&faucet, sends).await?;
+    // Each operator registers through a validator of its own, which has to know of the coins.
+    wait_heights(&ctx.http, &validators, chain.latest_height().await?, Duration::from_secs(120)).await?;
 
     let deployment = ctx.deployment_path();
     let members: Vec<Member> = stream::iter(plans.iter().map(|(name, key, roles, rpc, port)| {
