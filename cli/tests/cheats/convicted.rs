@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{ensure, Context as _, Result};
 use cosmwasm_std::HexBinary;
 use openledger::dispute;
-use openledger::network::job::Job;
+use openledger::network::job::{Job, TOKENS};
 use openledger_client::contracts::Reader;
 use openledger_dispute::layout::Place;
 use openledger_dispute::play;
@@ -304,15 +304,23 @@ pub async fn node_attacks_01_to_08_each_trick_is_convicted_and_pays(
     lab: &Lab,
     silence: Silence,
 ) -> Result<()> {
-    let tricks =
-        [Trick::Smaller, Trick::OtherWeights, Trick::Warmer, Trick::Spoofed, Trick::Padded, Trick::CutShort];
-    let prompts = ["pub fn new(", "use std::", "impl<T> ", "let mut ", "/// Returns the ", "fn main() {"];
+    // Cheap tokens under true commitments are told by the tokens alone: of short answers some have the honest ones.
+    let tried = [
+        (Trick::Smaller, "pub fn new(", TOKENS),
+        (Trick::OtherWeights, "use std::", TOKENS),
+        (Trick::Warmer, "impl<T> ", TOKENS),
+        (Trick::Spoofed, "let mut ", 160),
+        (Trick::Padded, "/// Returns the ", TOKENS),
+        (Trick::CutShort, "fn main() {", TOKENS),
+    ];
+    let tricks = tried.map(|(trick, ..)| trick);
+    let questions = tried.map(|(_, prompt, tokens)| (prompt, tokens));
     let reader = lab.net.reader(0).await?;
     let scratch = tempfile::tempdir()?;
     let member = &lab.net.nodes[5];
     let ways = Ways { tricks: tricks.to_vec(), contests: true, ..Ways::default() };
     let cheater = Cheater::take_over(lab, member, scratch.path(), ways).await?;
-    let (job, done, bundles) = lab.job("cheats-user-4", member.node_id, &prompts).await?;
+    let (job, done, bundles) = lab.long_job("cheats-user-4", member.node_id, &questions).await?;
     let right = Model::load(&lab.folder(member))?;
     let mut cases = Vec::new();
     for (trick, bundle) in tricks.into_iter().zip(&bundles) {

@@ -150,12 +150,24 @@ impl Lab {
         node_id: u64,
         prompts: &[&str],
     ) -> Result<(Job, job::Done, Vec<AnswerBundle>)> {
-        let job = self.job_of(payer, node_id, prompts).await?;
+        let questions: Vec<(&str, u32)> = prompts.iter().map(|prompt| (*prompt, job::TOKENS)).collect();
+        self.long_job(payer, node_id, &questions).await
+    }
+
+    /// The same with the most tokens of each answer.
+    pub async fn long_job(
+        &self,
+        payer: &str,
+        node_id: u64,
+        questions: &[(&str, u32)],
+    ) -> Result<(Job, job::Done, Vec<AnswerBundle>)> {
+        let job = self.job_of(payer, node_id, &[]).await?;
         self.quiet(&job).await?;
         let session_id = job.open().await?;
         let mut bundles = Vec::new();
-        for prompt in prompts {
-            bundles.push(ask::ask(&job.ctx, job.question(session_id, prompt), &mut |_| {}).await?.bundle);
+        for (prompt, max_tokens) in questions {
+            let question = ask::AskArgs { max_tokens: *max_tokens, ..job.question(session_id, prompt) };
+            bundles.push(ask::ask(&job.ctx, question, &mut |_| {}).await?.bundle);
         }
         let done = job.close(session_id, bundles.len()).await?;
         Ok((job, done, bundles))

@@ -29,7 +29,7 @@ pub async fn node_attack_11_withheld_leaves_cost_the_root_and_a_part_of_the_bond
         (reader.node(member.node_id).await?.bond.u128(), rewards(&reader, job.user.address()).await?);
     let demand_id = demand(&reader, &job.user, &root, BlobKind::Receipts, 0).await?;
     let until = reader.demand(demand_id).await?.until;
-    reader.chain().wait_for_height(until + 1, PATIENCE).await?;
+    reader.chain().wait_for_height(until + 2, PATIENCE).await?;
     let referee = &reader.contracts().referee;
     job.user.execute(referee, &ExecuteMsg::ExpireDemand { demand_id }, &[]).await?;
     job.user.execute(referee, &ExecuteMsg::Withdraw {}, &[]).await?;
@@ -130,6 +130,6 @@ async fn demand(
 ) -> Result<u64> {
     let (msg, funds) = demanded(reader, root, blob, index).await?;
     let sent = signer.execute(&reader.contracts().referee, &msg, &funds).await?;
-    let number = sent.attribute("wasm-chunk_demanded", "demand_id").and_then(|id| id.parse().ok());
+    let number = sent.contract_number(&reader.contracts().referee, "demand_id");
     number.context("the referee told no demand")
 }
