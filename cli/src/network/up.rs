@@ -2,6 +2,7 @@
 //! validator. Every step is skipped when it was done before.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{bail, Result};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -9,7 +10,7 @@ use openledger_client::{Chain, ChainConfig, Coin, Signer};
 use openledger_types::profile::Profile;
 
 use super::process::NodeSetup;
-use super::validator::validators;
+use super::validator::{validators, wait_heights};
 use super::{accounts, Member, Network};
 use crate::context::{write_json, Context, DENOM};
 use crate::deploy;
@@ -18,6 +19,8 @@ use crate::deploy;
 const GAS: u128 = 100_000_000;
 /// Base units that stay with an operator for the gas of its own messages.
 const SPARE: u128 = 10_000_000;
+/// Blocks for a veto against a planned cut.
+const VETO_BLOCKS: u64 = 20;
 /// Nodes that are registered at once.
 const PARALLEL: usize = 4;
 
@@ -58,7 +61,9 @@ pub async fn up(ctx: &Context, args: &UpArgs) -> Result<Network> {
         bail!("E-DEMO-008 testnet/dev-accounts.json has no account deployer")
     };
     let faucet = chain.signer(faucet.clone())?;
-    let profile = Profile::devnet(DENOM);
+    let mut profile = Profile::devnet(DENOM);
+    // Proposals are decided in four seconds here, a veto too.
+    profile.node_registry.veto_blocks = VETO_BLOCKS;
     if !ctx.deployment_path().exists() {
         deploy::deploy(ctx, &chain, &faucet, &args.wasm_dir, profile.clone()).await?;
     }
@@ -94,6 +99,8 @@ pub async fn up(ctx: &Context, args: &UpArgs) -> Result<Network> {
         }
     }
     fund(&faucet, sends).await?;
+    // Each operator registers through a validator of its own, which has to know of the coins.
+    wait_heights(&ctx.http, &validators, chain.latest_height().await?, Duration::from_secs(120)).await?;
 
     let deployment = ctx.deployment_path();
     let members: Vec<Member> = stream::iter(plans.iter().map(|(name, key, roles, rpc, port)| {

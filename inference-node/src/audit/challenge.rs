@@ -91,7 +91,7 @@ struct Head {
     epoch: u64,
     fee: Uint128,
     case: Option<(u64, Uint128)>,
-    /// Whether the values of the answer are those that its model gives, once computed.
+    /// Whether the answer is the one that its model gives, once computed.
     right: Option<Option<bool>>,
     /// Whether no dispute before the arbiter can be about it.
     is_for_votes: bool,
@@ -269,12 +269,12 @@ impl Challenger {
         };
         self.remember(&head.id, |head| head.right = Some(right));
         if right != Some(false) {
-            // Shares or words that do not follow are for the votes: no step of the network is wrong.
+            // Jurors do not look at shares.
             tracing::warn!(
                 code = "E-AUDIT-040",
                 node_id = row.node_id,
                 epoch = row.epoch,
-                "tokens and hidden vectors of the answer are right: no case is opened about what else is wrong"
+                "the answer is the one that its model gives: no case is opened about what else is wrong"
             );
             return self.forget(head).await;
         }
@@ -299,15 +299,14 @@ impl Challenger {
         Ok(true)
     }
 
-    /// Whether the values of an answer are those that its model gives; none where that cannot be said here.
+    /// Whether an answer is the one that its model gives; none where that cannot be said here.
     async fn is_right(&self, row: &Accusation) -> Result<Option<bool>> {
-        if let Some(computed) = self.arguable(row).await? {
-            return Ok(Some(computed.holds()));
+        // Every value of an answer that ends early, or whose words are not its tokens', may be right: the jury looks by a
+        // replay, and so does who accuses.
+        if self.for_arbiter(row).await?.is_some() {
+            return Ok(Some(false));
         }
-        let receipt = &row.bundle.receipt.receipt;
-        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
-        let bundle = row.bundle.clone();
-        blocking(move || Ok(loaded.answerer.follows(&bundle))).await
+        self.follows(row).await
     }
 
     /// The next message in a case that runs.
@@ -329,7 +328,7 @@ impl Challenger {
             None if head.is_for_votes => return Ok(false),
             None => {
                 let row = self.row_of(head).await?;
-                match self.arguable(&row).await? {
+                match self.for_arbiter(&row).await? {
                     Some(computed) => self.opening(&row, &computed, case.case_id).await?,
                     None => {
                         self.remember(&head.id, |head| head.is_for_votes = true);
@@ -360,6 +359,10 @@ impl Challenger {
                     Some(known) => known,
                     None => self.computed(&self.row_of(head).await?).await?,
                 };
+                if found.by_node && computed.holds() {
+                    // No step is wrong; what is, the votes see.
+                    return Ok(Some(Move::Contest { case_id }));
+                }
                 let pick =
                     play::challenger(found, &computed.trace).map_err(|error| lost(error.to_string()))?;
                 if pick.is_none() {
@@ -432,10 +435,19 @@ impl Challenger {
         Ok(false)
     }
 
-    /// The same; none where no dispute before the arbiter can be about the answer, which the votes decide.
-    async fn arguable(&self, row: &Accusation) -> Result<Option<Arc<Computation>>> {
+    /// Whether the answer is the one that its model gives, by one replay.
+    async fn follows(&self, row: &Accusation) -> Result<Option<bool>> {
+        let receipt = &row.bundle.receipt.receipt;
+        let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
+        let bundle = row.bundle.clone();
+        blocking(move || Ok(loaded.answerer.follows(&bundle))).await
+    }
+
+    /// The answer by the weights on record, where a value of it is wrong; none where no dispute before the arbiter can be
+    /// about it, and the votes decide.
+    async fn for_arbiter(&self, row: &Accusation) -> Result<Option<Arc<Computation>>> {
         match self.computed(row).await {
-            Ok(computed) => Ok(Some(computed)),
+            Ok(computed) => Ok(Some(computed).filter(|computed| !computed.holds())),
             Err(fault) if fault.code == NO_DISPUTE => Ok(None),
             Err(fault) => Err(fault),
         }

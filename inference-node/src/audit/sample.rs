@@ -58,9 +58,11 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Whether the answer with this receipt is computed again.
+    /// Whether the answer with this receipt is computed again. At the full rate each auditor computes all: shared by weight,
+    /// three answers of ten would be drawn by none of four auditors, and by nobody learned.
     pub fn has(&self, receipt: &Hash) -> bool {
-        audit_due(&self.seed, receipt, self.rate_bps, self.weight, self.total)
+        let all = self.rate_bps >= 10_000 && !self.weight.is_zero();
+        all || audit_due(&self.seed, receipt, self.rate_bps, self.weight, self.total)
     }
 }
 
@@ -232,6 +234,19 @@ impl Seeds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rule_f4_at_the_full_rate_every_auditor_computes_every_answer() {
+        let sample = |rate_bps, weight: u128| {
+            let (weight, total) = (Uint128::new(weight), Uint128::new(4));
+            let sample = Sample { seed: [7; 32], rate_bps, weight, total };
+            (0..1_000u32)
+                .filter(|n| sample.has(&openledger_types::merkle::leaf_hash(&n.to_be_bytes())))
+                .count()
+        };
+        assert_eq!((sample(10_000, 1), sample(10_000, 0)), (1_000, 0));
+        assert!((1..100).contains(&sample(500, 1)), "{}", sample(500, 1));
+    }
 
     #[test]
     fn rule_f4_the_rate_falls_after_the_trial_and_rises_with_unfinished_value() {

@@ -166,7 +166,7 @@ fn node_attack_15_answers_with_adapters_have_the_same_bits_on_every_path_in_ever
 }
 
 #[test]
-fn a_prefix_that_one_adapter_computed_is_not_served_to_another() {
+fn node_attack_14_a_prefix_that_one_adapter_computed_is_not_served_to_another() {
     let (dirs, _) = adapted();
     let base = Arc::new(Model::load(folder()).unwrap());
     let slim = slim(&dirs[0]);

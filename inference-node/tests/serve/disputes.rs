@@ -466,6 +466,20 @@ async fn rule_f2_an_answer_that_no_dispute_can_be_about_is_accused_and_left_to_t
     assert_eq!(told(|msg| matches!(msg, referee::ExecuteMsg::Conclude { .. })), 1);
 }
 
+/// Every value of an answer that ends before its time is right: no step can be shown, and a replay finds it.
+#[tokio::test]
+async fn node_attack_08_an_answer_that_ends_early_is_accused_and_left_to_the_votes() {
+    let found = Accused::new(honestly, honestly).await;
+    let node = found.auditor(honestly).await;
+    let rote = Rote { fails: true, computation: Some(honestly), ends_early: true, ..Rote::default() };
+    node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer: Box::new(rote) });
+    let challenger = found.challenger(&node, 1_000_000);
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    assert_eq!(found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. })), 1);
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert!(!*found.arbiter.opened.lock().unwrap(), "the arbiter is not asked");
+}
+
 #[tokio::test]
 async fn rule_f3_no_vote_of_a_party_or_without_the_answer() {
     let party = |case: &mut referee::CaseResponse| case.challenger = "openledger1val".into();

@@ -385,6 +385,8 @@ pub struct Rote {
     pub fails: bool,
     /// What is computed for a dispute.
     pub computation: Option<fn() -> Computation>,
+    /// A replay finds that its answers end before their time.
+    pub ends_early: bool,
 }
 
 impl Answerer for Rote {
@@ -444,7 +446,7 @@ impl Answerer for Rote {
         Ok(compute())
     }
     fn follows(&self, _: &AnswerBundle) -> Option<bool> {
-        Some(self.computation.map_or(!self.fails, |compute| compute().holds()))
+        Some(!self.ends_early && self.computation.map_or(!self.fails, |compute| compute().holds()))
     }
     fn trace(&self, asked: &Asked, _: &Hash, barred: &BTreeSet<u64>) -> Result<Traced> {
         // Shares that leave remainders everywhere.
