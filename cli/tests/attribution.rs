@@ -13,7 +13,7 @@ use openledger::estimate::{earnings, wording, Draft, Paid};
 use openledger_attribution::{Document as Text, Index, Weights};
 use openledger_node::attribution::{with_documents, Attribution, Readout, Source, INFLUENCE_FILE};
 use openledger_node::engine::Model;
-use openledger_node::train::{train, Document, Recipe, TrainingReceipt};
+use openledger_node::train::{train, AdapterRecipe, Document, Recipe, TrainingReceipt};
 use openledger_types::formats::{NumericClass, VersionRef};
 
 const FRIEND: u64 = 2;
@@ -116,6 +116,7 @@ fn audited(made: &Made, receipt: &TrainingReceipt, folder: &Path) -> Result<Repo
         tokenizer: &tokenizer,
         documents: &documents(&made.texts),
         owners: &owners,
+        memory: 1 << 30,
     };
     // Two texts in each contributor's words.
     let questions: Vec<Question> =
@@ -132,6 +133,8 @@ fn attr_attack_15_a_planted_bias_is_found_by_training_again() {
     assert!(fair.reproduced, "recipe and data give the published weights");
     assert_eq!(fair.findings(), Vec::<String>::new());
     assert_eq!((fair.audited.len(), fair.contributors), (4, 4));
+    // One that finds its trainings says the same, to the last bit.
+    assert_eq!(audited(&honest, &honest.receipt, folder.path()).unwrap(), fair);
     let agreement = fair.agreement.unwrap();
     assert!(agreement.rho.mean > 0.0, "{agreement:?}");
 
@@ -168,6 +171,50 @@ fn attr_attack_15_weights_that_the_recipe_does_not_give_are_seen() {
     let mut receipt = honest.receipt.clone();
     receipt.documents_hash = cosmwasm_std::HexBinary::from(&[0u8; 32]);
     assert_eq!(audited(&honest, &receipt, folder.path()).unwrap_err().code, "E-TRAIN-012");
+}
+
+#[test]
+fn attr_attack_15_a_receipt_that_asks_for_too_much_is_refused_before_anything_is_allocated() {
+    let folder = tempfile::tempdir().unwrap();
+    let honest = made(|_, text| text.to_string());
+    let bent = |bend: &dyn Fn(&mut TrainingReceipt)| {
+        let mut receipt = honest.receipt.clone();
+        bend(&mut receipt);
+        receipt.tokens_seen = receipt
+            .steps
+            .saturating_mul(receipt.recipe.batch as u64)
+            .saturating_mul(receipt.recipe.context as u64);
+        audited(&honest, &receipt, folder.path()).unwrap_err().code
+    };
+    // Another shape than that of config.json: this would be another model, of any size.
+    assert_eq!(bent(&|r| r.recipe.context = 65_536), "E-TRAIN-012");
+    assert_eq!(bent(&|r| r.recipe.layers = 256), "E-TRAIN-012");
+    assert_eq!(bent(&|r| r.recipe.dim = 16_384), "E-TRAIN-012");
+    assert_eq!(bent(&|r| r.recipe.vocab = usize::MAX), "E-TRAIN-012");
+    assert_eq!(bent(&|r| r.recipe.context = usize::MAX), "E-TRAIN-012");
+    // The model's own shape in a step that no memory holds, or in more steps than anybody repeats.
+    assert_eq!(bent(&|r| (r.recipe.batch, r.recipe.shards) = (4_096, 1)), "E-TRAIN-017");
+    assert_eq!(bent(&|r| r.recipe.batch = usize::MAX), "E-TRAIN-001");
+    let endless = |r: &mut TrainingReceipt, steps: u64| {
+        r.steps = steps;
+        r.schedule.iter_mut().for_each(|plan| plan.total = steps);
+    };
+    assert_eq!(bent(&|r| endless(r, u64::MAX)), "E-TRAIN-001");
+    let long = bent(&|r| {
+        endless(r, 10_000_000);
+        (r.recipe.batch, r.recipe.shards) = (32, 1);
+    });
+    assert_eq!(long, "E-TRAIN-017");
+    // Adapters: with a base it is said, without one the receipt contradicts itself.
+    let adapter = AdapterRecipe { rank: 4, alpha: 8.0, targets: vec!["q_proj".into()] };
+    assert_eq!(bent(&|r| r.recipe.adapter = Some(adapter.clone())), "E-TRAIN-012");
+    let root = cosmwasm_std::HexBinary::from(&[1u8; 32]);
+    assert_eq!(bent(&|r| r.base_weights_root = Some(root.clone())), "E-TRAIN-014");
+    // Figures that contradict each other.
+    let mut receipt = honest.receipt.clone();
+    receipt.tokens_seen += 1;
+    assert_eq!(audited(&honest, &receipt, folder.path()).unwrap_err().code, "E-TRAIN-012");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was trained");
 }
 
 /// Twenty questions that four contributors are paid for in these parts, with a little unrest.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use openledger_node::engine::TOKENIZER_FILE;
-use openledger_node::train::Document;
+use openledger_node::train::{Document, Rerun};
 use serde::Serialize;
 
 use super::{audit, drawn, page, Question, Report, Subject};
@@ -44,6 +44,8 @@ pub struct AuditArgs {
     pub seed: Option<String>,
     /// Folder for the report and finished trainings.
     pub out: Option<PathBuf>,
+    /// Bytes that a step of training may take.
+    pub memory: u64,
     /// Say what it would cost, and stop.
     pub plan: bool,
 }
@@ -55,6 +57,8 @@ pub struct Cost {
     pub trainings: u64,
     /// Steps of each.
     pub steps: u64,
+    /// Tokens of each.
+    pub tokens: u64,
     /// Seconds that one took its developer.
     pub seconds: f64,
     /// Questions.
@@ -94,6 +98,7 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
     }
     let prepared = verify::prepare(ctx, args.model_id, version, &args.node, &cache).await?;
     let receipt = training_receipt(&cache, prepared.model().manifest())?;
+    Rerun::check(&receipt, prepared.model().config(), args.memory)?;
     let tokenizer_path = cache.join(TOKENIZER_FILE);
     let tokenizer = std::fs::read(&tokenizer_path).map_err(|e| CliError::file(&tokenizer_path, e))?;
     // What is needed is in memory; the folder would only cost space.
@@ -118,6 +123,7 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
     let cost = Cost {
         trainings: 1 + most.unwrap_or(usize::MAX).min(count(&owners)) as u64,
         steps: receipt.steps,
+        tokens: receipt.tokens_seen,
         seconds: receipt.seconds,
         questions: questions.len() as u64,
     };
@@ -144,6 +150,7 @@ pub async fn run(ctx: &Context, args: AuditArgs, told: &dyn Fn(&Cost)) -> Result
             tokenizer: &tokenizer,
             documents: &documents,
             owners: &owners,
+            memory: args.memory,
         };
         let chosen = drawn(&subject, most, &seed);
         let mut shown =

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 use openledger_node::attribution::{check_documents, Asked, Attribution, Readout, Source};
 use openledger_node::engine::Model;
-use openledger_node::train::{Document, Rerun, Retrained, TrainingReceipt};
+use openledger_node::train::{Bits, Document, Rerun, Retrained, TrainingReceipt};
 use openledger_types::formats::VersionRef;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -40,6 +40,8 @@ pub struct Subject<'a> {
     pub documents: &'a [Document<'a>],
     /// Contributor of each contribution.
     pub owners: &'a BTreeMap<u64, String>,
+    /// Bytes that a step of training may take.
+    pub memory: u64,
 }
 
 /// A text whose attribution is audited.
@@ -154,12 +156,13 @@ impl Report {
     }
 }
 
-/// Losses of a finished training, kept under its name.
+/// Losses of a finished training, kept under its name, to the bit: an audit that was stopped finds what one finds that
+/// was not.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     questions: String,
     weights_root: String,
-    losses: Vec<f64>,
+    losses: Bits,
 }
 
 /// The contributors of a model's documents with what they gave, at most `most` of them: those first by
@@ -197,14 +200,15 @@ pub fn audit(
     progress: &mut dyn FnMut(u64, u64, u64, u64),
     cancel: &AtomicBool,
 ) -> Result<Report> {
-    let rerun = Rerun::new(subject.receipt, subject.tokenizer, subject.documents)?;
+    let Subject { receipt, tokenizer, documents, .. } = subject;
+    let rerun = Rerun::new(receipt, subject.model.config(), tokenizer, documents, subject.memory)?;
     let name = asked(&questions);
     let trainings = contributors.len() as u64 + 1;
     make_private_dir(folder)?;
     let mut losses = |number: u64, without: &BTreeSet<u64>| -> Result<Kept> {
         let path = folder.join(format!("{}.json", rerun.fingerprint(without)));
         if let Ok(kept) = read_json::<Kept>(&path) {
-            if kept.questions == name && kept.losses.len() == questions.len() {
+            if kept.questions == name && kept.losses.0.len() == questions.len() {
                 return Ok(kept);
             }
         }
@@ -213,7 +217,7 @@ pub fn audit(
         let kept = Kept {
             questions: name.clone(),
             weights_root: hex::encode(rerun.weights_root(&trained)?),
-            losses: answer_losses(&trained, &questions)?,
+            losses: Bits(answer_losses(&trained, &questions)?),
         };
         write_json(&path, &kept)?;
         Ok(kept)
@@ -233,8 +237,9 @@ pub fn audit(
             standing: None,
             changed: without
                 .losses
+                .0
                 .iter()
-                .zip(&whole.losses)
+                .zip(&whole.losses.0)
                 .map(|(without, whole)| without - whole)
                 .collect(),
             paid: questions.iter().map(paid).collect(),
@@ -266,7 +271,7 @@ pub fn audit(
         bent_rows: bent_rows(subject)?,
         seed: seed.into(),
         contributors: subject.owners.values().collect::<BTreeSet<_>>().len() as u64,
-        loss: whole.losses.iter().sum::<f64>() / whole.losses.len().max(1) as f64,
+        loss: whole.losses.0.iter().sum::<f64>() / whole.losses.0.len().max(1) as f64,
         agreement: agreement(&paid, &changed),
         questions,
         audited,

@@ -530,6 +530,9 @@ pub struct AuditAttribution {
     /// By what contributors are drawn; the manifest's hash unless told
     #[arg(long, value_name = "TEXT")]
     pub seed: Option<String>,
+    /// Memory that a step of training may take, in GiB; a training that may need more is refused
+    #[arg(long, value_name = "GIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub memory: u64,
     /// Folder for report and finished trainings; one below this home folder unless told
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

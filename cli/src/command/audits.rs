@@ -25,6 +25,7 @@ pub(super) async fn attribution(ctx: &Context, out: &Out, args: args::AuditAttri
         contributors: args.contributors,
         seed: args.seed,
         out: args.out,
+        memory: args.memory << 30,
         plan: args.plan,
     };
     // On standard error: standard output has the result alone.
@@ -48,8 +49,9 @@ pub(super) async fn attribution(ctx: &Context, out: &Out, args: args::AuditAttri
 fn cost_text(cost: &Cost) -> String {
     let minutes = (cost.seconds * cost.trainings as f64 / 60.0).ceil();
     format!(
-        "{} questions, {} trainings of {} steps; one took its developer {:.0} s, so about {minutes} min on such a machine",
-        cost.questions, cost.trainings, cost.steps, cost.seconds
+        "{} questions, {} trainings of {} steps and {} tokens; by the developer's word one took {:.0} s, so about {minutes} min \
+         on such a machine",
+        cost.questions, cost.trainings, cost.steps, cost.tokens, cost.seconds
     )
 }
 

@@ -19,6 +19,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::bits::Bits;
 use super::recipe::Recipe;
 use super::retrain::{Experiment, Retrained};
 use crate::attribution::{build, Positions, Readout, Source};
@@ -274,8 +275,8 @@ fn drawn(count: usize, out: usize, sets: usize, seed: u64) -> Vec<Vec<bool>> {
 /// The losses after training on what is kept, from the cache where they lie in it.
 fn outcome(cache: &Path, experiment: &Experiment, queries: &[Vec<u32>], keep: Vec<bool>) -> Result<Outcome> {
     let path: PathBuf = cache.join(format!("{}.json", experiment.asked(&keep, queries)));
-    let kept = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Vec<f64>>(&b).ok());
-    if let Some(losses) = kept.filter(|losses| losses.len() == queries.len()) {
+    let kept = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Bits>(&b).ok());
+    if let Some(Bits(losses)) = kept.filter(|losses| losses.0.len() == queries.len()) {
         return Ok(Outcome { keep, losses });
     }
     let model = experiment.train(&keep)?;
@@ -288,9 +289,10 @@ fn outcome(cache: &Path, experiment: &Experiment, queries: &[Vec<u32>], keep: Ve
         )
     };
     std::fs::create_dir_all(cache).map_err(|e| disk(e.to_string()))?;
+    let losses = Bits(losses);
     let bytes = serde_json::to_vec(&losses).map_err(|e| disk(e.to_string()))?;
     write_atomic(&path, &bytes)?;
-    Ok(Outcome { keep, losses })
+    Ok(Outcome { keep, losses: losses.0 })
 }
 
 /// Scores of influence, vocabulary and phrases. In the two layers that share by contributor each document is one of

@@ -4,10 +4,11 @@
 //! (`optimizer`), the loop (`run`), low-rank adapters of a base ([`train_adapter`]), checkpoints (`checkpoint`),
 //! files (`export`), how often each contribution was seen (`counts`). [`Experiment`] trains again without some
 //! of the data (`retrain`), and [`calibrate()`] fits the weights of a model's layers by that (`calibrate`);
-//! [`Rerun`] repeats a published model's own training (`without`). [`evaluate`]
-//! measures the result on held-out text beside byte models (`ngram`).
+//! [`Rerun`] repeats a published model's own training (`without`); what is kept between runs keeps its bits (`bits`).
+//! [`evaluate`] measures the result on held-out text beside byte models (`ngram`).
 
 mod adapter;
+mod bits;
 mod calibrate;
 mod checkpoint;
 mod corpus;
@@ -23,6 +24,7 @@ mod run;
 mod without;
 
 pub use adapter::train_adapter;
+pub use bits::Bits;
 pub use calibrate::{calibrate, Calibrate, Calibration, CALIBRATION_FILE};
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};

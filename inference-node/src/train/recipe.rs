@@ -170,6 +170,10 @@ impl Recipe {
         {
             return refuse("the schedule does not rise");
         }
+        // Each step looks at all plans.
+        if self.schedule.len() > 10_000 {
+            return refuse("the schedule has more than 10000 plans");
+        }
         if class_schemes(self.numeric_class).is_none() {
             return refuse("the numeric class is neither exact nor tolerant-f32");
         }
@@ -181,6 +185,24 @@ impl Recipe {
             return refuse("learning_rate or clip is out of range");
         }
         Ok(self.config(0).validate()?)
+    }
+
+    /// Bytes that a step may need at once, counted high: parameters with moments and derivatives, and what every
+    /// position leaves behind for the way back. Of a recipe that was not checked the figure may be the largest there is.
+    pub(crate) fn step_bytes(&self) -> u64 {
+        let of = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let times = |counts: &[usize]| counts.iter().fold(1u64, |all, count| all.saturating_mul(of(*count)));
+        let sum = |parts: &[u64]| parts.iter().fold(0u64, |all, part| all.saturating_add(*part));
+        // Inputs, outputs and their derivatives of one block at one position.
+        let block =
+            sum(&[times(&[32, self.dim]), times(&[8, self.ffn]), times(&[4, self.heads, self.context])]);
+        let position =
+            sum(&[block.saturating_mul(of(self.layers)), times(&[4, self.vocab]), times(&[8, self.dim])]);
+        let matrices = sum(&[times(&[4, self.dim, self.dim]), times(&[3, self.dim, self.ffn])]);
+        let parameters = sum(&[matrices.saturating_mul(of(self.layers)), times(&[self.vocab, self.dim])]);
+        // Weights twice, two moments, a sum, and the derivatives of every shard.
+        let held = parameters.saturating_mul(of(self.shards).saturating_add(6));
+        sum(&[times(&[self.batch, self.context]).saturating_mul(position), held]).saturating_mul(4)
     }
 
     /// The network's shape; `eos` is the token between documents.

@@ -22,7 +22,10 @@ use super::run::{step, Workers};
 use crate::engine::files::{parse_weights, weights_bytes};
 use crate::engine::import::root_of;
 use crate::engine::net::Net;
-use crate::engine::{Error, Result, Tokenizer};
+use crate::engine::{Error, ModelConfig, Result, Tokenizer};
+
+/// Most tokens of one training that is repeated: days on a large machine. A receipt can name any number.
+const MOST_TOKENS: u64 = 1 << 34;
 
 /// A training that can be repeated.
 pub struct Rerun {
@@ -34,20 +37,27 @@ pub struct Rerun {
     inputs: Hash,
 }
 
+fn refuse(what: &str) -> Error {
+    Error::new(
+        "E-TRAIN-012",
+        format!("this training cannot be repeated: {what}"),
+        "Do not pay for this model: its receipt does not say how it was trained.",
+    )
+}
+
+/// The recipe by which a finished run is repeated step by step.
+fn repeated(receipt: &TrainingReceipt) -> Recipe {
+    Recipe { schedule: receipt.schedule.clone(), ..receipt.recipe.clone() }
+}
+
 impl Rerun {
-    /// The training that a receipt tells of, over the documents that it says, in their order.
+    /// Whether a receipt tells of a training that can be repeated with `memory` bytes, for a model that is published
+    /// with this shape. Nothing is allocated by the receipt's figures.
     ///
     /// # Errors
-    /// `E-TRAIN-012` when documents or tokenizer are not the receipt's, or it has no schedule; `E-TRAIN-001` for a
-    /// recipe that cannot be trained; `E-TRAIN-014` for an adapter.
-    pub fn new(receipt: &TrainingReceipt, tokenizer: &[u8], documents: &[Document]) -> Result<Self> {
-        let refuse = |what: &str| {
-            Err(Error::new(
-                "E-TRAIN-012",
-                format!("this training cannot be repeated: {what}"),
-                "Do not pay for this model: its receipt does not say how it was trained.",
-            ))
-        };
+    /// `E-TRAIN-012` when the recipe makes no such model, or its figures contradict each other; `E-TRAIN-001` for a recipe
+    /// that cannot be trained; `E-TRAIN-014` for an adapter; `E-TRAIN-017` for more memory or tokens than there may be.
+    pub fn check(receipt: &TrainingReceipt, published: &ModelConfig, memory: u64) -> Result<()> {
         if receipt.base_weights_root.is_some() {
             return Err(Error::new(
                 "E-TRAIN-014",
@@ -55,19 +65,63 @@ impl Rerun {
                 "Audit the base that it was trained on; of the adapter, check the answers (`openledger verify`).",
             ));
         }
+        if receipt.recipe.adapter.is_some() {
+            return Err(refuse("its recipe has an adapter, and the receipt no base"));
+        }
+        if receipt.steps == 0 || receipt.schedule.last().is_none_or(|plan| plan.total != receipt.steps) {
+            return Err(refuse("its schedule does not end with its steps"));
+        }
+        let recipe = repeated(receipt);
+        if recipe.config(END_OF_TEXT_ID) != *published {
+            return Err(refuse("its recipe makes a model of another shape than the one published"));
+        }
+        recipe.validate()?;
+        let step = (recipe.batch as u64).saturating_mul(recipe.context as u64);
+        let tokens = step.saturating_mul(receipt.steps);
+        if tokens != receipt.tokens_seen {
+            return Err(refuse("its steps are not those of the tokens that it says it saw"));
+        }
+        let large = |what: String| {
+            let advice = "Audit it on a larger machine, with --memory of what that has; answers can be checked anyway \
+                 (`openledger verify`).";
+            Err(Error::new(
+                "E-TRAIN-017",
+                format!("this training is too large to be repeated: {what}"),
+                advice,
+            ))
+        };
+        if recipe.step_bytes() > memory {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            return large(format!("a step may need {} MiB of {}", mib(recipe.step_bytes()), mib(memory)));
+        }
+        if tokens > MOST_TOKENS {
+            return large(format!("{tokens} tokens are more than {MOST_TOKENS}"));
+        }
+        Ok(())
+    }
+
+    /// The training that a receipt tells of, over the documents that it says, in their order, for a model that is
+    /// published with this shape, by steps of at most `memory` bytes.
+    ///
+    /// # Errors
+    /// Those of [`Rerun::check`], and `E-TRAIN-012` when documents or tokenizer are not the receipt's.
+    pub fn new(
+        receipt: &TrainingReceipt,
+        published: &ModelConfig,
+        tokenizer: &[u8],
+        documents: &[Document],
+        memory: u64,
+    ) -> Result<Self> {
+        Self::check(receipt, published, memory)?;
         let hash = documents_hash(documents);
         let tokenizer_hash = Hash::from(Sha256::digest(tokenizer));
         if receipt.documents_hash.as_slice() != hash {
-            return refuse("its documents are not those of the sealed versions without their copies");
+            return Err(refuse("its documents are not those of the sealed versions without their copies"));
         }
         if receipt.tokenizer_hash.as_slice() != tokenizer_hash {
-            return refuse("its tokenizer is not the model's");
+            return Err(refuse("its tokenizer is not the model's"));
         }
-        if receipt.steps == 0 || receipt.schedule.last().is_none_or(|plan| plan.total != receipt.steps) {
-            return refuse("its schedule does not end with its steps");
-        }
-        let recipe = Recipe { schedule: receipt.schedule.clone(), ..receipt.recipe.clone() };
-        recipe.validate()?;
+        let recipe = repeated(receipt);
         let corpus = Corpus::new(&recipe, &Tokenizer::parse(tokenizer, recipe.vocab)?, documents)?;
         let mut hasher = Sha256::new();
         hasher.update(format!("rerun/1 {:?}", Recipe { checkpoint_seconds: 0, ..recipe.clone() }));
