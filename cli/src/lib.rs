@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod html;
 pub mod keys;
 pub mod model;
+pub mod model_files;
 pub mod network;
 pub mod node;
 pub mod node_http;

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{make_private_dir, read_json, write_json, Context};
 use crate::error::{Class, CliError, Result};
+use crate::model_files::{self, plain_name};
 use crate::{node_http, progress};
 
 /// Most bytes of held-out text that a model is measured on, unless told otherwise.
@@ -49,8 +50,8 @@ pub struct TrainArgs {
     pub out: PathBuf,
     /// How.
     pub recipe: Recipe,
-    /// Folder of the model that an adapter is trained for, when the recipe has one.
-    pub base: Option<PathBuf>,
+    /// The model that an adapter is trained for, when the recipe has one.
+    pub base: Option<Base>,
     /// Texts that the model has not seen, on which it is measured; none when empty.
     pub heldout: Vec<String>,
     /// Most bytes of them that are taken.
@@ -61,6 +62,15 @@ pub struct TrainArgs {
     pub calibrate: Option<usize>,
     /// Base URL of the node that keeps the blobs.
     pub node: String,
+}
+
+/// Where a base is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// In this folder.
+    Folder(PathBuf),
+    /// Registered: model and version. It is fetched from the node.
+    Registered(u64, u32),
 }
 
 /// A trained model.
@@ -122,8 +132,15 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         return Err(CliError::usage("name at least one sealed version, as DATANET:VERSION"));
     }
     if args.base.is_some() != args.recipe.adapter.is_some() {
-        return Err(CliError::usage("an adapter needs both --base DIR and a recipe with [adapter]"));
+        return Err(CliError::usage("an adapter needs both --base and a recipe with [adapter]"));
     }
+    let base = match args.base {
+        None => None,
+        Some(Base::Folder(dir)) => Some(dir),
+        Some(Base::Registered(id, version)) => {
+            Some(model_files::base(ctx, &reader, (id, version), &args.node).await?)
+        }
+    };
     let docs = load_corpus(ctx, &reader, &datanets, &args.node).await?;
 
     let cancel = Arc::new(AtomicBool::new(false));
@@ -140,7 +157,7 @@ pub async fn train(ctx: &Context, args: TrainArgs) -> Result<Trained> {
         true => Box::new(train::bar()),
         false => Box::new(|_| {}),
     };
-    let (versions, mut weights, base) = (datanets.clone(), args.weights, args.base);
+    let (versions, mut weights) = (datanets.clone(), args.weights);
     let trials = args.calibrate.map(|trainings| (trainings, ctx.home.join("calibration")));
     // The influence index tells which tokens a document holds: it is made of public documents only.
     let mut public = true;
@@ -544,26 +561,6 @@ fn read_manifest(dir: &Path) -> Result<(Vec<u8>, Manifest)> {
     Ok((bytes, manifest))
 }
 
-/// A file's name, if it cannot leave its folder.
-///
-/// # Errors
-/// Class verification for any other name.
-pub(crate) fn plain_name(name: &str) -> Result<&str> {
-    let plain = !name.is_empty()
-        && name.len() <= 128
-        && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    match plain {
-        true => Ok(name),
-        false => Err(CliError::new(
-            Class::Verification,
-            "E-CLI-064",
-            format!("the manifest names a file {name:?}"),
-            "do not use this model: its files have no plain names",
-        )),
-    }
-}
-
 /// Runs what keeps a processor busy off the threads of the network.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> openledger_node::fault::Result<T> + Send + 'static,
@@ -621,19 +618,4 @@ pub async fn index(ctx: &Context, model_id: u64, version: u32, node: &str) -> Re
     let datanets = reader.model_version(model_id, version).await?.datanets;
     let docs = load_corpus(ctx, &reader, &datanets, node).await?;
     blocking(move || build_index(docs)).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_cannot_name_files_outside_its_folder() {
-        for good in ["model.safetensors", "config.json", "a-b_c"] {
-            assert!(plain_name(good).is_ok(), "{good}");
-        }
-        for bad in ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "/etc/passwd", &"a".repeat(129)] {
-            assert!(plain_name(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -5,19 +5,17 @@
 //! the answer and traces it again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use openledger_attribution::Index;
 use openledger_client::contracts::Reader;
 use openledger_node::attribution::{check_documents, Attribution, Source, INFLUENCE_FILE};
-use openledger_node::engine::{whole_name, Model, ReplayReport, MANIFEST_FILE};
+use openledger_node::engine::{Model, ReplayReport};
 use openledger_node::ledger::parse_receipts;
 pub use openledger_node::recompute::{recompute, Recomputed};
 use openledger_node::request::{parse, Endpoint};
-use openledger_node::serve::{build_index, check_manifest};
+use openledger_node::serve::build_index;
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::SignedReceipt;
 use openledger_types::msg::escrow::{EpochResponse, RootStatus, SessionResponse};
@@ -28,8 +26,8 @@ use crate::check::{check_bundle, Check, Checks, Pins};
 use crate::context::{make_private_dir, write_private, Context};
 use crate::error::{Class, CliError, Result};
 use crate::explain::{explain, Explained};
-use crate::model::{blocking, load_corpus, plain_name};
-use crate::{node_http, progress};
+use crate::model::{blocking, load_corpus};
+use crate::{model_files, node_http};
 
 /// What a verification found.
 #[derive(Clone, Debug, Serialize)]
@@ -157,39 +155,8 @@ pub async fn prepare(
     let version = reader.model_version(model_id, version).await?;
     let mut checks = Checks::default();
 
-    let manifest_bytes = node_http::get_blob(&ctx.http, node, &version.manifest.root.to_hex()).await?;
-    let manifest = check_manifest(&version, &manifest_bytes)?;
+    let manifest = model_files::fetch(ctx, &version, node, cache_dir).await?;
     checks.add("manifest as registered on chain", true, String::new);
-    let bar = progress::bar(ctx, manifest.files.len() as u64, "fetching the model");
-    make_private_dir(cache_dir)?;
-    write_private(&cache_dir.join(MANIFEST_FILE), &manifest_bytes)?;
-    for file in &manifest.files {
-        let (whole, part) = whole_name(&file.name);
-        let path = cache_dir.join(plain_name(whole)?);
-        let bytes = node_http::get_blob(&ctx.http, node, &file.blob.root.to_hex()).await?;
-        if bytes.len() as u64 != file.blob.len {
-            return Err(CliError::new(
-                Class::Verification,
-                "E-CLI-065",
-                format!("{} has {} bytes, the manifest says {}", file.name, bytes.len(), file.blob.len),
-                "do not use this model: its manifest is wrong",
-            ));
-        }
-        match part {
-            // Parts follow each other; the whole is checked when it is loaded.
-            Some(number) if number > 1 => {
-                let mut whole = OpenOptions::new().append(true).open(&path);
-                let added = whole
-                    .as_mut()
-                    .map_err(|e| std::io::Error::from(e.kind()))
-                    .and_then(|f| f.write_all(&bytes));
-                added.map_err(|e| CliError::file(&path, e))?;
-            }
-            _ => write_private(&path, &bytes)?,
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
     let dir = cache_dir.to_path_buf();
     let model = blocking(move || Ok(Model::load(&dir)?)).await.map_err(|error| match error.class {
         // The files came whole; what does not load is not what the chain describes.

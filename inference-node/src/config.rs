@@ -9,6 +9,7 @@ use openledger_client::ChainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditSettings;
+use crate::engine::Place;
 use crate::fault::{Fault, Result};
 use crate::serve::Settings;
 use crate::storage::KeepSettings;
@@ -68,6 +69,8 @@ pub struct Serve {
     pub cache_ms: u64,
     /// Milliseconds between two rounds of the loops.
     pub tick_ms: u64,
+    /// Where answers of the class tolerant-f32 are computed: `cpu`, `cuda` or `cuda:N`.
+    pub device: Place,
     /// Origins whose pages may read answers; `*` for all, empty for none.
     pub origins: Vec<String>,
 }
@@ -87,6 +90,7 @@ impl Default for Serve {
             expiry_margin_blocks: settings.expiry_margin_blocks,
             cache_ms: 1_000,
             tick_ms: 1_000,
+            device: settings.device,
             origins: settings.origins,
         }
     }
@@ -107,6 +111,7 @@ impl Serve {
             expiry_margin_blocks: self.expiry_margin_blocks,
             tick: Duration::from_millis(self.tick_ms.max(50)),
             models: self.models.clone(),
+            device: self.device,
             origins: self.origins.clone(),
             ..Settings::default()
         }

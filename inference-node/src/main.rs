@@ -484,6 +484,8 @@ async fn serve_node(cli: &Cli, home: &Home, config: Config) -> Result<()> {
     if config.node_id == 0 {
         return Err(unregistered());
     }
+    // A place that is not there is said now, not when the first model of its class is loaded.
+    config.serve.device.open()?;
     // The port first: a second node on this home is told so before it touches anything.
     let listener = serve::listen(config.listen).await?;
     let key = keyfile::load(&home.node_key(), None).map_err(chain_fault)?;

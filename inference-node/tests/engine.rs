@@ -349,6 +349,28 @@ fn hostile_files_are_refused() {
         load_with("tokenizer.json", &set("pre_tokenizer", serde_json::Value::Null), true),
         Some("E-MODEL-005")
     );
+    // A tokenizer with more tokens than the weights have rows, one whose merges name a token that is not there, and
+    // weights that are rows of another vocabulary.
+    let more = |b: &mut Vec<u8>| {
+        let mut json: serde_json::Value = serde_json::from_slice(b).unwrap();
+        let vocabulary = json["model"]["vocab"].as_object_mut().unwrap();
+        vocabulary.insert("abcdefgh".into(), 5_000.into());
+        *b = json.to_string().into_bytes();
+    };
+    assert_eq!(load_with("tokenizer.json", &more, true), Some("E-MODEL-005"));
+    let fewer = |b: &mut Vec<u8>| {
+        let mut json: serde_json::Value = serde_json::from_slice(b).unwrap();
+        json["model"]["vocab"].as_object_mut().unwrap().remove("a");
+        *b = json.to_string().into_bytes();
+    };
+    assert_eq!(load_with("tokenizer.json", &fewer, true), Some("E-MODEL-005"));
+    let wider = |b: &mut Vec<u8>| {
+        let mut json: serde_json::Value = serde_json::from_slice(b).unwrap();
+        json["vocab_size"] = (json["vocab_size"].as_u64().unwrap() + 1).into();
+        *b = json.to_string().into_bytes();
+    };
+    let refused = load_with("config.json", &wider, true);
+    assert!(["E-MODEL-004", "E-MODEL-007"].map(Some).contains(&refused), "{refused:?}");
     assert_eq!(load_with("manifest.json", &set("sampler", "other/1".into()), false), Some("E-MODEL-008"));
     assert_eq!(Model::load(Path::new("does-not-exist")).err().map(|e| e.code), Some("E-MODEL-001"));
 }

@@ -5,6 +5,7 @@ mod data;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use openledger::model::Base;
 use openledger_attribution::Weights;
 use openledger_types::formats::InfluenceParams;
 use openledger_types::msg::model_registry::{Parent, ParentKind};
@@ -213,9 +214,9 @@ pub struct Train {
     /// TOML file with fields of the recipe; the others keep their defaults
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// Folder of a model of the class exact: an adapter of it is trained, as the recipe's [adapter] says
-    #[arg(long, value_name = "DIR")]
-    pub base: Option<PathBuf>,
+    /// A model of the class exact, registered or in a folder: an adapter of it is trained, as the recipe's [adapter] says
+    #[arg(long, value_parser = base, value_name = "MODEL:VERSION|DIR")]
+    pub base: Option<Base>,
     /// Name in the manifest
     #[arg(long)]
     pub name: Option<String>,
@@ -560,6 +561,16 @@ fn model_ref(text: &str) -> Result<(u64, Option<u32>), String> {
     }
 }
 
+/// A registered model, or any other text as a folder; a folder of such a name is given as ./3:2.
+fn base(text: &str) -> Result<Base, String> {
+    match model_ref(text) {
+        Ok((id, Some(version))) => Ok(Base::Registered(id, version)),
+        Ok((_, None)) => Err(format!("{text:?} names no version: give MODEL:VERSION, or a folder")),
+        Err(_) if text.is_empty() => Err("it is empty".into()),
+        Err(_) => Ok(Base::Folder(text.into())),
+    }
+}
+
 fn parent(text: &str) -> Result<Parent, String> {
     let (reference, kind) = match text.rsplit_once(':') {
         Some((reference, "base")) => (reference, ParentKind::Base),
@@ -681,6 +692,17 @@ mod tests {
             assert!(model_ref(bad).is_err(), "{bad}");
         }
         assert!(version_ref("3").is_err());
+    }
+
+    #[test]
+    fn a_base_is_a_registered_model_or_a_folder() {
+        assert_eq!(base("3:2"), Ok(Base::Registered(3, 2)));
+        for folder in ["./3:2", "models/base", "3:2:1", "base"] {
+            assert_eq!(base(folder), Ok(Base::Folder(folder.into())), "{folder}");
+        }
+        for bad in ["3", ""] {
+            assert!(base(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

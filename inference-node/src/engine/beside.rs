@@ -53,6 +53,14 @@ impl Model {
         self.adapted.as_ref().map(Adapted::root)
     }
 
+    /// Refuses a model on this base whose adapter its manifest says to be larger than all adapters in memory may be.
+    ///
+    /// # Errors
+    /// `E-MODEL-015`.
+    pub(crate) fn check_adapter_size(&self, manifest: &Manifest) -> Result<()> {
+        self.adapters.check_manifest(manifest, &self.config)
+    }
+
     /// What is added to the weights, from memory or from the folder.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use openledger_exact::cache::Cache;
 use openledger_exact::constraint::Constraint;
 use openledger_exact::net::{Piece, Read, Workspace, CHUNK};
@@ -205,7 +205,7 @@ impl Model {
         let mut input = request.prompt_tokens.clone();
         let (mut done, mut position) = (0, 0);
         loop {
-            let ids = Tensor::from_slice(&input, (1, input.len()), &Device::Cpu)?;
+            let ids = Tensor::from_slice(&input, (1, input.len()), &net.device)?;
             let row = net.llama.forward(&ids, done, &mut cache)?.flatten_all()?.to_vec1::<f32>()?;
             done += input.len();
             let (logits, projections) = row.split_at(self.config().vocab_size.min(row.len()));

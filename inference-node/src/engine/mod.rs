@@ -10,6 +10,7 @@
 
 mod beside;
 mod chat;
+mod device;
 mod error;
 pub(crate) mod exact;
 pub(crate) mod files;
@@ -26,6 +27,7 @@ mod trace;
 
 pub(crate) use beside::same_base;
 pub use chat::{ChatFormat, CHAT_FILE};
+pub use device::Place;
 pub use error::{Error, Result};
 pub use exact::adapters::{AdapterCounters, Adapters, ADAPTER_BYTES};
 pub(crate) use exact::batch::GAP_BOUNDS;

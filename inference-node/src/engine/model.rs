@@ -23,8 +23,9 @@ use openledger_exact::weights::ExactWeights;
 
 use super::beside::check_size;
 use super::chat::{ChatFormat, CHAT_FILE, MAX_CHAT_FORMAT};
+use super::device::Place;
 use super::error::{Error, Result};
-use super::exact::adapters::{Adapted, Adapters, ADAPTER_BYTES};
+use super::exact::adapters::{Adapted, Adapters};
 use super::files::{
     read_bounded, whole_name, Weights, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE,
 };
@@ -68,6 +69,8 @@ pub(crate) struct Tolerant {
     pub(super) llama: Llama,
     /// Angles and an empty cache, cloned for every answer.
     pub(super) cache: Cache,
+    /// Where `llama` and `cache` are; all else is computed by the processor.
+    pub(super) device: Device,
     /// For all positions at once.
     pub(super) net: Net,
     /// The trace's directions, (32, hidden).
@@ -102,7 +105,8 @@ impl Model {
     /// `E-MODEL-001` unreadable, `-002` configuration, `-003` file too large, `-004` weights, `-005`
     /// tokenizer, `-007` hashes, `-008` manifest, `-014` adapter.
     pub fn load(dir: &Path) -> Result<Self> {
-        Self::load_with(dir, &Arc::new(Adapters::new(ADAPTER_BYTES, Arc::default())))
+        // Whoever has one model keeps its adapter, whatever a node's limit would be: an answer stays verifiable.
+        Self::load_with(dir, &Arc::new(Adapters::new(usize::MAX, Arc::default())))
     }
 
     /// The same with its adapter kept in `adapters`, as are those of all models that are loaded beside it.
@@ -110,6 +114,14 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn load_with(dir: &Path, adapters: &Arc<Adapters>) -> Result<Self> {
+        Self::load_on(dir, adapters, Place::Cpu)
+    }
+
+    /// The same, whose answers are computed at `place` where it is of the class `tolerant-f32`.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and `E-MODEL-017` when there is no such place.
+    pub fn load_on(dir: &Path, adapters: &Arc<Adapters>, place: Place) -> Result<Self> {
         let manifest_bytes = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST)?;
         let manifest = parse_manifest(&manifest_bytes)?;
         let config_bytes = read_bounded(&dir.join(CONFIG_FILE), MAX_CONFIG)?;
@@ -186,9 +198,10 @@ impl Model {
                     class = manifest.numeric_class.as_str(),
                     // Threads of one matrix product, set by RAYON_NUM_THREADS.
                     threads = candle_core::utils::get_num_threads(),
+                    device = %place,
                     "model loaded"
                 );
-                Class::Tolerant(Box::new(tolerant(&config, &weights)?))
+                Class::Tolerant(Box::new(tolerant(&config, &weights, place)?))
             }
         };
         let tokenizer = Arc::new(tokenizer);
@@ -475,7 +488,8 @@ fn chosen_path() -> Result<CpuPath> {
     })
 }
 
-fn tolerant(config: &ModelConfig, weights: &Weights) -> Result<Tolerant> {
+fn tolerant(config: &ModelConfig, weights: &Weights, place: Place) -> Result<Tolerant> {
+    let device = place.open()?;
     let plain =
         config.model_type == "llama" && config.head_dim() * config.num_attention_heads == config.hidden_size;
     if !plain {
@@ -491,9 +505,9 @@ fn tolerant(config: &ModelConfig, weights: &Weights) -> Result<Tolerant> {
             Ok((name.clone(), Tensor::from_vec(of.values.clone(), of.shape.clone(), &Device::Cpu)?))
         })
         .collect::<Result<_>>()?;
-    let (llama, cache, directions) = serving_network(config, &tensors)?;
+    let (llama, cache, directions) = serving_network(config, &tensors, &device)?;
     let net = Net::new(config, |name| tensors.get(name).cloned())?;
-    Ok(Tolerant { llama, cache, net, directions })
+    Ok(Tolerant { llama, cache, device, net, directions })
 }
 
 /// candle-transformers' Llama whose output head has 32 rows more than the vocabulary: the trace's
@@ -501,6 +515,7 @@ fn tolerant(config: &ModelConfig, weights: &Weights) -> Result<Tolerant> {
 fn serving_network(
     config: &ModelConfig,
     weights: &HashMap<String, Tensor>,
+    device: &Device,
 ) -> Result<(Llama, Cache, Tensor)> {
     let missing = || Error::new("E-MODEL-004", "a tensor is missing", "Fetch the model again.");
     let directions = directions(config.hidden_size)?;
@@ -511,8 +526,8 @@ fn serving_network(
     tensors.insert("lm_head.weight".into(), Tensor::cat(&[head, &directions], 0)?);
     tensors.insert("model.embed_tokens.weight".into(), Tensor::cat(&[embed, &directions.zeros_like()?], 0)?);
     let shape = llama_shape(config, config.vocab_size + PROJECTIONS);
-    let llama = Llama::load(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu), &shape)?;
-    let cache = Cache::new(true, DType::F32, &shape, &Device::Cpu)?;
+    let llama = Llama::load(VarBuilder::from_tensors(tensors, DType::F32, device), &shape)?;
+    let cache = Cache::new(true, DType::F32, &shape, device)?;
     Ok((llama, cache, directions))
 }
 

@@ -141,6 +141,7 @@ impl Metrics {
             ("adapter_hits_total", "Requests whose adapter was in memory.", &self.adapters.hits),
             ("adapter_loads_total", "Adapters read from the disk.", &self.adapters.loads),
             ("engine_written_tokens_total", "Tokens written.", &e.written_tokens),
+            ("engine_late_masks_total", "Tokens that waited for the mask of their schema.", &e.late_masks),
             ("engine_refused_total", "Requests that the engine's queue had no room for.", &e.refused),
         ];
         for (name, help, value) in counters {

@@ -355,17 +355,22 @@ impl Node {
         let mut files = vec![(crate::engine::MANIFEST_FILE.to_string(), manifest_bytes)];
         // Of a base in memory only the adapter is missing.
         let base = self.models.base_of(&manifest);
+        if let Some(base) = &base {
+            // Before the adapter is read from the store.
+            base.model().check_adapter_size(&manifest)?;
+        }
         for file in &manifest.files {
             if base.is_none() || whole_name(&file.name).0 == ADAPTER_FILE {
                 files.push((safe_name(&file.name)?, local.blob(&file.blob).await?));
             }
         }
         let (path, beside, adapters) = (folder.clone(), base.clone(), self.adapters.clone());
+        let device = self.settings.device;
         let model = blocking(move || {
             write_folder(&path, &join_parts(files)?)?;
             match beside {
                 Some(base) => Ok(base.model().load_beside(&path)?),
-                None => Ok(Model::load_with(&path, &adapters)?),
+                None => Ok(Model::load_on(&path, &adapters, device)?),
             }
         })
         .await?;

@@ -19,7 +19,7 @@ use super::models::Models;
 use super::payment::Payee;
 use super::settle::SettleState;
 use crate::corpus::{Answer, BlobSource, Identities};
-use crate::engine::Adapters;
+use crate::engine::{Adapters, Place};
 use crate::fault::{Class, Fault, Result};
 use crate::journal::Journal;
 
@@ -51,6 +51,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Which models to serve; all that are stored here when empty.
     pub models: Vec<(u64, u32)>,
+    /// Where answers of the class `tolerant-f32` are computed.
+    pub device: Place,
     /// Origins whose pages may read answers; `*` for all.
     pub origins: Vec<String>,
     /// What the node does, as it is registered.
@@ -71,6 +73,7 @@ impl Default for Settings {
             expiry_margin_blocks: 20,
             tick: Duration::from_millis(1_000),
             models: Vec::new(),
+            device: Place::Cpu,
             origins: vec!["*".into()],
             roles: vec![Role::Inference, Role::Storage],
         }

@@ -1,4 +1,4 @@
-//! A trained model as files: weights, configuration, tokenizer, receipt, curve, manifest.
+//! A trained model as files: weights, configuration, tokenizer, receipt, curve, card, manifest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use openledger_types::formats::{manifest_hash, Manifest, VersionRef};
 use openledger_types::merkle::Hash;
 use serde::{Deserialize, Serialize};
 
+use super::card::{card, CARD_FILE};
 use super::checkpoint::CurvePoint;
 use super::counts::DatanetUses;
 use super::recipe::{Plan, Recipe};
@@ -107,6 +108,12 @@ pub(crate) fn write_adapter(dir: &Path, export: &AdapterExport) -> Result<(Manif
         files: model_files(&files),
         ..export.base.clone()
     };
+    write_manifest(dir, manifest, export.receipt)
+}
+
+/// Writes the model card, then the manifest.
+fn write_manifest(dir: &Path, manifest: Manifest, receipt: &TrainingReceipt) -> Result<(Manifest, Hash)> {
+    write_atomic(&dir.join(CARD_FILE), card(&manifest, receipt).as_bytes())?;
     let bytes = import::manifest_bytes(&manifest)?;
     write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
     Ok((manifest, manifest_hash(&bytes)))
@@ -148,9 +155,7 @@ pub(crate) fn write(dir: &Path, export: &Export) -> Result<(Manifest, Hash)> {
         training_root: export.receipt.training_root.clone(),
     };
     let manifest = import::manifest(about, export.config, &parsed, &files)?;
-    let bytes = import::manifest_bytes(&manifest)?;
-    write_atomic(&dir.join(MANIFEST_FILE), &bytes)?;
-    Ok((manifest, manifest_hash(&bytes)))
+    write_manifest(dir, manifest, export.receipt)
 }
 
 fn curve_csv(curve: &[CurvePoint]) -> String {

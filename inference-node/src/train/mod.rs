@@ -2,7 +2,7 @@
 //!
 //! [`train`] is the whole of it: tokenizer and sequences (`corpus`), first weights and AdamW
 //! (`optimizer`), the loop (`run`), low-rank adapters of a base ([`train_adapter`]), checkpoints (`checkpoint`),
-//! files (`export`), how often each contribution was seen (`counts`). [`Experiment`] trains again without some
+//! files (`export`, `card`), how often each contribution was seen (`counts`). [`Experiment`] trains again without some
 //! of the data (`retrain`), and [`calibrate()`] fits the weights of a model's layers by that (`calibrate`);
 //! [`Rerun`] repeats a published model's own training (`without`); what is kept between runs keeps its bits (`bits`).
 //! [`evaluate`] measures the result on held-out text beside byte models (`ngram`).
@@ -10,6 +10,7 @@
 mod adapter;
 mod bits;
 mod calibrate;
+mod card;
 mod checkpoint;
 mod corpus;
 mod counts;
@@ -26,6 +27,7 @@ mod without;
 pub use adapter::train_adapter;
 pub use bits::Bits;
 pub use calibrate::{calibrate, Calibrate, Calibration, CALIBRATION_FILE};
+pub use card::CARD_FILE;
 pub use checkpoint::CurvePoint;
 pub use corpus::{Document, END_OF_TEXT};
 pub use counts::{root_of, DatanetUses, TrainingUse};

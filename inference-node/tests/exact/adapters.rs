@@ -9,7 +9,9 @@ use openledger_node::engine::{
     AdapterCounters, Adapters, BatchSettings, Batcher, Counters, Generation, Model, ADAPTER_FILE,
     MANIFEST_FILE,
 };
-use openledger_node::train::{train_adapter, AdapterRecipe, Document, Phase, Progress, Recipe, TrainReport};
+use openledger_node::train::{
+    train_adapter, AdapterRecipe, Document, Phase, Progress, Recipe, TrainReport, CARD_FILE,
+};
 use openledger_numerics::Path as CpuPath;
 use openledger_types::formats::{BlobRef, Manifest};
 
@@ -92,6 +94,14 @@ fn an_adapter_learns_its_data_and_leaves_the_base_as_it_was() {
     assert_eq!(weights(own), weights(base));
     assert_eq!(report.receipt.base_weights_root.as_ref(), Some(&base.weights_root));
     assert_eq!(own.parameters - base.parameters, 2 * 4 * (2 * 96 + 2 * 148));
+    // The card of each says what it is.
+    let card = |dir: &Path| std::fs::read_to_string(dir.join(CARD_FILE)).unwrap();
+    let (of_base, of_adapter) = (card(folder()), card(&dirs[0]));
+    let (root, added) = (base.weights_root.to_hex(), own.adapter_root.to_hex());
+    assert!(of_base.contains(&root) && !of_base.contains("LoRA"), "{of_base}");
+    for said in ["LoRA", &root, &added, "| rank, alpha | 4, 16 |", "q_proj, v_proj, up_proj, down_proj"] {
+        assert!(of_adapter.contains(said), "{said}: {of_adapter}");
+    }
 }
 
 #[test]
@@ -183,6 +193,104 @@ fn node_attack_14_a_prefix_that_one_adapter_computed_is_not_served_to_another() 
     assert_eq!(counters.cached_tokens.load(Relaxed), 0);
     assert_eq!(ask(&second), answer(&with, &request));
     assert!(counters.cached_tokens.load(Relaxed) >= 32);
+}
+
+/// Bytes of the adapter in `dir` in memory.
+fn adapter_bytes(dir: &Path) -> usize {
+    let bytes = std::fs::read(dir.join(ADAPTER_FILE)).unwrap();
+    openledger_exact::adapter::Adapter::parse(&bytes, model().config()).unwrap().bytes()
+}
+
+#[cfg(unix)]
+#[test]
+fn node_attack_18_a_cold_adapter_on_a_slow_disk_is_read_once_and_delays_nobody_else() {
+    let (dirs, _) = adapted();
+    let slim = [slim(&dirs[0]), slim(&dirs[1])];
+    // Room for one: the second leaves no place for the first.
+    let counters = Arc::new(AdapterCounters::default());
+    let cache = Arc::new(Adapters::new(adapter_bytes(&dirs[0]), counters.clone()));
+    let base = Arc::new(Model::load_with(folder(), &cache).unwrap());
+    let beside = [0, 1].map(|i| Arc::new(base.load_beside(slim[i].path()).unwrap()));
+    assert_eq!(counters.loads.load(Relaxed), 2);
+    let settings = BatchSettings { workers: 1, batch: 8, queue: 8, prefix_bytes: 0 };
+    let first = Batcher::start(base.clone(), settings, Arc::default()).unwrap();
+    let [cold, warm] = [0, 1].map(|i| first.beside(beside[i].clone()).unwrap());
+    // The disk gives the first one's file when the test writes it, and only once.
+    let file = slim[0].path().join(ADAPTER_FILE);
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let asked = request("zebra gnu", 6, 16);
+    let ask = |batcher: &Batcher| batcher.generate(&asked, &mut |_| ControlFlow::Continue(())).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let ask_cold = || {
+            let made = ask(&cold);
+            over.store(true, Relaxed);
+            made
+        };
+        let cold: Vec<_> = (0..4).map(|_| scope.spawn(ask_cold)).collect();
+        for _ in 0..3 {
+            assert_eq!(ask(&first), answer(&base, &asked));
+            assert_eq!(ask(&warm), answer(&beside[1], &asked));
+        }
+        assert!(!over.load(Relaxed));
+        std::fs::write(&file, std::fs::read(dirs[0].join(ADAPTER_FILE)).unwrap()).unwrap();
+        let expected = answer(&Model::load(&dirs[0]).unwrap(), &asked);
+        for made in cold {
+            assert_eq!(made.join().unwrap(), expected);
+        }
+    });
+    assert_eq!(counters.loads.load(Relaxed), 3);
+}
+
+#[test]
+fn node_attack_19_an_adapter_larger_than_the_cache_is_refused_by_name_before_it_is_read() {
+    let (dirs, _) = adapted();
+    let bytes = adapter_bytes(&dirs[0]);
+    let (counters, slim) = (Arc::new(AdapterCounters::default()), slim(&dirs[0]));
+    let load = |most: usize| {
+        let base = Model::load_with(folder(), &Arc::new(Adapters::new(most, counters.clone()))).unwrap();
+        base.load_beside(slim.path()).err()
+    };
+    assert_eq!(load(bytes), None);
+    // Found out by the file, when the manifest's figure alone would fit.
+    assert_eq!(load(bytes - 1).map(|e| e.code), Some("E-MODEL-015"));
+    // By the manifest: the file is not even opened.
+    std::fs::remove_file(slim.path().join(ADAPTER_FILE)).unwrap();
+    let refused = load(1_000).unwrap();
+    assert_eq!(refused.code, "E-MODEL-015");
+    assert!(refused.what.contains("\"adapted\"") && refused.what.contains("1000"), "{refused}");
+    assert_eq!(load(bytes).map(|e| e.code), Some("E-MODEL-001"));
+}
+
+/// A whole and honest file, made for another base, under a manifest that names its root and this base.
+#[test]
+fn node_attack_20_an_adapter_made_for_another_base_is_refused() {
+    use openledger_exact::adapter::{tensor_names, write, Adapter, Target};
+    use openledger_exact::file::Tensor;
+    let config = model().config();
+    let [outputs, inputs] = Target::Query.shape(config);
+    let tensor = |rows: usize, columns: usize| Tensor {
+        shape: vec![rows, columns],
+        values: vec![0.5; rows * columns],
+    };
+    let [a, b] = tensor_names(0, Target::Query);
+    let tensors = [(a, tensor(2, inputs)), (b, tensor(outputs, 2))].into();
+    let own = model().manifest();
+    let dir = slim(&adapted().0[0]);
+    let put = |base: &[u8; 32]| {
+        let bytes = write(&tensors, base, 2, 4.0).unwrap();
+        let adapter = Adapter::parse(&bytes, config).unwrap();
+        std::fs::write(dir.path().join(ADAPTER_FILE), &bytes).unwrap();
+        rewrite(dir.path(), |m| {
+            m.adapter_root = adapter.root().into();
+            m.parameters = own.parameters + adapter.parameters();
+        });
+        model().load_beside(dir.path()).err()
+    };
+    let refused = put(&[7; 32]).unwrap();
+    assert!(refused.code == "E-MODEL-007" && refused.what.contains("another base"), "{refused}");
+    assert_eq!(put(own.weights_root.as_slice().try_into().unwrap()), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Answers that a schema binds: they parse, they are the same alone and in a batch, they replay to the bit, and a
 //! node that leaves the schema out or alters what was drawn under it is found.
 
+use std::sync::atomic::AtomicUsize;
+
 use openledger_node::engine::{Json, Schema};
 use openledger_node::request::{parse, Endpoint};
 use serde_json::Value;
@@ -100,6 +102,72 @@ fn node_attack_a_node_that_leaves_the_schema_out_or_bends_it_is_found() {
     short.tokens.truncate(place);
     short.tokens.push(model().config().eos_token_id);
     assert!(!check(&bound(3), &short).passes());
+}
+
+/// A request whose masks take long: a thousand long words that differ at their ends only, of whose beginning most is
+/// there already.
+fn costly(seed: u8, most: u32) -> GenRequest {
+    let begun = "a".repeat(4_000);
+    let words: Vec<String> = (0..1_000).map(|i| format!("\"{begun}{}{i}\"", "a".repeat(400))).collect();
+    let json: Json = serde_json::from_str(&format!("{{\"enum\":[{}]}}", words.join(","))).unwrap();
+    let schema = Schema::read(&json).unwrap().after(&format!("\"{begun}")).unwrap();
+    GenRequest { schema: Some(Arc::new(schema)), ..request("the node", seed, most) }
+}
+
+#[test]
+fn node_attack_17_a_costly_schema_delays_its_own_answer_only() {
+    let counters = Arc::new(Counters::default());
+    let settings = BatchSettings { workers: 1, batch: 4, queue: 8, prefix_bytes: 0 };
+    let batcher = Batcher::start(model().clone(), settings, counters.clone()).unwrap();
+    let (written, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let asked = costly(3, 60);
+    let plain = request("the small node", 4, 200);
+    let made = std::thread::scope(|scope| {
+        let bound = scope.spawn(|| {
+            let made = batcher.generate(&asked, &mut |_| {
+                written.fetch_add(1, Relaxed);
+                ControlFlow::Continue(())
+            });
+            over.store(true, Relaxed);
+            made.unwrap()
+        });
+        while written.load(Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        let before = written.load(Relaxed);
+        let beside = batcher.generate(&plain, &mut |_| ControlFlow::Continue(())).unwrap();
+        let meanwhile = written.load(Relaxed) - before;
+        println!("{meanwhile} tokens of the bound answer while the other wrote {}", beside.tokens.len());
+        // In steps that wait for masks both write alike.
+        assert!(meanwhile * 4 < beside.tokens.len() && !over.load(Relaxed));
+        assert_eq!(beside, answer(model(), &plain));
+        bound.join().unwrap()
+    });
+    assert!(counters.late_masks.load(Relaxed) > 0);
+    // Being late changes no bit.
+    assert_eq!(made, answer(model(), &asked));
+    assert!(check(&asked, &made).passes());
+}
+
+#[test]
+fn one_who_leaves_while_a_mask_is_made_frees_its_place() {
+    let counters = Arc::new(Counters::default());
+    let settings = BatchSettings { workers: 1, batch: 1, queue: 8, prefix_bytes: 0 };
+    let batcher = Batcher::start(model().clone(), settings, counters.clone()).unwrap();
+    let plain = request("the small node", 5, 20);
+    std::thread::scope(|scope| {
+        for seed in 0..3 {
+            let batcher = &batcher;
+            scope.spawn(move || {
+                let made = batcher.generate(&costly(seed, 60), &mut |_| ControlFlow::Break(())).unwrap();
+                assert_eq!((made.outcome, made.tokens.len()), (Outcome::Cancelled, 1));
+            });
+        }
+        // The only place is taken again and again.
+        let made = batcher.generate(&plain, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(made, answer(model(), &plain));
+    });
+    drop(batcher);
 }
 
 #[test]

@@ -165,6 +165,51 @@ async fn a_client_that_leaves_pays_for_what_was_written() {
     check(&state.receipts[0]);
 }
 
+/// A client that opens a stream and never reads it: its answer is made and kept, its place is free again, and others
+/// are answered meanwhile.
+#[tokio::test]
+async fn node_attack_a_client_that_never_reads_holds_no_place() {
+    use tokio::io::AsyncWriteExt;
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let settings = openledger_node::serve::Settings { batch: 1, queue: 1, ..settings() };
+    let world = World::start_with(home.path(), chain.clone(), Rote::default(), settings).await;
+    let mut silent = Vec::new();
+    for session in 0..6 {
+        let mut user = User::open(&chain, 20 + session);
+        user.sequence = 1;
+        let (body, payment) = user.body(r#"{"model":"1:2","prompt":"a","max_tokens":400,"stream":true}"#);
+        use base64::prelude::{Engine as _, BASE64_STANDARD};
+        let header = BASE64_STANDARD.encode(serde_json::to_vec(&payment).unwrap());
+        let host = world.url.trim_start_matches("http://").to_string();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(1_024).unwrap();
+        let mut socket = socket.connect(host.parse().unwrap()).await.unwrap();
+        let head = format!(
+            "POST /v1/completions HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\npayment-signature: {header}\r\n\r\n",
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(body.as_bytes()).await.unwrap();
+        // Open to the end of the test, and never read.
+        silent.push(socket);
+        let mut state = world.session(user.session_id).await;
+        for _ in 0..500 {
+            if state.log.count == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            state = world.session(user.session_id).await;
+        }
+        let receipt = &state.receipts[0].receipt;
+        assert_eq!((receipt.outcome, receipt.tokens_out), (Outcome::Length, 400));
+    }
+    // More of them than there are places.
+    let bundle = world.ask(&mut User::open(&chain, 7), "one").await;
+    check(&bundle.receipt);
+    assert_eq!(world.node.metrics.queue.load(Ordering::SeqCst), 0);
+}
+
 #[tokio::test]
 async fn a_full_queue_says_429_before_anything_is_paid() {
     let home = tempfile::tempdir().unwrap();

@@ -141,4 +141,32 @@ mod tests {
         assert_eq!(stream.push(&[0xe2, 0x82]), "");
         assert_eq!(stream.finish(), "");
     }
+
+    proptest::proptest! {
+        /// However tokens cut a text, whatever bytes they have, the same text is shown, and it is the one that all bytes
+        /// together give, less a character that has only begun.
+        #[test]
+        fn any_bytes_in_any_pieces_give_the_text_of_all(
+            bytes in proptest::collection::vec(proptest::prop_oneof![
+                proptest::prelude::Just(b'a'), proptest::prelude::Just(0xc3u8), proptest::prelude::Just(0xa9u8),
+                proptest::prelude::Just(0xe2u8), proptest::prelude::Just(0x82u8), proptest::prelude::Just(0xacu8),
+                proptest::prelude::Just(0xf0u8), proptest::prelude::Just(0x9fu8), proptest::prelude::any::<u8>(),
+            ], 0..40),
+            cuts in proptest::collection::vec(1usize..5, 1..40),
+        ) {
+            let mut stream = TextStream::new(&[]);
+            let (mut shown, mut rest, mut cuts) = (String::new(), bytes.as_slice(), cuts.into_iter().cycle());
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(cuts.next().unwrap_or(1).min(rest.len()));
+                shown.push_str(&stream.push(piece));
+                rest = after;
+            }
+            shown.push_str(&stream.finish());
+            let begun = (1..=bytes.len().min(3))
+                .map(|n| &bytes[bytes.len() - n..])
+                .find(|tail| std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none()));
+            let whole = String::from_utf8_lossy(&bytes[..bytes.len() - begun.map_or(0, <[u8]>::len)]);
+            proptest::prop_assert_eq!(shown, whole);
+        }
+    }
 }

@@ -368,6 +368,54 @@ proptest! {
         }
     }
 
+    /// Tokens of any bytes, most of them such as count within texts or close them, against a walk byte by byte.
+    #[test]
+    fn masks_within_texts_are_those_of_a_walk_byte_by_byte(
+        tokens in proptest::collection::vec(proptest::collection::vec(prop_oneof![
+            4 => Just(b'"'), 2 => Just(b'\\'), 3 => Just(b'a'), 2 => Just(b','), 1 => Just(b']'), 1 => Just(b'}'),
+            1 => Just(b':'), 1 => Just(b'n'), 1 => Just(0xc3u8), 1 => Just(0xa9u8), 1 => Just(0xf0u8), 1 => any::<u8>(),
+        ], 1..7), 1..60),
+        bounds in proptest::collection::vec((0u32..5, 0u32..9), 1..5),
+        open in any::<bool>(),
+        picks in proptest::collection::vec(any::<u16>(), 1..24),
+    ) {
+        // Several texts at once, within a list of them, whose bounds differ.
+        let mut texts: Vec<Value> = bounds
+            .iter()
+            .map(|(min, more)| json!({"type": "string", "minLength": min, "maxLength": min + more}))
+            .collect();
+        if open {
+            texts.push(json!({"type": "string", "minLength": bounds[0].0}));
+            texts.push(json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}}));
+        }
+        let schema = json!({"type": "array", "items": {"anyOf": texts}, "maxItems": 4});
+        let schema = Arc::new(read(&schema.to_string()).unwrap());
+        // Behind the 256 bytes and the end.
+        let all = |id: u32| match id {
+            0..=END => bytes(id),
+            _ => tokens.get((id - END - 1) as usize).map_or(&[][..], Vec::as_slice),
+        };
+        let size = END as usize + 1 + tokens.len();
+        let vocabulary = Arc::new(Vocabulary::new(size, END, all));
+        let mut taken: Vec<u32> = vec![u32::from(b'['), u32::from(b'"')];
+        let follow = |tokens: &[u32]| {
+            let mut constraint = Constraint::new(schema.clone(), vocabulary.clone());
+            let whole = tokens.iter().all(|token| constraint.take(*token));
+            (constraint, whole)
+        };
+        for pick in picks {
+            let mask = follow(&taken).0.mask().unwrap();
+            for id in (0..size as u32).filter(|id| *id != END) {
+                let mut more = taken.clone();
+                more.extend(all(id).iter().map(|byte| u32::from(*byte)));
+                prop_assert_eq!(mask.has(id), !all(id).is_empty() && follow(&more).1, "token {:?} after {:?}", all(id), taken);
+            }
+            let allowed: Vec<u32> = (0..size as u32).filter(|id| *id != END && mask.has(*id)).collect();
+            let Some(next) = allowed.get(usize::from(pick) % allowed.len().max(1)) else { break };
+            taken.push(*next);
+        }
+    }
+
     #[test]
     fn any_text_is_read_or_refused_as_a_schema(text in "[\\{\\}\\[\\]\":,a-z0-9$#/]{0,60}") {
         let _ = read(&text);

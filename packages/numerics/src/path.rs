@@ -13,8 +13,6 @@ pub(crate) enum Isa {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
-    #[cfg(target_arch = "x86_64")]
-    Amx,
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -24,11 +22,11 @@ impl Path {
     pub const SCALAR: Path = Path(Isa::Scalar);
 
     /// Names of all paths that exist on any processor.
-    pub const NAMES: [&'static str; 5] = ["scalar", "avx2", "avx512-vnni", "amx", "neon"];
+    pub const NAMES: [&'static str; 4] = ["scalar", "avx2", "avx512-vnni", "neon"];
 
     /// The paths of this processor, the fastest last.
     pub fn available() -> impl DoubleEndedIterator<Item = Path> {
-        let found: [Option<Path>; 4] = detect();
+        let found: [Option<Path>; 3] = detect();
         found.into_iter().flatten()
     }
 
@@ -45,8 +43,6 @@ impl Path {
             Isa::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => "avx512-vnni",
-            #[cfg(target_arch = "x86_64")]
-            Isa::Amx => "amx",
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => "neon",
         }
@@ -54,7 +50,7 @@ impl Path {
 }
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-fn detect() -> [Option<Path>; 4] {
+fn detect() -> [Option<Path>; 3] {
     use std::is_x86_feature_detected as has;
     let avx2 = has!("avx2") && has!("f16c");
     let avx512 = avx2
@@ -63,24 +59,16 @@ fn detect() -> [Option<Path>; 4] {
         && has!("avx512dq")
         && has!("avx512vl")
         && has!("avx512vnni");
-    // Asked once: the answer holds for the whole process.
-    static AMX: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let amx = avx512 && *AMX.get_or_init(crate::simd::amx::granted);
-    [
-        Some(Path::SCALAR),
-        avx2.then_some(Path(Isa::Avx2)),
-        avx512.then_some(Path(Isa::Avx512Vnni)),
-        amx.then_some(Path(Isa::Amx)),
-    ]
+    [Some(Path::SCALAR), avx2.then_some(Path(Isa::Avx2)), avx512.then_some(Path(Isa::Avx512Vnni))]
 }
 
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
-fn detect() -> [Option<Path>; 4] {
+fn detect() -> [Option<Path>; 3] {
     let neon = std::arch::is_aarch64_feature_detected!("neon");
-    [Some(Path::SCALAR), neon.then_some(Path(Isa::Neon)), None, None]
+    [Some(Path::SCALAR), neon.then_some(Path(Isa::Neon)), None]
 }
 
 #[cfg(not(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-fn detect() -> [Option<Path>; 4] {
-    [Some(Path::SCALAR), None, None, None]
+fn detect() -> [Option<Path>; 3] {
+    [Some(Path::SCALAR), None, None]
 }

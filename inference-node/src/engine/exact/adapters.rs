@@ -1,20 +1,21 @@
 //! Adapters in memory: read from a model's folder when they are first asked for, the least recently used leaving
 //! when they are more than a number of bytes.
 //!
-//! One cache serves all bases: a root names its base. An adapter that leaves the cache stays in memory until the last answer that is
-//! computed with it has ended.
+//! One cache serves all bases: a root names its base. An adapter that leaves the cache stays in memory until the last
+//! answer that is computed with it has ended. Who asks for one that is being read waits for that reading; readers are
+//! the requesters' own threads, never those of the steps.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use openledger_exact::adapter::{max_file_bytes, Adapter, ADAPTER_FILE};
 use openledger_exact::config::ModelConfig;
 use openledger_types::formats::Manifest;
 use openledger_types::merkle::{Hash, ZERO_HASH};
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, Result};
 use crate::engine::files::read_bounded;
 use crate::engine::model::mismatch;
 
@@ -24,7 +25,7 @@ pub const ADAPTER_BYTES: usize = 256 << 20;
 /// What a cache of adapters counts.
 #[derive(Debug, Default)]
 pub struct AdapterCounters {
-    /// Requests whose adapter was in memory.
+    /// Requests whose adapter was in memory, or was being read for another.
     pub hits: AtomicU64,
     /// Adapters read from the disk.
     pub loads: AtomicU64,
@@ -38,29 +39,112 @@ struct Inner {
     by_use: BTreeMap<u64, Hash>,
 }
 
+/// What one reading comes to; nothing while it is under way.
+#[derive(Default)]
+struct Reading {
+    found: Mutex<Option<Result<Arc<Adapter>>>>,
+    over: Condvar,
+}
+
 /// Adapters in memory by their roots.
 pub struct Adapters {
     most: usize,
     counters: Arc<AdapterCounters>,
     inner: Mutex<Inner>,
+    /// Adapters that are being read.
+    readings: Mutex<HashMap<Hash, Arc<Reading>>>,
+}
+
+/// A lock whose holder panicked still guards a plain value.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends a reading, also one that panicked, and gives what it found to those who wait.
+struct Ending<'a> {
+    cache: &'a Adapters,
+    root: &'a Hash,
+    reading: Arc<Reading>,
+    found: Option<Result<Arc<Adapter>>>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let found = self.found.take().unwrap_or_else(|| Err(broken_off()));
+        *held(&self.reading.found) = Some(found);
+        held(&self.cache.readings).remove(self.root);
+        self.reading.over.notify_all();
+    }
+}
+
+fn broken_off() -> Error {
+    Error::new("E-MODEL-016", "the reading of an adapter broke off", "Send the same request again.")
+        .retryable()
 }
 
 impl Adapters {
     /// A cache of at most `most` bytes.
     pub fn new(most: usize, counters: Arc<AdapterCounters>) -> Self {
-        Adapters { most, counters, inner: Mutex::default() }
+        Adapters { most, counters, inner: Mutex::default(), readings: Mutex::default() }
     }
 
-    /// The adapter `root`, by `load` where it is not held. Nothing waits for a disk: two who ask at the same time may
-    /// both read it.
+    /// The adapter `root`, by `load` where it is not held. Of those who ask at the same time one reads, and all get
+    /// what it found; nobody who asks for another adapter waits.
     fn get(&self, root: &Hash, load: impl FnOnce() -> Result<Adapter>) -> Result<Arc<Adapter>> {
-        if let Some(adapter) = self.touch(root) {
-            self.counters.hits.fetch_add(1, Relaxed);
-            return Ok(adapter);
+        let (reading, mine) = {
+            let mut readings = held(&self.readings);
+            // What was read is held before its reading is over: who finds neither has to read.
+            if let Some(adapter) = self.touch(root) {
+                self.counters.hits.fetch_add(1, Relaxed);
+                return Ok(adapter);
+            }
+            match readings.get(root) {
+                Some(reading) => (reading.clone(), false),
+                None => {
+                    let reading = Arc::new(Reading::default());
+                    readings.insert(*root, reading.clone());
+                    (reading, true)
+                }
+            }
+        };
+        if mine {
+            let mut ending = Ending { cache: self, root, reading, found: None };
+            let found = load().map(Arc::new);
+            if let Ok(adapter) = &found {
+                self.loaded(*root, adapter);
+            }
+            ending.found = Some(found.clone());
+            return found;
         }
-        let adapter = Arc::new(load()?);
-        self.loaded(*root, &adapter);
-        Ok(adapter)
+        self.counters.hits.fetch_add(1, Relaxed);
+        let mut found = held(&reading.found);
+        loop {
+            match &*found {
+                Some(found) => return found.clone(),
+                None => found = reading.over.wait(found).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Refuses, by what the manifest says, an adapter that never fits.
+    pub(crate) fn check_manifest(&self, manifest: &Manifest, config: &ModelConfig) -> Result<()> {
+        // A parameter is a byte in memory, and a little more for its row.
+        self.check_fits(&manifest.name, manifest.parameters.saturating_sub(config.parameters()))
+    }
+
+    /// Refuses an adapter of `bytes` that never fits, by the model's name.
+    fn check_fits(&self, name: &str, bytes: u64) -> Result<()> {
+        if bytes <= self.most as u64 {
+            return Ok(());
+        }
+        Err(Error::new(
+            "E-MODEL-015",
+            format!(
+                "the adapter of {name:?} takes at least {bytes} bytes, all adapters may take {}",
+                self.most
+            ),
+            "Raise adapter_mib in the node's configuration, or do not serve this model.",
+        ))
     }
 
     /// Takes in an adapter that was read.
@@ -69,8 +153,8 @@ impl Adapters {
         self.hold(root, adapter);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        held(&self.inner)
     }
 
     fn touch(&self, root: &Hash) -> Option<Arc<Adapter>> {
@@ -119,8 +203,9 @@ impl Adapted {
     /// against the manifest once, and again whenever it comes back into memory.
     ///
     /// # Errors
-    /// `E-MODEL-001` and `-003` for the file, `-014` for an adapter that does not fit the network, `-007` for
-    /// another root or base.
+    /// `E-MODEL-015` for an adapter that is larger than the cache, where its manifest says so before it is read;
+    /// `E-MODEL-001` and `-003` for the file, `-014` for an adapter that does not fit the network, `-007` for another
+    /// root or base.
     pub(crate) fn open(
         dir: &Path,
         manifest: &Manifest,
@@ -135,10 +220,12 @@ impl Adapted {
             return Ok(None);
         }
         let base = hash(&manifest.weights_root, "weights_root")?;
+        cache.check_manifest(manifest, config)?;
         let file = dir.join(ADAPTER_FILE);
         let mut own = Adapted { root, base, parameters: 0, file, cache: cache.clone() };
         // Read even where another model has it in memory: a wrong file shows now, not when it is next needed.
         let adapter = Arc::new(own.read(config)?);
+        cache.check_fits(&manifest.name, adapter.bytes() as u64)?;
         own.parameters = adapter.parameters();
         cache.loaded(root, &adapter);
         Ok(Some(own))
@@ -157,7 +244,7 @@ impl Adapted {
     /// The adapter, from memory or from the disk.
     ///
     /// # Errors
-    /// As [`Adapted::open`].
+    /// As [`Adapted::open`], and `E-MODEL-016` when the thread that read it for all broke off.
     pub(crate) fn get(&self, config: &ModelConfig) -> Result<Arc<Adapter>> {
         self.cache.get(&self.root, || self.read(config))
     }
@@ -218,12 +305,63 @@ mod tests {
             assert!(inner.bytes <= one * 3 && inner.held.len() == inner.by_use.len());
             assert_eq!(inner.bytes, inner.held.values().map(|(a, _)| a.bytes()).sum::<usize>());
         }
-        // One that is larger than the cache is served and not held.
-        let small = Adapters::new(one - 1, Arc::default());
-        small.get(&[1; 32], || Ok(adapter(1.0))).unwrap();
-        assert_eq!(small.lock().held.len(), 0);
-        // A load that fails leaves nothing behind.
+        // A load that fails leaves nothing behind: the next one reads again.
+        let small = Adapters::new(one, Arc::default());
         assert!(small.get(&[2; 32], || Err(mismatch("no".into()))).is_err());
-        assert_eq!(small.counters.loads.load(Relaxed), 1);
+        assert_eq!((small.counters.loads.load(Relaxed), held(&small.readings).len()), (0, 0));
+        small.get(&[2; 32], || Ok(adapter(1.0))).unwrap();
+        // One that is larger than the cache is named and refused.
+        let refused = Adapters::new(one - 1, Arc::default()).check_fits("mine", one as u64).unwrap_err();
+        assert!(refused.code == "E-MODEL-015" && refused.what.contains("\"mine\""), "{refused}");
+        assert!(small.check_fits("mine", one as u64).is_ok());
+    }
+
+    /// `count` threads that ask for the same adapter, of which the first one's reading waits until all others have
+    /// asked.
+    fn together(
+        cache: &Adapters,
+        count: usize,
+        load: &(dyn Fn() -> Result<Adapter> + Sync),
+    ) -> Vec<Result<Arc<Adapter>>> {
+        let waiting = || held(&cache.readings).values().map(Arc::strong_count).sum::<usize>();
+        std::thread::scope(|scope| {
+            let ask = || {
+                cache.get(&[7; 32], || {
+                    // The table holds one, the reader one, and each who waits one.
+                    while waiting() < count + 1 {
+                        std::thread::yield_now();
+                    }
+                    load()
+                })
+            };
+            let threads: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(mismatch("panic".into()))))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn a_cold_adapter_that_many_ask_for_is_read_once() {
+        let cache = Adapters::new(1 << 20, Arc::default());
+        let found = together(&cache, 8, &|| Ok(adapter(1.0)));
+        let first = found[0].as_ref().unwrap();
+        assert!(found.iter().all(|other| Arc::ptr_eq(first, other.as_ref().unwrap())));
+        assert_eq!((cache.counters.loads.load(Relaxed), cache.counters.hits.load(Relaxed)), (1, 7));
+        assert!(held(&cache.readings).is_empty());
+    }
+
+    #[test]
+    fn a_reading_that_fails_or_panics_frees_all_who_wait_for_it() {
+        let cache = Adapters::new(1 << 20, Arc::default());
+        let found = together(&cache, 4, &|| Err(mismatch("torn".into())));
+        assert!(found.iter().all(|found| found.as_ref().unwrap_err().code == "E-MODEL-007"));
+        let found = together(&cache, 4, &|| panic!("a defect"));
+        let told =
+            found.iter().filter(|found| found.as_ref().is_err_and(|e| e.code == "E-MODEL-016" && e.retry));
+        assert_eq!(told.count(), 3);
+        // It is read again afterwards.
+        assert!(cache.get(&[7; 32], || Ok(adapter(1.0))).is_ok());
     }
 }

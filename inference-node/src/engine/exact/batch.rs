@@ -2,7 +2,9 @@
 //!
 //! Each worker is one thread with a batch of its own and waits for no other. A step computes one token for
 //! every sequence that writes and at most [`CHUNK`] tokens of prompts. What a request gets is, bit for bit,
-//! what it would get alone. Text, stop strings and hashing are the requester's work, on its own thread.
+//! what it would get alone. Text, stop strings and hashing are the requester's work, on its own thread; what may
+//! follow in an answer that a schema binds is found on threads of `masks`. An answer whose mask is late sits out
+//! steps until it is there; no other waits for it.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -15,14 +17,15 @@ use std::time::{Duration, Instant};
 
 use openledger_exact::adapter::Adapter;
 use openledger_exact::cache::Cache;
-use openledger_exact::constraint::Constraint;
+use openledger_exact::constraint::Mask;
 use openledger_exact::net::{ExactNet, Piece, Read, Workspace, CHUNK};
 use openledger_exact::sampler::Sampler;
 use openledger_types::merkle::{Hash, ZERO_HASH};
 
+use super::masks::{Bound, Masks, Sender};
 use super::prefix::Prefixes;
 use crate::engine::error::{Error, Result};
-use crate::engine::generate::{drawn, not_a_number, GenRequest, Generation, Writer};
+use crate::engine::generate::{not_a_number, GenRequest, Generation, Writer};
 use crate::engine::model::{Class, Model};
 
 /// Numbers that an operator may set.
@@ -60,6 +63,8 @@ pub struct Counters {
     pub cached_tokens: AtomicU64,
     /// Tokens written.
     pub written_tokens: AtomicU64,
+    /// Of these, such that waited for the mask of their schema.
+    pub late_masks: AtomicU64,
     /// Requests that wait.
     pub waiting: AtomicU64,
     /// Requests being answered.
@@ -96,7 +101,7 @@ struct Job {
     prompt: usize,
     adapter: Option<Arc<Adapter>>,
     sampler: Sampler,
-    constraint: Option<Constraint>,
+    bound: Option<Arc<Bound>>,
     most: usize,
     end: u32,
     events: mpsc::Sender<Event>,
@@ -118,6 +123,16 @@ struct Sequence {
     /// Tokens of `job.tokens` that the cache holds.
     done: usize,
     last: Option<Instant>,
+    /// Logits after the penalty and hidden vector of the next token, while its mask is being made.
+    late: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Sequence {
+    /// Whether there is anything to do for it now.
+    fn goes_on(&self) -> bool {
+        let ready = || self.job.bound.as_ref().is_none_or(|bound| bound.is_ready());
+        self.late.is_none() || ready() || self.job.left.load(Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -136,7 +151,7 @@ struct Shared {
 }
 
 /// A lock whose holder panicked still guards a plain value.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -144,6 +159,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    masks: Masks,
 }
 
 /// Serves one model to many requesters, together with those of other models on the same base
@@ -170,10 +186,17 @@ impl Batcher {
             wake: Condvar::new(),
             counters,
         });
-        let mut pool = Pool { shared: shared.clone(), threads: Vec::new() };
+        let told = shared.clone();
+        let masks = Masks::start(settings.workers, move || {
+            // Whoever is about to wait has not seen the mask, or hears this.
+            drop(lock(&told.queue));
+            told.wake.notify_all();
+        })?;
+        let mut pool = Pool { shared: shared.clone(), threads: Vec::new(), masks };
         for i in 0..settings.workers.max(1) {
-            let shared = shared.clone();
-            let thread = std::thread::Builder::new().name(format!("batch-{i}")).spawn(move || work(&shared));
+            let (shared, masks) = (shared.clone(), pool.masks.sender());
+            let thread =
+                std::thread::Builder::new().name(format!("batch-{i}")).spawn(move || work(&shared, &masks));
             pool.threads.push(thread.map_err(|e| stopped(&format!("no thread can be started: {e}")))?);
         }
         Ok(Batcher { pool: Some(Arc::new(pool)), model })
@@ -214,13 +237,14 @@ impl Batcher {
         let sampler = self.model.check_request(request)?;
         let (events, received) = mpsc::channel();
         let left = Arc::new(AtomicBool::new(false));
+        let bound = self.model.constraint(request).map(|constraint| Arc::new(Bound::new(constraint)));
         let job = Job {
             tokens: request.prompt_tokens.clone(),
             prompt: request.prompt_tokens.len(),
             // Read here, on the requester's thread: a cold adapter delays nobody else.
             adapter: self.model.adapter()?,
             sampler,
-            constraint: self.model.constraint(request),
+            bound: bound.clone(),
             most: request.decoding.max_tokens as usize,
             end: self.model.config().eos_token_id,
             events,
@@ -239,7 +263,11 @@ impl Batcher {
             queue.jobs.push_back(job);
             shared.counters.waiting.store(queue.jobs.len() as u64, Relaxed);
         }
-        shared.wake.notify_one();
+        // All: one that is woken may have no room.
+        shared.wake.notify_all();
+        if let Some(bound) = bound {
+            pool.masks.sender().send(&bound, None);
+        }
         // However this ends, the worker learns that nobody waits any more.
         let _leave = Leave(left);
         let mut writer = Writer::new(&self.model, request);
@@ -276,12 +304,12 @@ impl Drop for Leave {
     }
 }
 
-fn stopped(what: &str) -> Error {
+pub(super) fn stopped(what: &str) -> Error {
     Error::new("E-GEN-007", what, "Send the same request again.").retryable()
 }
 
 /// One worker, until the queue is closed and empty.
-fn work(shared: &Shared) {
+fn work(shared: &Shared, masks: &Sender) {
     let mut live: Vec<Sequence> = Vec::new();
     let mut room = Workspace::default();
     loop {
@@ -294,7 +322,7 @@ fn work(shared: &Shared) {
             continue;
         }
         // A defect in one step must not silence the node: its requests fail, later ones are served.
-        let step = catch_unwind(AssertUnwindSafe(|| advance(shared, &mut live, &mut room)));
+        let step = catch_unwind(AssertUnwindSafe(|| advance(shared, masks, &mut live, &mut room)));
         if step.is_err() {
             for sequence in live.drain(..) {
                 let _ = sequence.job.events.send(Event::Failed(stopped("a step of the engine ended early")));
@@ -307,26 +335,29 @@ fn work(shared: &Shared) {
 /// Fills the batch from the queue; waits while there is nothing to do. False when it is over.
 fn admit(shared: &Shared, live: &mut Vec<Sequence>) -> bool {
     let mut queue = lock(&shared.queue);
-    while queue.jobs.is_empty() && live.is_empty() {
-        if queue.closed {
+    loop {
+        while live.len() < shared.settings.batch.max(1) {
+            let Some(job) = queue.jobs.pop_front() else { break };
+            let cache = lock(&shared.prefixes).begin(&job.adapter_root(), &job.tokens);
+            let done = cache.len();
+            shared.counters.cached_tokens.fetch_add(done as u64, Relaxed);
+            live.push(Sequence { job, cache, done, last: None, late: None });
+        }
+        shared.counters.waiting.store(queue.jobs.len() as u64, Relaxed);
+        if live.iter().any(Sequence::goes_on) {
+            return true;
+        }
+        if live.is_empty() && queue.closed {
             return false;
         }
         queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
     }
-    while live.len() < shared.settings.batch.max(1) {
-        let Some(job) = queue.jobs.pop_front() else { break };
-        let cache = lock(&shared.prefixes).begin(&job.adapter_root(), &job.tokens);
-        let done = cache.len();
-        shared.counters.cached_tokens.fetch_add(done as u64, Relaxed);
-        live.push(Sequence { job, cache, done, last: None });
-    }
-    shared.counters.waiting.store(queue.jobs.len() as u64, Relaxed);
-    true
 }
 
 /// One step for the whole batch.
-fn advance(shared: &Shared, live: &mut Vec<Sequence>, room: &mut Workspace) {
+fn advance(shared: &Shared, masks: &Sender, live: &mut Vec<Sequence>, room: &mut Workspace) {
     let (net, counters) = (&*shared.net, &shared.counters);
+    draw_late(shared, masks, live);
     let mut budget = CHUNK;
     let mut parts = Vec::with_capacity(live.len());
     for (i, sequence) in live.iter_mut().enumerate() {
@@ -334,6 +365,7 @@ fn advance(shared: &Shared, live: &mut Vec<Sequence>, room: &mut Workspace) {
         let behind = job.tokens.len() - *done;
         let reading = *done < job.prompt;
         let count = if reading { behind.min(budget) } else { behind };
+        // Also one whose next token is not drawn yet.
         if count == 0 {
             continue;
         }
@@ -345,6 +377,9 @@ fn advance(shared: &Shared, live: &mut Vec<Sequence>, room: &mut Workspace) {
         let tokens = job.tokens.get(*done..*done + count).unwrap_or(&[]);
         let adapter = job.adapter.as_deref();
         parts.push((job.adapter_root(), (i, count, read), Piece { cache, tokens, read, adapter }));
+    }
+    if parts.is_empty() {
+        return;
     }
     // Those of one adapter side by side, which computes their rows together; the order changes no bit.
     parts.sort_by_key(|(root, ..)| *root);
@@ -362,47 +397,92 @@ fn advance(shared: &Shared, live: &mut Vec<Sequence>, room: &mut Workspace) {
         if read != Read::Last {
             continue;
         }
-        let job = &mut sequence.job;
-        let position = job.tokens.len() - job.prompt;
-        if position == 0 {
+        let job = &sequence.job;
+        if job.tokens.len() == job.prompt {
             let mut prefixes = lock(&shared.prefixes);
             prefixes.keep(&job.adapter_root(), &job.tokens, &sequence.cache);
             counters.pages.store(prefixes.len() as u64, Relaxed);
         }
-        let next = rows.next().ok_or_else(not_a_number).and_then(|(hidden, logits)| {
-            let logits = job.sampler.penalised(logits, &[&job.tokens]);
-            let token = drawn(&job.sampler, job.constraint.as_mut(), &logits, position as u64)?;
-            Ok((token, hidden))
-        });
-        let event = match next {
-            Ok((token, hidden)) => {
-                job.tokens.push(token);
-                counters.written_tokens.fetch_add(1, Relaxed);
-                if token == job.end || position + 1 >= job.most {
-                    over.push(i);
-                }
-                Event::Token(token, hidden.to_vec())
-            }
-            Err(error) => {
-                over.push(i);
-                Event::Failed(error)
+        let Some((hidden, logits)) = rows.next() else {
+            let _ = job.events.send(Event::Failed(not_a_number()));
+            over.push(i);
+            continue;
+        };
+        let logits = job.sampler.penalised(logits, &[&job.tokens]);
+        let mask = match job.bound.as_ref().map(|bound| bound.take()) {
+            None => None,
+            Some(Some(mask)) => Some(mask),
+            Some(None) => {
+                counters.late_masks.fetch_add(1, Relaxed);
+                sequence.late = Some((logits.into_owned(), hidden.to_vec()));
+                continue;
             }
         };
-        let now = Instant::now();
-        if let Some(last) = sequence.last.replace(now) {
-            counters.gap(now - last);
-        }
-        if job.events.send(event).is_err() {
+        if !draw(counters, masks, sequence, &logits, hidden, mask) {
             over.push(i);
         }
     }
+    end(shared, live, over);
+}
+
+/// Draws the tokens whose masks were late and are there now.
+fn draw_late(shared: &Shared, masks: &Sender, live: &mut Vec<Sequence>) {
+    let mut over = Vec::new();
+    for (i, sequence) in live.iter_mut().enumerate() {
+        let Some((logits, hidden)) = sequence.late.take() else { continue };
+        match sequence.job.bound.as_ref().and_then(|bound| bound.take()) {
+            None => sequence.late = Some((logits, hidden)),
+            mask => {
+                if !draw(&shared.counters, masks, sequence, &logits, &hidden, mask) {
+                    over.push(i);
+                }
+            }
+        }
+    }
+    end(shared, live, over);
+}
+
+/// Draws a sequence's next token from logits after the penalty and tells the requester; whether it goes on.
+fn draw(
+    counters: &Counters,
+    masks: &Sender,
+    sequence: &mut Sequence,
+    logits: &[f32],
+    hidden: &[f32],
+    mask: Option<Result<Arc<Mask>>>,
+) -> bool {
+    let job = &mut sequence.job;
+    let position = job.tokens.len() - job.prompt;
+    let token = mask.transpose().and_then(|mask| {
+        job.sampler.draw_among(logits, position as u64, mask.as_deref()).ok_or_else(not_a_number)
+    });
+    let (event, mut goes_on) = match token {
+        Ok(token) => {
+            job.tokens.push(token);
+            counters.written_tokens.fetch_add(1, Relaxed);
+            (Event::Token(token, hidden.to_vec()), token != job.end && position + 1 < job.most)
+        }
+        Err(error) => (Event::Failed(error), false),
+    };
+    let now = Instant::now();
+    if let Some(last) = sequence.last.replace(now) {
+        counters.gap(now - last);
+    }
+    goes_on &= job.events.send(event).is_ok();
+    if let Some(bound) = job.bound.as_ref().filter(|_| goes_on) {
+        masks.send(bound, job.tokens.last().copied());
+    }
+    goes_on
+}
+
+/// Takes ended sequences out of the batch, by their places.
+fn end(shared: &Shared, live: &mut Vec<Sequence>, mut over: Vec<usize>) {
     over.sort_unstable();
-    over.dedup();
     for i in over.into_iter().rev() {
         let ended = live.swap_remove(i);
         // A chat goes on from here.
         let mut prefixes = lock(&shared.prefixes);
         prefixes.keep(&ended.job.adapter_root(), &ended.job.tokens, &ended.cache);
-        counters.pages.store(prefixes.len() as u64, Relaxed);
+        shared.counters.pages.store(prefixes.len() as u64, Relaxed);
     }
 }

@@ -5,6 +5,10 @@
 //! docs/numerics.md, "Bound answers". Integers only: whoever replays finds the same masks.
 
 mod state;
+mod text;
+mod vocabulary;
+
+pub use vocabulary::{Mask, Vocabulary};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,67 +19,6 @@ use state::{begin, step, State};
 
 /// Masks kept for one answer: within a text or a list the same few come again and again.
 const KEPT: usize = 32;
-
-/// The tokens of a model in the order of their bytes.
-#[derive(Debug)]
-pub struct Vocabulary {
-    size: usize,
-    end: u32,
-    /// Each with its bytes and how many of these it shares with the one before.
-    tokens: Vec<(u32, Vec<u8>, usize)>,
-    /// Where each token stands among them.
-    places: HashMap<u32, usize>,
-}
-
-impl Vocabulary {
-    /// The tokens below `size`, whose bytes `bytes` gives (none for control tokens); `end` ends a text.
-    pub fn new<'a>(size: usize, end: u32, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        let mut ids: Vec<u32> = (0..size as u32).filter(|id| *id != end && !bytes(*id).is_empty()).collect();
-        ids.sort_by_key(|id| bytes(*id));
-        let (mut tokens, mut before): (Vec<_>, &[u8]) = (Vec::with_capacity(ids.len()), &[]);
-        for id in ids {
-            let own = bytes(id);
-            let shared = before.iter().zip(own).take_while(|(a, b)| a == b).count();
-            tokens.push((id, own.to_vec(), shared));
-            before = own;
-        }
-        let places = tokens.iter().enumerate().map(|(at, (id, ..))| (*id, at)).collect();
-        Vocabulary { size, end, tokens, places }
-    }
-
-    fn bytes(&self, token: u32) -> &[u8] {
-        let place = self.places.get(&token).and_then(|at| self.tokens.get(*at));
-        place.map_or(&[], |(_, bytes, _)| bytes)
-    }
-}
-
-/// A set of tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mask(Vec<u64>);
-
-impl Mask {
-    /// No token of a vocabulary of `size`.
-    pub fn none(size: usize) -> Self {
-        Mask(vec![0; size.div_ceil(64)])
-    }
-
-    /// Lets `token` through.
-    pub fn allow(&mut self, token: u32) {
-        if let Some(word) = self.0.get_mut(token as usize / 64) {
-            *word |= 1 << (token % 64);
-        }
-    }
-
-    /// Whether `token` is let through.
-    pub fn has(&self, token: u32) -> bool {
-        self.0.get(token as usize / 64).is_some_and(|word| word >> (token % 64) & 1 == 1)
-    }
-
-    /// Whether no token is.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-}
 
 /// An answer bound by a schema, followed token by token.
 pub struct Constraint {
@@ -95,7 +38,7 @@ impl Constraint {
         Constraint { schema, vocabulary, states, masks: HashMap::new() }
     }
 
-    /// The tokens that may follow.
+    /// The tokens that may follow. Within texts with bounds each mask is another, and costs little (`text`).
     ///
     /// # Errors
     /// `E-GEN-009` when no token of the vocabulary goes on, which cannot be where each byte has a token.
@@ -103,7 +46,8 @@ impl Constraint {
         if let Some(mask) = self.masks.get(&self.states) {
             return Ok(mask.clone());
         }
-        let mask = self.allowed();
+        let counted = self.states.iter().any(State::is_counted);
+        let mask = text::mask(&self.schema, &self.vocabulary, &self.states).unwrap_or_else(|| self.allowed());
         if mask.is_empty() {
             return Err(Error::new(
                 "E-GEN-009",
@@ -112,6 +56,9 @@ impl Constraint {
             ));
         }
         let mask = Arc::new(mask);
+        if counted {
+            return Ok(mask);
+        }
         if self.masks.len() >= KEPT {
             self.masks.clear();
         }
@@ -145,21 +92,9 @@ impl Constraint {
         if self.is_whole() {
             mask.allow(self.vocabulary.end);
         }
-        // The states after each byte of the token before; no states from the first byte on that goes nowhere.
-        let mut path: Vec<Vec<State>> = vec![self.states.clone()];
-        for (id, bytes, shared) in &self.vocabulary.tokens {
-            path.truncate(shared + 1);
-            for byte in bytes.iter().skip(path.len() - 1) {
-                let next = match path.last() {
-                    Some(states) if !states.is_empty() => step(&self.schema, states, *byte),
-                    _ => break,
-                };
-                path.push(next);
-            }
-            if path.len() == bytes.len() + 1 && path.last().is_some_and(|states| !states.is_empty()) {
-                mask.allow(*id);
-            }
-        }
+        let next =
+            |states: &Vec<State>, byte, _| Some(step(&self.schema, states, byte)).filter(|s| !s.is_empty());
+        self.vocabulary.walk(self.states.clone(), next, |token, _, _| mask.allow(token));
         mask
     }
 }

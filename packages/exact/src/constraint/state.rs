@@ -56,13 +56,23 @@ enum Frame {
 
 /// Within a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Char {
+pub(super) enum Char {
     /// Between characters.
     Between,
     /// Behind a `\`.
     Escape,
     /// Within a character of several bytes: so many are to come, the next within these.
     Within { more: u8, from: u8, to: u8 },
+}
+
+/// Of a state within a text: where in a character it stands, how many there were since [`State::in_text`], how many
+/// must come before the closing quote, and how many may.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text {
+    pub at: Char,
+    pub count: u32,
+    pub need: u32,
+    pub room: u32,
 }
 
 /// Within a number, with the digits of its part so far.
@@ -97,6 +107,24 @@ impl State {
         self.top == Frame::End
     }
 
+    /// Within a text that nothing stands around.
+    pub(super) fn in_text(at: Char) -> State {
+        let top = Frame::Text { min: 0, max: u32::MAX - 1, count: 0, at };
+        State { top, depth: 0, below: None }
+    }
+
+    /// What is to be known where the top is a text.
+    pub(super) fn text(&self) -> Option<Text> {
+        let Frame::Text { min, max, count, at } = self.top else { return None };
+        let room = if max == u32::MAX { u32::MAX } else { max.saturating_sub(count) };
+        Some(Text { at, count, need: min.saturating_sub(count), room })
+    }
+
+    /// Whether it is within a text whose characters count.
+    pub(super) fn is_counted(&self) -> bool {
+        self.text().is_some_and(|text| text.need > 0 || text.room < u32::MAX)
+    }
+
     /// The same stack with another top.
     fn at(&self, top: Frame) -> State {
         State { top, ..self.clone() }
@@ -109,7 +137,7 @@ impl State {
     }
 
     /// What was above is whole.
-    fn back(&self) -> State {
+    pub(super) fn back(&self) -> State {
         match &self.below {
             Some(below) => State { top: below.frame, depth: self.depth, below: below.below.clone() },
             None => State { top: Frame::End, depth: self.depth, below: None },
