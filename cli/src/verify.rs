@@ -23,7 +23,7 @@ use openledger_types::msg::model_registry::ModelVersionResponse;
 use serde::Serialize;
 
 use crate::check::{check_bundle, Check, Checks, Pins};
-use crate::context::{make_private_dir, write_private, Context};
+use crate::context::Context;
 use crate::error::{Class, CliError, Result};
 use crate::explain::{explain, Explained};
 use crate::model::{blocking, load_corpus};

@@ -39,7 +39,7 @@ pub(crate) fn card(manifest: &Manifest, receipt: &TrainingReceipt) -> String {
         row("adapter root", manifest.adapter_root.to_hex());
         row("weights root of the base", base.to_hex());
         row("rank, alpha", format!("{}, {}", own.rank, own.alpha));
-        row("products", own.targets.iter().map(|target| plain(target)).collect::<Vec<_>>().join(", "));
+        row("products", own.targets.join(", "));
     }
     let _ = writeln!(out, "\n## Data\n");
     match receipt.datanets.as_slice() {

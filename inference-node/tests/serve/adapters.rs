@@ -139,7 +139,7 @@ async fn node_attack_21_bound_answers_and_those_of_adapters_verify_from_their_bu
             user.sequence = 1;
             let rest = if bound { format!(r#","response_format":{format}"#) } else { String::new() };
             let (body, payment) = user.body(&format!(
-                r#"{{"model":"{model_id}:1","messages":[{{"role":"user","content":"tea"}}],"max_tokens":80{rest}}}"#
+                r#"{{"model":"{model_id}:1","messages":[{{"role":"user","content":"tea"}}],"max_tokens":40{rest}}}"#
             ));
             let response = world.send("/v1/chat/completions", &body, Some(&payment)).await;
             let status = response.status();

@@ -178,7 +178,7 @@ async fn node_attack_a_client_that_never_reads_holds_no_place() {
     for session in 0..6 {
         let mut user = User::open(&chain, 20 + session);
         user.sequence = 1;
-        let (body, payment) = user.body(r#"{"model":"1:2","prompt":"a","max_tokens":400,"stream":true}"#);
+        let (body, payment) = user.body(r#"{"model":"1:2","prompt":"a","max_tokens":200,"stream":true}"#);
         use base64::prelude::{Engine as _, BASE64_STANDARD};
         let header = BASE64_STANDARD.encode(serde_json::to_vec(&payment).unwrap());
         let host = world.url.trim_start_matches("http://").to_string();
@@ -202,7 +202,7 @@ async fn node_attack_a_client_that_never_reads_holds_no_place() {
             state = world.session(user.session_id).await;
         }
         let receipt = &state.receipts[0].receipt;
-        assert_eq!((receipt.outcome, receipt.tokens_out), (Outcome::Length, 400));
+        assert_eq!((receipt.outcome, receipt.tokens_out), (Outcome::Length, 200));
     }
     // More of them than there are places.
     let bundle = world.ask(&mut User::open(&chain, 7), "one").await;
