@@ -2,11 +2,15 @@
 
     llama_cpp.py make FILE      writes a model of random weights, 125M shape, Q8_0
     llama_cpp.py measure FILE   prints one line of JSON: tokens per CPU-second of this process, one thread
+    llama_cpp.py cores FILE STREAMS THREADS
+                                prints one line of JSON: tokens a second by the clock
 """
 
 import json
 import resource
 import sys
+import threading
+import time
 
 LAYERS, WIDTH, HEADS, FFN, VOCAB, CONTEXT = 12, 768, 12, 2048, 32000, 2048
 
@@ -73,74 +77,95 @@ def make(path):
     writer.close()
 
 
-def measure(path):
-    import threading
-
+def server(path, streams, threads):
     import xllamacpp as xlc
 
-    def server(streams):
-        params = xlc.CommonParams()
-        params.model.path = path
-        params.n_ctx = 2048 if streams == 1 else 256 * streams
-        params.n_parallel = streams
-        params.warmup = True
-        params.cpuparams.n_threads = 1
-        params.cpuparams_batch.n_threads = 1
-        params.n_batch = 2048
-        params.n_ubatch = 512
-        params.endpoint_metrics = False
-        return xlc.Server(params)
+    params = xlc.CommonParams()
+    params.model.path = path
+    params.n_ctx = 2048 if streams == 1 else 256 * streams
+    params.n_parallel = streams
+    params.warmup = True
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    params.n_batch = 2048
+    params.n_ubatch = 512
+    params.endpoint_metrics = False
+    return xlc.Server(params)
 
+
+def name():
+    import xllamacpp as xlc
+
+    return f"llama.cpp in xllamacpp {xlc.__version__}"
+
+
+def ask(target, tokens, written, seed):
+    body = {
+        "prompt": [(i * 7919 + seed * 31) % 4000 + 300 for i in range(tokens)],
+        "n_predict": written,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "min_p": 0.0,
+        "seed": seed,
+        "ignore_eos": True,
+        "cache_prompt": False,
+    }
+    return target.handle_completions(body)
+
+
+def together(target, streams, written):
+    running = [threading.Thread(target=ask, args=(target, 32, written, seed)) for seed in range(streams)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+
+
+def measure(path):
     def cpu():
         used = resource.getrusage(resource.RUSAGE_SELF)
         return used.ru_utime + used.ru_stime
-
-    def ask(target, tokens, written, seed):
-        body = {
-            "prompt": [(i * 7919 + seed * 31) % 4000 + 300 for i in range(tokens)],
-            "n_predict": written,
-            "temperature": 1.0,
-            "top_k": 0,
-            "top_p": 1.0,
-            "min_p": 0.0,
-            "seed": seed,
-            "ignore_eos": True,
-            "cache_prompt": False,
-        }
-        return target.handle_completions(body)
 
     def timed(work):
         before = cpu()
         work()
         return cpu() - before
 
-    one = server(1)
+    one = server(path, 1, 1)
     ask(one, 32, 4, 9)
     short = timed(lambda: ask(one, 256, 1, 1))
     whole = timed(lambda: ask(one, 256, 129, 1))
     figures = {
-        "name": f"llama.cpp in xllamacpp {xlc.__version__}",
+        "name": name(),
         "decode": 128 / (whole - short),
         "prefill_256": 256 / timed(lambda: ask(one, 256, 1, 2)),
         "prefill_1024": 1024 / timed(lambda: ask(one, 1024, 1, 3)),
     }
     del one
 
-    many = server(8)
+    many = server(path, 8, 1)
     ask(many, 32, 4, 9)
-
-    def together(written):
-        threads = [threading.Thread(target=ask, args=(many, 32, written, seed)) for seed in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    short = timed(lambda: together(1))
-    whole = timed(lambda: together(129))
+    short = timed(lambda: together(many, 8, 1))
+    whole = timed(lambda: together(many, 8, 129))
     figures["streams"] = 8 * 128 / (whole - short)
     print(json.dumps(figures), flush=True)
 
 
+def cores(path, streams, threads):
+    streams = int(streams)
+    target = server(path, streams, int(threads))
+
+    def timed(written):
+        started = time.monotonic()
+        together(target, streams, written)
+        return time.monotonic() - started
+
+    timed(4)
+    short = timed(1)
+    whole = timed(129)
+    print(json.dumps({"name": name(), "rate": streams * 128 / (whole - short)}), flush=True)
+
+
 if __name__ == "__main__":
-    {"make": make, "measure": measure}[sys.argv[1]](sys.argv[2])
+    {"make": make, "measure": measure, "cores": cores}[sys.argv[1]](*sys.argv[2:])

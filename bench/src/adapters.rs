@@ -134,9 +134,9 @@ pub fn measure(runs: usize, scratch: &Path) -> Result<Vec<Metric>> {
     Ok(vec![
         Metric::of("streams_8_without_adapter", "tok/s", none),
         Metric::of("streams_8_one_adapter", "tok/s", one),
-        Metric::of("streams_8_of_64_adapters_share", "", share),
-        Metric::of("cold_adapter_p95_ms", "ms", vec![p95(&cold)]),
-        Metric::of("cold_adapter_p95_first_100_ms", "ms", vec![p95(&cold[..tenth])]),
-        Metric::of("cold_adapter_p95_last_100_ms", "ms", vec![p95(&cold[ON_DISK - tenth..])]),
+        Metric::of("adapters_64", "", share),
+        Metric::of("adapter_cold_p95_ms", "ms", vec![p95(&cold)]),
+        Metric::of("adapter_cold_p95_first_100_ms", "ms", vec![p95(&cold[..tenth])]),
+        Metric::of("adapter_cold_p95_last_100_ms", "ms", vec![p95(&cold[ON_DISK - tenth..])]),
     ])
 }

@@ -67,7 +67,8 @@ pub fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
     Ok(((cpu_seconds()? - before).max(0.005), done))
 }
 
-fn request(tokens: usize, written: usize, seed: u8) -> GenRequest {
+/// A request of `tokens` and for `written` tokens, whose sampling follows from its seed.
+pub fn request(tokens: usize, written: usize, seed: u8) -> GenRequest {
     GenRequest {
         // Any tokens will do: the weights are random.
         prompt_tokens: (0..tokens as u32).map(|i| (i * 7_919 + u32::from(seed) * 31) % 4_000 + 300).collect(),
@@ -204,6 +205,13 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
     metrics.push(Metric::of("commitment_share", "", vec![share]));
     metrics.push(Metric::of("ready_first_ms", "ms", vec![ready_first]));
     metrics.push(Metric::of("ready_ms", "ms", ready));
+    metrics.push(crate::resident::measure(&folder, setting.runs)?);
+    let of_cores = setting.python.as_ref().map(|python| crate::cores::Peer {
+        python,
+        script: &setting.script,
+        gguf: &setting.gguf,
+    });
+    metrics.extend(crate::cores::measure(&model, of_cores.as_ref(), setting.runs)?);
     let scratch = setting.gguf.with_extension("adapters");
     metrics.extend(crate::adapters::measure(setting.runs, &scratch)?);
     Ok(metrics)

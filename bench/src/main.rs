@@ -2,12 +2,15 @@
 
 mod adapters;
 mod attribution;
+mod cores;
 mod engine;
 mod gas;
 mod honest;
 mod host;
+mod quality;
 mod relayer;
 mod report;
+mod resident;
 mod simulate;
 mod train;
 
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use openledger::demo::corpus::DataOptions;
 
 /// Measures OpenLedger beside its peers.
 #[derive(Parser)]
@@ -73,6 +77,36 @@ enum Bench {
         /// One JSON object on standard output in place of a table.
         #[arg(long)]
         json: bool,
+    },
+    /// How well a model trained here predicts held-out text.
+    Quality {
+        /// Folder with one subfolder per contributor, or of .jsonl(.gz) files.
+        #[arg(long)]
+        data: PathBuf,
+        /// Field of the text in .jsonl lines.
+        #[arg(long, default_value = "text")]
+        text_field: String,
+        /// Field of the contributor: one in twenty of them is held out whole.
+        #[arg(long, default_value = "contributor")]
+        contributor_field: String,
+        /// Seconds of training on all cores.
+        #[arg(long, default_value_t = 3_600)]
+        seconds: u64,
+        /// Steps of 2,048 tokens in place of seconds, where other work shares the machine.
+        #[arg(long)]
+        steps: Option<u64>,
+        /// Folder of the model; a run that was stopped goes on in it.
+        #[arg(long)]
+        out: PathBuf,
+        /// One JSON object on standard output in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the memory that serving a model takes as a part of what it cannot do without.
+    #[command(hide = true)]
+    Resident {
+        /// Folder of the model.
+        folder: PathBuf,
     },
     /// What many adapters on one base cost; a part of `engine` that needs no peer.
     Adapters {
@@ -247,6 +281,13 @@ async fn run(bench: Bench) -> Result<()> {
             let metrics = tokio::task::spawn_blocking(move || honest::measure(tokens)).await??;
             return show("honest", before, 1, metrics, json);
         }
+        Bench::Quality { data, text_field, contributor_field, seconds, steps, out, json } => {
+            let data = DataOptions { path: data, text_field, contributor_field, max_bytes: u64::MAX };
+            let setting = quality::Setting { data, seconds, steps, out };
+            let metrics = tokio::task::spawn_blocking(move || quality::measure(&setting)).await??;
+            return show("quality", before, 1, metrics, json);
+        }
+        Bench::Resident { folder } => return resident::print(&folder),
         Bench::Adapters { scratch, quick, json } => {
             let runs = if quick { 1 } else { 5 };
             let metrics = tokio::task::spawn_blocking(move || adapters::measure(runs, &scratch)).await??;

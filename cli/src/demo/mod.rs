@@ -1,7 +1,7 @@
 //! The main job from beginning to end on a running devnet: real data in, a paid answer out, every
 //! contributor paid on chain. Called by `scripts/demo`, which builds and starts what this needs.
 
-mod corpus;
+pub mod corpus;
 mod fleet;
 mod ibc;
 mod parties;

@@ -5,6 +5,8 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::math::MAGIC;
+#[cfg(target_arch = "x86_64")]
+use crate::path::Isa;
 use crate::path::Path;
 use crate::simd::{self, wide};
 
@@ -320,6 +322,11 @@ pub fn gemm_rows(path: Path, matrix: &Matrix, x: &Activations, of: Range<usize>,
         out.len()
     );
     let blocks = matrix.blocks;
+    #[cfg(target_arch = "x86_64")]
+    if path.0 == Isa::Amx && count >= simd::amx::LEAST {
+        let positions = simd::amx::Positions { values: &x.values, scales: &x.scales, sums: &x.sums };
+        return simd::amx::gemm((&matrix.lines, &matrix.scales), blocks, matrix.rows, &positions, of, out);
+    }
     let mut result = [[0f32; TILE_ROWS]; GROUP];
     let tiles = matrix.lines.chunks_exact(blocks * 8).zip(matrix.scales.chunks_exact(blocks));
     for (tile, (lines, scales)) in tiles.enumerate() {

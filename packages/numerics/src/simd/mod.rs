@@ -6,6 +6,8 @@
 #![allow(clippy::needless_range_loop)] // An index names the same lane of several arrays.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -33,7 +35,7 @@ macro_rules! wide {
             #[allow(unsafe_code)]
             match $path.0 {
                 // SAFETY: a path exists only where its instructions do.
-                crate::path::Isa::Avx512Vnni => return unsafe { avx512($($arg),*) },
+                crate::path::Isa::Avx512Vnni | crate::path::Isa::Amx => return unsafe { avx512($($arg),*) },
                 // SAFETY: the same.
                 crate::path::Isa::Avx2 => return unsafe { avx2($($arg),*) },
                 crate::path::Isa::Scalar => {}
@@ -60,7 +62,7 @@ pub(crate) fn tile(
             false
         }
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => {
+        Isa::Avx512Vnni | Isa::Amx => {
             avx512::tile(weights, scales, group, out);
             true
         }
@@ -87,7 +89,7 @@ pub(crate) fn scores(
     out: &mut [f32],
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if path.0 == Isa::Avx512Vnni {
+    if matches!(path.0, Isa::Avx512Vnni | Isa::Amx) {
         avx512::scores(queries, width, keys, scale, out);
         return true;
     }
@@ -105,7 +107,7 @@ pub(crate) fn mix(
     out: &mut [f32],
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if path.0 == Isa::Avx512Vnni && width % 16 == 0 {
+    if matches!(path.0, Isa::Avx512Vnni | Isa::Amx) && width % 16 == 0 {
         avx512::mix(weights, values, count, width, out);
         return true;
     }
