@@ -8,6 +8,8 @@
 
 // Instructions by name are the point of the comparison.
 #![allow(unsafe_code)]
+#![allow(clippy::incompatible_msrv)] // Contracts are compiled for wasm, and without examples.
+#![allow(clippy::needless_range_loop)] // An index names the same lane of several arrays.
 
 use std::time::Instant;
 
