@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use openledger_node::engine::{BatchSettings, Batcher, Counters, Model};
 use serde::Deserialize;
 
 use crate::engine::request;
+use crate::peer::measured;
 use crate::report::Metric;
 
 /// Tokens that each sequence writes.
@@ -63,17 +63,9 @@ struct Theirs {
 }
 
 fn theirs(peer: &Peer, cores: usize, threads: usize) -> Result<Theirs> {
-    let output = Command::new(peer.python)
-        .args([peer.script.as_os_str(), "cores".as_ref(), peer.gguf.as_os_str()])
-        .args([cores.to_string(), threads.to_string()])
-        .output()
-        .with_context(|| format!("{} cannot be started", peer.python.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with('{'));
-    let line = line.with_context(|| {
-        format!("the peer answered nothing: {}", String::from_utf8_lossy(&output.stderr).trim())
-    })?;
-    Ok(serde_json::from_str(line)?)
+    let (cores, threads) = (cores.to_string(), threads.to_string());
+    let arguments = ["cores".as_ref(), peer.gguf.as_os_str(), cores.as_ref(), threads.as_ref()];
+    measured(peer.python, peer.script, arguments)
 }
 
 /// Threads that never rest, until dropped.

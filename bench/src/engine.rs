@@ -4,8 +4,7 @@
 //! is measured by `bench/peers/llama_cpp.py` in the same way, in turn with ours.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
@@ -18,6 +17,7 @@ use openledger_types::formats::{Decoding, NumericClass};
 use serde::Deserialize;
 
 use crate::honest::SCHEMA;
+use crate::peer::measured;
 use crate::report::Metric;
 
 /// Tokens of the prompt before writing, and tokens written.
@@ -168,7 +168,8 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
         note("streams_8", (count - STREAMS) as f64 / (whole - short).max(0.005));
 
         if let Some(python) = &setting.python {
-            peers.push(peer(python, &setting.script, &setting.gguf)?);
+            let arguments = ["measure".as_ref(), setting.gguf.as_os_str()];
+            peers.push(measured(python, &setting.script, arguments)?);
         }
     }
     // Digests of 32 hidden vectors, beside what writing 32 tokens takes.
@@ -233,19 +234,4 @@ fn streams(batcher: &Batcher, written: usize, seed: u8) -> Result<usize> {
         }
         Ok(count)
     })
-}
-
-fn peer(python: &Path, script: &Path, gguf: &Path) -> Result<Peer> {
-    let output = Command::new(python)
-        .arg(script)
-        .arg("measure")
-        .arg(gguf)
-        .output()
-        .with_context(|| format!("{} cannot be started", python.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with('{'));
-    let line = line.with_context(|| {
-        format!("the peer answered nothing: {}", String::from_utf8_lossy(&output.stderr).trim())
-    })?;
-    Ok(serde_json::from_str(line)?)
 }

@@ -7,6 +7,7 @@ mod engine;
 mod gas;
 mod honest;
 mod host;
+mod peer;
 mod quality;
 mod relayer;
 mod report;

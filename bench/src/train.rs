@@ -3,14 +3,14 @@
 //! Network, operations and optimiser are the trainer's; the corpus, its tokenizer and checkpoints are left out
 //! on both sides. Times are CPU time of the process, so that a busy host does not decide.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use openledger_node::train::{Experiment, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::timed;
+use crate::peer::measured;
 use crate::report::Metric;
 
 /// What to measure.
@@ -135,7 +135,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
             let (before, _) = timed(|| Ok(warm.train(&keep)?))?;
             let (all, _) = timed(|| Ok(whole.train(&keep)?))?;
             ours.push(trained / (all - before).max(0.005));
-            let peer = peer(&setting.python, &setting.script, &shape)?;
+            let peer: Peer = measured(&setting.python, &setting.script, [serde_json::to_string(&shape)?])?;
             ensure!(peer.parameters == shape.parameters(), "the peer trains another shape");
             theirs.push(peer.speed);
             peer_name = peer.name;
@@ -144,18 +144,4 @@ pub fn measure(setting: &Setting) -> Result<Vec<Metric>> {
         metrics.push(Metric::of(shape.name, "tok/s", ours).beside(&peer_name, theirs));
     }
     Ok(metrics)
-}
-
-fn peer(python: &Path, script: &Path, shape: &Shape) -> Result<Peer> {
-    let output = Command::new(python)
-        .arg(script)
-        .arg(serde_json::to_string(shape)?)
-        .output()
-        .with_context(|| format!("{} cannot be started", python.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with('{'));
-    let line = line.with_context(|| {
-        format!("the peer answered nothing: {}", String::from_utf8_lossy(&output.stderr).trim())
-    })?;
-    Ok(serde_json::from_str(line)?)
 }
