@@ -169,16 +169,6 @@ impl Network {
         Ok(())
     }
 
-    /// Stops the nodes: answers under way are finished. The chain goes on.
-    ///
-    /// # Errors
-    /// When one does not end.
-    pub async fn stop_nodes(&self) -> Result<()> {
-        let stops = self.members().map(|member| process::stop_node(&member.home, "TERM", DRAIN));
-        futures::future::try_join_all(stops).await?;
-        Ok(())
-    }
-
     /// Endpoints and where everything stands, as a table.
     pub async fn table(&self, http: &reqwest::Client) -> String {
         let mut rows = Vec::new();
@@ -238,8 +228,10 @@ pub async fn run(ctx: &Context, command: Command) -> CliResult<()> {
             Command::Up(args) => up(ctx, &args).await?,
             Command::Status { network_home } => Network::load(&network_home.join(Network::FILE))?,
             Command::Down { network_home } => {
-                let network = Network::load(&network_home.join(Network::FILE))?;
-                network.stop_nodes().await?;
+                // By their folders: where `up` broke off there is no file of the network yet, and nodes that run.
+                let homes = process::homes_in(&network_home)?;
+                let stops = homes.iter().map(|home| process::stop_node(home, "TERM", DRAIN));
+                futures::future::try_join_all(stops).await?;
                 return Ok(());
             }
         };

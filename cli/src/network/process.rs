@@ -247,6 +247,16 @@ pub fn gone(pid: u32, program: &str) -> bool {
     ended || !name.contains(program.get(..15).unwrap_or(program))
 }
 
+/// The folders below `parent` in which a node was started and not stopped.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn homes_in(parent: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(parent).with_context(|| format!("E-NET-011 {}", parent.display()))?;
+    let homes = entries.collect::<std::io::Result<Vec<_>>>()?.into_iter().map(|entry| entry.path());
+    Ok(homes.filter(|home| home.join("node.pid").is_file()).collect())
+}
+
 /// The process of the node in a folder, when it runs.
 pub fn running_node(home: &Path) -> Option<u32> {
     running(&home.join("node.pid"), NODE, home)
@@ -285,6 +295,18 @@ pub async fn stop_node(home: &Path, name: &str, patience: Duration) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nodes_are_found_by_their_folders_before_the_networks_file_is_written() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["node-1", "node-2", "validator-1"] {
+            std::fs::create_dir(parent.path().join(name)).unwrap();
+        }
+        std::fs::write(parent.path().join("node-2/node.pid"), "1").unwrap();
+        std::fs::write(parent.path().join("accounts.json"), "{}").unwrap();
+        assert_eq!(homes_in(parent.path()).unwrap(), [parent.path().join("node-2")]);
+        assert!(homes_in(&parent.path().join("missing")).is_err());
+    }
 
     #[test]
     fn a_process_is_gone_when_it_ended_and_not_before() {
