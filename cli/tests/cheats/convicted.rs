@@ -299,7 +299,7 @@ pub async fn node_attack_13_who_accuses_an_honest_node_falsely_loses_before_the_
     Ok(())
 }
 
-/// Six tricks, one an answer, each accused by its payer and voted about.
+/// Eight tricks, one an answer, each accused by its payer and voted about.
 pub async fn node_attacks_01_to_08_each_trick_is_convicted_and_pays(
     lab: &Lab,
     silence: Silence,
@@ -308,7 +308,9 @@ pub async fn node_attacks_01_to_08_each_trick_is_convicted_and_pays(
     let tried = [
         (Trick::Smaller, "pub fn new(", TOKENS),
         (Trick::OtherWeights, "use std::", TOKENS),
+        (Trick::CutPrompt, "pub(crate) fn push(&mut self", TOKENS),
         (Trick::Warmer, "impl<T> ", TOKENS),
+        (Trick::OtherSeed, "match self {", TOKENS),
         (Trick::Spoofed, "let mut ", 160),
         (Trick::Padded, "/// Returns the ", TOKENS),
         (Trick::CutShort, "fn main() {", TOKENS),
@@ -350,7 +352,11 @@ pub async fn node_attacks_01_to_08_each_trick_is_convicted_and_pays(
     let back = returned(&reader, done.session_id).await?;
     ensure!(back >= due, "{back} of the {due} that guilty verdicts took came back");
     whole -= i128::try_from(back)?;
-    println!("six tricks in one session: fees {}, of which returned {back}; profit {whole} uopen", done.fees);
+    println!(
+        "{} tricks in one session: fees {}, of which returned {back}; profit {whole} uopen",
+        tricks.len(),
+        done.fees
+    );
     ensure!(whole < 0, "the tricks paid: {whole}");
     cheater.leave(lab).await
 }

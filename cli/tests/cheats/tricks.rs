@@ -28,8 +28,12 @@ pub enum Trick {
     FewerBits,
     /// Another state of the weights: the first layer's queries are 2 % larger.
     OtherWeights,
+    /// The prompt without its second token.
+    CutPrompt,
     /// Temperature 0.9 instead of what was asked.
     Warmer,
+    /// A seed of the node's choice.
+    OtherSeed,
     /// Tokens of the weights of four bits under commitments of the true ones.
     Spoofed,
     /// A third of the tokens, billed as all of them by repeating the last one, which the text does not show.
@@ -45,6 +49,8 @@ impl Trick {
             Trick::Smaller => (1, "a model of one layer less"),
             Trick::FewerBits => (2, "weights of about 4 bits"),
             Trick::OtherWeights => (3, "one matrix by 2 %"),
+            Trick::CutPrompt => (4, "a prompt without its second token"),
+            Trick::OtherSeed => (6, "a seed of the node's choice"),
             Trick::Warmer => (5, "temperature 0.9 for 0.7"),
             Trick::Spoofed => (7, "4-bit tokens under true commitments"),
             Trick::Padded => (8, "tokens billed that the answer does not show"),
@@ -108,7 +114,9 @@ impl Tricky {
             Trick::Smaller => &self.smaller,
             Trick::FewerBits | Trick::Spoofed => &self.coarse,
             Trick::OtherWeights => &self.other,
-            Trick::Warmer | Trick::Padded | Trick::CutShort => &self.right,
+            Trick::CutPrompt | Trick::Warmer | Trick::OtherSeed | Trick::Padded | Trick::CutShort => {
+                &self.right
+            }
         }
     }
 
@@ -146,7 +154,13 @@ impl Answerer for Tricky {
             Trick::CutShort => Decoding { max_tokens: 2.min(all), ..request.decoding },
             _ => request.decoding,
         };
-        let mut answer = self.model(trick).generate(&GenRequest { decoding, ..request.clone() }, deliver)?;
+        let mut bent = GenRequest { decoding, ..request.clone() };
+        match trick {
+            Trick::CutPrompt if bent.prompt_tokens.len() > 2 => drop(bent.prompt_tokens.remove(1)),
+            Trick::OtherSeed => bent.seed[0] ^= 1,
+            _ => {}
+        }
+        let mut answer = self.model(trick).generate(&bent, deliver)?;
         if trick == Trick::Padded {
             let last = answer.tokens.last().copied().unwrap_or_default();
             while answer.tokens.len() < all as usize {

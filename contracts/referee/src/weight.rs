@@ -96,4 +96,16 @@ mod tests {
         assert!(!quorum(2, 3), "two thirds are a little less than 6,667 of 10,000");
         assert!(!quorum(0, 0), "nothing is a quorum of nothing");
     }
+
+    #[test]
+    fn rule_l6_two_thirds_are_a_quorum_by_default_and_less_is_none() {
+        let default = openledger_types::profile::Profile::protocol("uopen").referee.quorum_bps;
+        let quorum =
+            |part: u128, eligible: u128| is_quorum(Uint128::new(part), Uint128::new(eligible), default);
+        for n in 1..=40 {
+            assert!(quorum(2 * n, 3 * n) && !quorum(2 * n - 1, 3 * n), "{n}");
+        }
+        assert!(quorum(2 * (u128::MAX / 3), u128::MAX - u128::MAX % 3));
+        assert!(!quorum(6_665, 10_000));
+    }
 }

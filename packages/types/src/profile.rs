@@ -87,7 +87,8 @@ impl Profile {
                 dispute_blocks: 17_280,
                 case_bond: Uint128::new(1_000_000),
                 case_bond_bps: 500,
-                quorum_bps: 6_667,
+                // The most that exactly two thirds of the weight reach (L6): two of three alike, four of six.
+                quorum_bps: 6_666,
                 missed_roots: 3,
                 missed_cut_bps: 10,
                 fault_cut_bps: 2_000,
