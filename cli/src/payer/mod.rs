@@ -40,6 +40,9 @@ use crate::session::{Left, State};
 
 /// How long a connection to a node may take.
 const CONNECT: Duration = Duration::from_millis(1_500);
+/// Pause before the other nodes of a session are asked again whether they would take a question.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
 /// How long a node that failed is asked after all others.
 const SHUNNED: Duration = Duration::from_secs(10);
 
@@ -382,17 +385,21 @@ impl Payer {
         usable.into_iter().map(|(.., i)| i).collect()
     }
 
-    /// Ends when a node that was not tried yet says that it would take a question now; never where none does.
+    /// Ends when a node that was not tried yet says that it would take a question now; never where none does. Whoever
+    /// was busy, or slow to say so, is asked again.
     async fn another_answers(&self, tried: &[usize]) {
-        let urls: Vec<String> = self.in_order(tried).into_iter().map(|lane| self.address(lane).1).collect();
-        let mut looks: FuturesUnordered<_> =
-            urls.iter().map(|url| choose::look(&self.parts.http, url)).collect();
-        while let Some(looked) = looks.next().await {
-            if looked.is_ok_and(|(info, _)| info.capacity.is_none_or(|capacity| capacity.free > 0)) {
-                return;
+        loop {
+            let urls: Vec<String> =
+                self.in_order(tried).into_iter().map(|lane| self.address(lane).1).collect();
+            let mut looks: FuturesUnordered<_> =
+                urls.iter().map(|url| choose::look(&self.parts.http, url)).collect();
+            while let Some(looked) = looks.next().await {
+                if looked.is_ok_and(|(info, _)| info.capacity.is_none_or(|capacity| capacity.free > 0)) {
+                    return;
+                }
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        std::future::pending().await
     }
 
     /// Takes what an earlier run left under way as left behind, for a caller that nobody waits for any more.

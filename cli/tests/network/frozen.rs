@@ -51,12 +51,15 @@ pub async fn frozen_in_the_middle(lab: &Lab) -> Result<()> {
                 let node_id = lane.expect("a node answers").node_id;
                 let pid = lab.net.nodes.iter().find(|member| member.node_id == node_id).and_then(|m| m.pid());
                 let pid = pid.expect("the node runs");
+                println!("node {node_id} is stopped");
                 process::signal(pid, "STOP").expect("the node is stopped");
                 frozen = Some((Frozen(pid), Instant::now()));
             }
         })
         .await?;
         drop(frozen);
+        let by: Vec<_> = answer.before.iter().map(|part| (part.node_id, part.tokens)).collect();
+        println!("{seen} texts; lost {by:?}, finished by node {}", answer.bundle.receipt.receipt.node_id);
         paid += answer.bundle.receipt.receipt.fee.u128();
         asked += 1;
         if let [before] = &answer.before[..] {
