@@ -72,10 +72,14 @@ impl Context {
         settings.deployment = flags.deployment.or(settings.deployment);
         settings.node = flags.node.or(settings.node);
         settings.key = flags.key.or(settings.key);
-        let http =
-            reqwest::Client::builder().connect_timeout(std::time::Duration::from_secs(5)).build().map_err(
-                |e| CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up"),
-            )?;
+        // Nodes are strangers: none sends this machine elsewhere, into its own network perhaps.
+        let http = reqwest::Client::builder()
+            .connect_timeout(std::time::Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| {
+                CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
+            })?;
         Ok(Context { home, settings, progress, http })
     }
 

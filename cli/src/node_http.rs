@@ -21,6 +21,9 @@ const MAX_WORDS: usize = 64 << 10;
 /// Longest time without a byte of an answer.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The slowest line that a blob is sent over.
+const BYTES_A_MILLISECOND: usize = 32;
+
 /// An error of the connection itself.
 pub fn unreachable(url: &str, error: &reqwest::Error) -> CliError {
     CliError::new(
@@ -102,7 +105,19 @@ pub async fn body(mut response: Response) -> Result<Vec<u8>> {
 
 /// A `GET` whose answer begins in time.
 async fn get(http: &Client, url: &str) -> Result<Response> {
-    let sent = tokio::time::timeout(IDLE, http.get(url).send()).await.map_err(|_| silent(url))?;
+    send(url, http.get(url)).await
+}
+
+/// Sends a small request, whose answer has to begin in time.
+///
+/// # Errors
+/// When the node is not there, is silent, or refuses.
+pub async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Response> {
+    sent_within(url, request, IDLE).await
+}
+
+async fn sent_within(url: &str, request: reqwest::RequestBuilder, patience: Duration) -> Result<Response> {
+    let sent = tokio::time::timeout(patience, request.send()).await.map_err(|_| silent(url))?;
     accepted(sent.map_err(|e| unreachable(url, &e))?).await
 }
 
@@ -129,15 +144,12 @@ pub async fn get_json<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T
 pub async fn put_blob(http: &Client, node: &str, root: &str, reference: &str, bytes: Vec<u8>) -> Result<()> {
     let url = format!("{node}/v1/blobs/{root}?ref={reference}");
     let bytes = bytes::Bytes::from(bytes);
+    let patience = IDLE.saturating_add(Duration::from_millis((bytes.len() / BYTES_A_MILLISECOND) as u64));
     let mut pause = std::time::Duration::from_millis(50);
     loop {
-        let sent = http.put(&url).body(bytes.clone()).send().await;
-        let error = match sent {
-            Ok(response) => match accepted(response).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            },
-            Err(error) => unreachable(&url, &error),
+        let error = match sent_within(&url, http.put(&url).body(bytes.clone()), patience).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
         };
         // Pauses double: 50 ms to 13 s, 26 s together.
         if !error.retryable || pause > std::time::Duration::from_secs(13) {

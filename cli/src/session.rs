@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use cosmwasm_std::{HexBinary, Uint128};
+use openledger_client::contracts::Reader;
 use openledger_client::{keyfile, Coin, Key, Signer};
 use openledger_merkle::ZERO_HASH;
 use openledger_types::api::SettleResponse;
@@ -22,6 +23,9 @@ use crate::context::{make_private_dir, Context};
 use crate::error::{Class, CliError, Result};
 use crate::payer::Payer;
 use crate::{choose, node_http};
+
+/// Time that a node gets to settle at the closing however little is left.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most nodes of a session (S1).
 pub const MAX_NODES: usize = 4;
@@ -179,11 +183,9 @@ async fn settle_lane(ctx: &Context, state: &State, lane: &Lane, key: &Key) -> Re
     let lane = Lane { outstanding: Vec::new(), ..lane.clone() };
     let voucher = state.voucher(&lane, key, &ZERO_HASH, 0)?;
     let url = format!("{}/v1/sessions/{}/acknowledge", lane.node_url, state.session_id);
-    let sent = ctx.http.post(&url).json(&voucher).send().await;
-    node_http::accepted(sent.map_err(|e| node_http::unreachable(&url, &e))?).await?;
+    node_http::send(&url, ctx.http.post(&url).json(&voucher)).await?;
     let url = format!("{}/v1/sessions/{}/settle", lane.node_url, state.session_id);
-    let sent = ctx.http.post(&url).send().await.map_err(|e| node_http::unreachable(&url, &e))?;
-    let bytes = node_http::body(node_http::accepted(sent).await?).await?;
+    let bytes = node_http::body(node_http::send(&url, ctx.http.post(&url)).await?).await?;
     serde_json::from_slice(&bytes)
         .map_err(|e| CliError::new(Class::Node, "E-CLI-054", e.to_string(), "use a node of this release"))
 }
@@ -207,7 +209,7 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
     let reader = ctx.reader().await?;
     let escrow = reader.contracts().payable_escrow.clone();
     let mut txs = Vec::new();
-    let state = State::load(ctx, session_id)?;
+    let state = adopted(ctx, &reader, session_id).await?;
     if state.nodes.iter().any(|lane| !lane.outstanding.is_empty()) {
         let payer = Payer::open(ctx, &reader, session_id, None).await?;
         fetch_open(&payer, session_id, patience).await?;
@@ -221,9 +223,12 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         let settled =
             |s: &SessionResponse| s.nodes.iter().any(|n| n.node_id == lane.node_id && n.settled >= owed);
         while session.close_requested_at.is_none() && !settled(&session) {
-            let note = match settle_lane(ctx, &state, lane, &key).await {
-                Ok(answer) => answer.note,
-                Err(error) => error.message,
+            // A node that takes the connection and says nothing keeps nobody from closing.
+            let left = patience.saturating_sub(started.elapsed()).max(LEAST_PATIENCE);
+            let note = match tokio::time::timeout(left, settle_lane(ctx, &state, lane, &key)).await {
+                Ok(Ok(answer)) => answer.note,
+                Ok(Err(error)) => error.message,
+                Err(_) => "it is silent".into(),
             };
             session = reader.session(session_id).await?;
             if settled(&session) {
@@ -263,6 +268,38 @@ pub async fn close(ctx: &Context, signer: &Signer, session_id: u64, patience: Du
         }
     }
     Ok(Closed { session, txs })
+}
+
+/// The state of a session; made now where this home opened it and was stopped before it wrote one down. Nothing was
+/// asked in it then: vouchers leave only after the state is there.
+async fn adopted(ctx: &Context, reader: &Reader, session_id: u64) -> Result<State> {
+    if State::path(ctx, session_id).exists() {
+        return State::load(ctx, session_id);
+    }
+    let session = reader.session(session_id).await?;
+    let dir = ctx.home.join("sessions");
+    let key = dir.join(format!("{session_id}.key"));
+    let pending = dir.join(format!("new-{}.key", hex::encode(&session.session_key)));
+    if pending.exists() {
+        std::fs::rename(&pending, &key).map_err(|e| CliError::file(&pending, e))?;
+    }
+    let own = key.exists() && keyfile::load(&key, None)?.public_key() == session.session_key.as_slice();
+    if !own {
+        return State::load(ctx, session_id);
+    }
+    let mut nodes = Vec::with_capacity(session.nodes.len());
+    for node in &session.nodes {
+        nodes.push(Lane::new(node.node_id, &reader.node(node.node_id).await?.endpoint, node.cap));
+    }
+    let state = State {
+        chain_id: reader.chain().config().chain_id.clone(),
+        contract: reader.contracts().payable_escrow.clone(),
+        session_id,
+        denom: session.denom,
+        nodes,
+    };
+    state.save(ctx)?;
+    Ok(state)
 }
 
 /// Fetches what is still under way of a session that is to end, within `patience`: what was promised may be

@@ -79,6 +79,21 @@ impl Serialize for Body {
     }
 }
 
+/// The member of a question that says how many tokens its answer may have, and how many they are where it does not.
+fn most_tokens(endpoint: Endpoint, body: &Body) -> (&'static str, u32) {
+    match endpoint {
+        Endpoint::Completions => ("max_tokens", COMPLETION_TOKENS),
+        Endpoint::Chat if body.get("max_tokens").is_some_and(|v| !v.is_null()) => ("max_tokens", CHAT_TOKENS),
+        Endpoint::Chat => ("max_completion_tokens", CHAT_TOKENS),
+    }
+}
+
+/// How many tokens an answer may have.
+pub fn wanted(endpoint: Endpoint, body: &Body) -> u64 {
+    let (name, usual) = most_tokens(endpoint, body);
+    body.get(name).and_then(Value::as_u64).unwrap_or(usual.into())
+}
+
 /// The question whose answer goes on where `left` ends: the same question with what was received behind it,
 /// for as many tokens as are still wanted. None when all of them were received.
 pub fn go_on(endpoint: Endpoint, body: &Body, left: &Left) -> Option<Body> {
@@ -87,14 +102,8 @@ pub fn go_on(endpoint: Endpoint, body: &Body, left: &Left) -> Option<Body> {
     if *left == Left::default() {
         return Some(body);
     }
-    let (name, usual) = match endpoint {
-        Endpoint::Completions => ("max_tokens", COMPLETION_TOKENS),
-        Endpoint::Chat if body.get("max_tokens").is_some_and(|v| !v.is_null()) => ("max_tokens", CHAT_TOKENS),
-        Endpoint::Chat => ("max_completion_tokens", CHAT_TOKENS),
-    };
-    let wanted = body.get(name).and_then(Value::as_u64).unwrap_or(usual.into());
-    let still = wanted.checked_sub(left.tokens.into()).filter(|still| *still > 0)?;
-    body.insert(name.into(), still.into());
+    let still = wanted(endpoint, &body).checked_sub(left.tokens.into()).filter(|still| *still > 0)?;
+    body.insert(most_tokens(endpoint, &body).0.into(), still.into());
     if left.text.is_empty() {
         return Some(body);
     }

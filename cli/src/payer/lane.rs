@@ -12,11 +12,13 @@ use openledger_types::api::{
     HEADER_LEAVE_AFTER, HEADER_REQUIRED, HEADER_SESSION, HEADER_SIGNATURE,
 };
 use openledger_types::formats::request_hash;
+use openledger_types::money::answer_fee;
 use rand::RngCore;
 use reqwest::StatusCode;
 
+use super::body::wanted;
 use super::{lock, Answer, Attempt, Body, Failure, Payer};
-use crate::check::{check_bundle, Check};
+use crate::check::{check_bundle, Check, Pins};
 use crate::context::write_json;
 use crate::error::{Class, CliError, Result};
 use crate::events::{Event, Events};
@@ -40,6 +42,9 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// How long a node may take to learn of a session that its chain has: nodes follow chain nodes of their own.
 const CATCH_UP: Duration = Duration::from_secs(15);
 
+/// Tokens that a chat format may add to what was asked.
+const FORMAT_TOKENS: u64 = 4_096;
+
 type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
 impl Payer {
@@ -61,7 +66,9 @@ impl Payer {
         let in_time =
             ACCEPT_IN_TIME.saturating_add(Duration::from_millis((size / BYTES_A_MILLISECOND) as u64));
         let late = || Failure::from(slow(&self.address(lane).1, in_time));
-        let max_fee = match self.unless_late(tried, in_time, self.price(lane, endpoint, &bytes)).await {
+        let wanted = wanted(endpoint, body);
+        let max_fee = match self.unless_late(tried, in_time, self.price(lane, endpoint, &bytes, wanted)).await
+        {
             Some(Ok(max_fee)) => max_fee,
             Some(Err(failure)) => {
                 let elsewhere = !is_the_questions_fault(&failure);
@@ -99,9 +106,13 @@ impl Payer {
             }
         };
         match self.read(lane, Some(tried), response, on_text).await {
-            Read::Whole(text, bundle) => match self.keep(lane, &entry, &text, *bundle) {
+            Read::Whole(whole, bundle) => match self.keep(lane, &entry, &whole.text, *bundle) {
                 Ok(answer) => Attempt::Answered(Box::new(answer)),
-                Err(error) => refused(error.into(), false),
+                Err(error) => {
+                    // Its place in the log stays open, so what comes after it cannot be acknowledged: nobody waits for it.
+                    self.leave(lane, &entry, whole);
+                    refused(error.into(), false)
+                }
             },
             Read::Stopped(left) => {
                 // The connection is gone, so the node ends the answer; its receipt is fetched and paid.
@@ -152,6 +163,7 @@ impl Payer {
         lane: usize,
         endpoint: Endpoint,
         body: &[u8],
+        wanted: u64,
     ) -> std::result::Result<u128, Failure> {
         let (node_id, url, session_id) = self.address(lane);
         let path = format!("{url}{}", endpoint.path());
@@ -206,14 +218,23 @@ impl Payer {
             )
             .into());
         }
-        Ok(offer.max_fee.map(|fee| fee.u128()).ok_or_else(|| {
+        let max_fee = offer.max_fee.map(|fee| fee.u128()).ok_or_else(|| {
             CliError::new(
                 Class::Node,
                 "E-CLI-056",
                 "the node names no price for this request",
                 "use another node",
             )
-        })?)
+        })?;
+        // A promise can be settled to its end before anybody computes the answer again.
+        let most = most_fee(body.len(), wanted, &pins);
+        if max_fee > most {
+            let what = format!("the node asks up to {max_fee} for a request that costs {most} at the most");
+            return Err(
+                CliError::new(Class::Node, "E-CLI-090", what, "use another node; nothing was paid").into()
+            );
+        }
+        Ok(max_fee)
     }
 
     /// Whether the node's chain has not come to the block after the one that opened the session, so that waiting
@@ -275,12 +296,19 @@ impl Payer {
             received: None,
             left: None,
         };
+        let before = state.nodes.get(lane).cloned();
         if let Some(lane) = state.nodes.get_mut(lane) {
             lane.promised = promised;
             lane.outstanding.push(entry.clone());
         }
         // From here on the promise may be used: it is on disk before it leaves.
-        self.save(&state)?;
+        if let Err(error) = self.save(&state) {
+            // It never left, and those after it must not leave a gap.
+            if let (Some(lane), Some(before)) = (state.nodes.get_mut(lane), before) {
+                *lane = before;
+            }
+            return Err(error);
+        }
         Ok(entry)
     }
 
@@ -353,7 +381,7 @@ impl Payer {
                 Ok(Event::Failed(message, code)) => return broken(left, format!("{code}: {message}")),
                 Ok(Event::Done) => {
                     return match bundle {
-                        Some(bundle) => Read::Whole(left.text, bundle),
+                        Some(bundle) => Read::Whole(left, bundle),
                         None => broken(left, "it sent no receipt".into()),
                     };
                 }
@@ -384,7 +412,7 @@ impl Payer {
             }
         };
         match self.read(lane, None, response, on_text).await {
-            Read::Whole(text, bundle) => Ok(self.keep(lane, entry, &text, *bundle)?),
+            Read::Whole(whole, bundle) => Ok(self.keep(lane, entry, &whole.text, *bundle)?),
             Read::Stopped(_) => Err(super::nobody().into()),
             Read::Broken(_, failure) | Read::Silent(_, failure) => Err(failure),
         }
@@ -505,13 +533,17 @@ impl Payer {
     async fn taken(&self, lane: usize) -> std::result::Result<u64, Failure> {
         let (_, url, session_id) = self.address(lane);
         let path = format!("{url}/v1/sessions/{session_id}");
-        let response = accept(&path, self.parts.http.get(&path)).await?;
-        // A node that was never asked knows nothing of the session.
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(0);
-        }
-        let body = tokio::time::timeout(ACCEPT, node_says(response).await?.json::<SessionState>()).await;
-        Ok(body.map_err(|_| slow(&path, ACCEPT))?.map_err(|e| node_http::unreachable(&path, &e))?.taken)
+        let response = match node_says(accept(&path, self.parts.http.get(&path)).await?).await {
+            Ok(response) => response,
+            // A node that was never asked knows nothing of the session, and says so itself: what stands before it
+            // may answer 404 as well, while it starts.
+            Err(failure) if is_unknown(&failure) && self.lane(lane)?.count == 0 => return Ok(0),
+            Err(failure) => return Err(failure),
+        };
+        let body = tokio::time::timeout(ACCEPT, node_http::body(response)).await;
+        let state: SessionState = serde_json::from_slice(&body.map_err(|_| slow(&path, ACCEPT))??)
+            .map_err(|e| CliError::new(Class::Node, "E-CLI-054", e.to_string(), "use another node"))?;
+        Ok(state.taken)
     }
 
     fn lane(&self, lane: usize) -> Result<Lane> {
@@ -529,7 +561,7 @@ impl Payer {
 
 /// How the reading of a stream ended.
 enum Read {
-    Whole(String, Box<AnswerBundle>),
+    Whole(Left, Box<AnswerBundle>),
     /// The reader wanted no more.
     Stopped(Left),
     Broken(Left, Failure),
@@ -576,6 +608,21 @@ fn unpaid() -> CliError {
         "the node answers without payment",
         "check that --node names an OpenLedger node",
     )
+}
+
+/// More than a request can cost at the session's prices: a byte of it is at most four tokens, a chat format adds less
+/// than the rest.
+fn most_fee(bytes: usize, wanted: u64, pins: &Pins) -> u128 {
+    let count = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+    let tokens_in =
+        count(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(4).saturating_add(FORMAT_TOKENS));
+    answer_fee(tokens_in, count(wanted), pins.price_in, pins.price_out, pins.min_fee).unwrap_or(u128::MAX)
+}
+
+/// Whether a node says of itself that it was never asked in the session.
+fn is_unknown(failure: &Failure) -> bool {
+    let unknown = |code: &str| ["E-NODE-020", "E-PAY-004"].contains(&code);
+    failure.node.as_ref().is_some_and(|(status, said)| *status == 404 && unknown(&said.code))
 }
 
 /// Whether the node has not heard of the session yet.

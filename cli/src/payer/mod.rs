@@ -193,9 +193,13 @@ impl Payer {
         let answers = ctx.home.join("answers");
         make_private_dir(&answers)?;
         // A node that is not there must not keep the next one waiting.
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|e| {
-            CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
-        })?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| {
+                CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
+            })?;
         let payer = Payer::new(Parts {
             http,
             answers,
