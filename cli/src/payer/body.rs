@@ -103,7 +103,8 @@ pub fn go_on(endpoint: Endpoint, body: &Body, left: &Left) -> Option<Body> {
         return Some(body);
     }
     let still = wanted(endpoint, &body).checked_sub(left.tokens.into()).filter(|still| *still > 0)?;
-    body.insert(most_tokens(endpoint, &body).0.into(), still.into());
+    let (name, _) = most_tokens(endpoint, &body);
+    body.insert(name.into(), still.into());
     if left.text.is_empty() {
         return Some(body);
     }
