@@ -3,8 +3,6 @@
 use openledger::payer::{Answer, Body, Failure};
 use openledger_node::request::Endpoint;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
 use super::*;
 
 pub const OTHER: u64 = 5;
@@ -221,66 +219,4 @@ async fn a_node_whose_chain_has_the_block_and_not_the_session_is_passed_over_at_
     let client = Client::open(&chain, &[(NODE, &first.url), (OTHER, &second.url)], CAP);
     assert_eq!(ask(&client.payer(), 4).await.unwrap().bundle.receipt.receipt.node_id, OTHER);
     assert!(client.state().nodes[0].outstanding.is_empty());
-}
-
-/// A node that takes every connection and answers it with these bytes, then goes on as `after` says. Its address.
-async fn hostile(head: &'static [u8], after: After) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
-                let mut going = stream.write_all(head).await.is_ok();
-                match after {
-                    After::Ends => {}
-                    After::Goes => {
-                        let chunk = [b"1000\r\n".as_slice(), &[b'x'; 0x1000], b"\r\n"].concat();
-                        while going {
-                            going = stream.write_all(&chunk).await.is_ok();
-                        }
-                    }
-                    // Until the caller hangs up.
-                    After::Stalls => while stream.read(&mut request).await.is_ok_and(|read| read > 0) {},
-                }
-            });
-        }
-    });
-    url
-}
-
-#[derive(Clone, Copy)]
-enum After {
-    Ends,
-    Goes,
-    Stalls,
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn node_attack_garbage_and_refusals_without_end_cost_nothing_and_keep_nobody_waiting() {
-    let chunked = b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nno!\r\n".as_slice();
-    let paid = b"HTTP/1.1 402 Pay\r\npayment-required: bm90IGpzb24=\r\ncontent-length: 0\r\n\r\n".as_slice();
-    let cases = [
-        (b"\x00\x01 no http\r\n\r\n".as_slice(), After::Ends),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nnot json!".as_slice(), After::Ends),
-        (b"HTTP/1.1 418 No\r\ncontent-length: 900\r\n\r\ncut".as_slice(), After::Ends),
-        (paid, After::Ends),
-        (chunked, After::Goes),
-        (chunked, After::Stalls),
-    ];
-    for (head, after) in cases {
-        let (home, chain) = (tempfile::tempdir().unwrap(), new_chain());
-        let honest = node(home.path(), &chain, OTHER, Alphabet::default()).await;
-        let liar = hostile(head, after).await;
-        let client = Client::open(&chain, &[(NODE, &liar), (OTHER, &honest.url)], CAP);
-        let answer = ask(&client.payer(), 4).await.unwrap();
-        assert_eq!(answer.bundle.receipt.receipt.node_id, OTHER);
-        let lane = &client.state().nodes[0];
-        assert_eq!((lane.count, lane.promised.u128(), lane.outstanding.len()), (0, 0, 0));
-        // What a tool asks of it ends too, with a code.
-        let http = reqwest::Client::new();
-        let refused = openledger::node_http::get_json::<Value>(&http, &format!("{liar}/v1/node")).await;
-        assert!(["E-CLI-051", "E-CLI-052", "E-CLI-054"].contains(&refused.unwrap_err().code));
-    }
 }

@@ -9,6 +9,7 @@ mod support;
 mod answers;
 mod clients;
 mod failover;
+mod hostile;
 mod kills;
 mod limits;
 mod silence;
