@@ -329,7 +329,12 @@ impl Payer {
         // Who was slow is asked again when nobody else is left, and then waited for.
         while let Some(lane) = self.in_order(&tried).first().copied().or_else(|| slow.pop_front()) {
             tried.push(lane);
-            let Some(next) = go_on(endpoint, &body, &whole) else { break };
+            let Some(next) = go_on(endpoint, &body, &whole) else {
+                if body::wanted(endpoint, &body) <= u64::from(whole.tokens) {
+                    return Err(unsigned(before.last().map_or(0, |part| part.node_id)).into());
+                }
+                break;
+            };
             let mut first_text = |text: &str| {
                 if let (Some(since), Some(part)) = (lost_at.take(), before.last_mut()) {
                     part.gap_ms = u64::try_from(since.elapsed().as_millis()).ok();
@@ -488,6 +493,17 @@ impl Payer {
 /// A lock whose holder panicked still guards a plain value.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every token of an answer came and its receipt did not.
+fn unsigned(node_id: u64) -> CliError {
+    CliError::new(
+        Class::Node,
+        "E-CLI-091",
+        format!("the whole answer came, but node {node_id} was lost before it signed for it"),
+        "nothing is lost: the next question in the session, or its closing, fetches the receipt and pays what came",
+    )
+    .retry()
 }
 
 fn nobody() -> CliError {
