@@ -257,11 +257,12 @@ impl Payer {
     ) -> Result<Outstanding> {
         loop {
             let over = self.over.notified();
-            let open = self.lane(lane)?.outstanding;
+            let found = self.lane(lane)?;
             // Lost meanwhile: a further question would have the node finish what nobody waits for.
-            if open.iter().any(|o| o.left.is_some()) {
+            if !found.is_usable() {
                 return Err(super::nobody());
             }
+            let open = found.outstanding;
             if open.len() < self.parts.in_flight {
                 break;
             }
@@ -460,11 +461,17 @@ impl Payer {
         Ok(Answer { receipt_id, bundle, file, checks, before: Vec::new() })
     }
 
-    /// Notes that a node is not asked again.
+    /// Notes that a node is not asked again in this session, nor paid for what it was asked.
     fn cheated(&self, lane: usize, error: CliError) -> CliError {
-        if let Some(standing) = lock(&self.standing).get_mut(lane) {
-            standing.cheated = true;
+        let mut state = self.state();
+        if let Some(lane) = state.nodes.get_mut(lane) {
+            lane.cheated = true;
         }
+        if let Err(error) = self.save(&state) {
+            tracing::error!(code = error.code, "{}", error.message);
+        }
+        drop(state);
+        self.over.notify_waiters();
         error
     }
 
@@ -514,8 +521,12 @@ impl Payer {
         let turn = self.turns.get(lane).ok_or_else(super::nobody)?;
         let _turn = turn.lock().await;
         loop {
-            let entry = self.lane(lane)?.outstanding.into_iter().find(|o| o.left.is_some());
-            let Some(entry) = entry else { return Ok(()) };
+            let found = self.lane(lane)?;
+            // What is fetched again may fit its receipt. It is not what the node said first.
+            if found.cheated {
+                return Ok(());
+            }
+            let Some(entry) = found.outstanding.into_iter().find(|o| o.left.is_some()) else { return Ok(()) };
             if self.taken(lane).await? < entry.sequence() {
                 // A node that was frozen may have the question still before it.
                 tokio::time::sleep(SECOND_LOOK).await;

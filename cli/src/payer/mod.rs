@@ -156,8 +156,6 @@ pub struct Payer {
 struct Standing {
     score: u128,
     failed: Option<Instant>,
-    /// It sent an answer that does not hold: it is not asked again.
-    cheated: bool,
 }
 
 /// Where a payer stands with one node.
@@ -381,9 +379,12 @@ impl Payer {
     fn in_order(&self, tried: &[usize]) -> Vec<usize> {
         let state = self.state();
         let standing = lock(&self.standing);
-        let usable = state.nodes.iter().zip(standing.iter()).enumerate().filter(|(i, (lane, standing))| {
-            !tried.contains(i) && !standing.cheated && lane.outstanding.iter().all(|o| o.left.is_none())
-        });
+        let usable = state
+            .nodes
+            .iter()
+            .zip(standing.iter())
+            .enumerate()
+            .filter(|(i, (lane, _))| !tried.contains(i) && lane.is_usable());
         let mut usable: Vec<(bool, u128, usize)> = usable
             .map(|(i, (_, standing))| {
                 let shunned = standing.failed.is_some_and(|at| at.elapsed() < SHUNNED);

@@ -68,6 +68,9 @@ pub struct Lane {
     pub peaks: Vec<SumStep>,
     /// Requests after them, in order of sequence.
     pub outstanding: Vec<Outstanding>,
+    /// Whether the node signed for something else than it said: it is asked nothing more. Older releases did not write it.
+    #[serde(default)]
+    pub cheated: bool,
 }
 
 impl Lane {
@@ -81,7 +84,13 @@ impl Lane {
             count: 0,
             peaks: Vec::new(),
             outstanding: Vec::new(),
+            cheated: false,
         }
+    }
+
+    /// Whether the node can be asked: it did not cheat, and nothing that it was asked was left behind.
+    pub fn is_usable(&self) -> bool {
+        !self.cheated && self.outstanding.iter().all(|o| o.left.is_none())
     }
 
     /// The log of received receipts.
