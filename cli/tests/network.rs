@@ -48,6 +48,8 @@ impl Lab {
             );
             return Ok(None);
         };
+        // Why a client left a node stands in what it logs.
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().try_init();
         let net = Network::load(&file)?;
         let summary = net.home.join("../summary.json");
         let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary)?)?;

@@ -81,6 +81,12 @@ pub async fn node_attack_20_a_jailed_validator_that_is_still_answered_has_no_vot
         let auditors = reader.auditors().await?;
         Ok(auditors.iter().find(|a| a.node_id == sly.node_id).map_or(0, |a| a.weight.u128()))
     };
+    // It slept while others attested: it may have lost a part of its bond, and its weight.
+    lab.restore(sly).await?;
+    let resume = ExecuteMsg::Resume { auditor: sly.node_id };
+    if let Err(said) = operator.execute(&reader.contracts().referee, &resume, &[]).await {
+        println!("    20 the auditor need not resume: {said}");
+    }
     ensure!(weight_of().await? > 0, "the auditor has no weight before");
     let everyone = reader.eligible_weight(lab.net.nodes[0].node_id).await?;
 
