@@ -17,7 +17,7 @@ use rand::RngCore;
 use reqwest::StatusCode;
 
 use super::body::wanted;
-use super::{lock, Answer, Attempt, Body, Failure, Payer};
+use super::{Answer, Attempt, Body, Failure, Payer};
 use crate::check::{check_bundle, Check, Pins};
 use crate::context::write_json;
 use crate::error::{Class, CliError, Result};
