@@ -48,11 +48,12 @@ const FORMAT_TOKENS: u64 = 4_096;
 type OnText<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
 impl Payer {
-    /// Asks one node; the lanes that were `tried` already, this one with them, are not gone to from it.
+    /// Asks one node. The lanes that were `tried` already, this one with them, are not gone to from it before it takes
+    /// the question; in the middle of its answer only those that are `gone`.
     pub(super) async fn attempt(
         &self,
         lane: usize,
-        tried: &[usize],
+        (tried, gone): (&[usize], &[usize]),
         endpoint: Endpoint,
         body: &Body,
         on_text: OnText<'_>,
@@ -105,7 +106,7 @@ impl Payer {
                 }
             }
         };
-        match self.read(lane, Some(tried), response, on_text).await {
+        match self.read(lane, Some(gone), response, on_text).await {
             Read::Whole(whole, bundle) => match self.keep(lane, &entry, &whole.text, *bundle) {
                 Ok(answer) => Attempt::Answered(Box::new(answer)),
                 Err(error) => {

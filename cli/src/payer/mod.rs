@@ -323,6 +323,8 @@ impl Payer {
         let (mut whole, mut before): (Left, Vec<Before>) = Default::default();
         let mut last = None;
         let (mut tried, mut slow) = (Vec::new(), VecDeque::new());
+        // Who refused for a time may take the rest of an answer that another one began.
+        let mut later = VecDeque::new();
         let mut lost_at: Option<Instant> = None;
         // Who was slow is asked again when nobody else is left, and then waited for.
         while let Some(lane) = self.in_order(&tried).first().copied().or_else(|| slow.pop_front()) {
@@ -339,7 +341,8 @@ impl Payer {
                 }
                 on_text(text)
             };
-            match self.attempt(lane, &tried, endpoint, &next, &mut first_text).await {
+            let gone: Vec<usize> = tried.iter().copied().filter(|lane| !later.contains(lane)).collect();
+            match self.attempt(lane, (&tried, &gone), endpoint, &next, &mut first_text).await {
                 Attempt::Answered(answer) => return Ok(Answer { before, ..*answer }),
                 Attempt::Refused { failure, elsewhere } => {
                     if !elsewhere {
@@ -347,6 +350,9 @@ impl Payer {
                     }
                     tracing::info!(lane, "the node refused, trying another: {}", failure.error.message);
                     self.shun(lane);
+                    if failure.error.retryable && tried.iter().filter(|l| **l == lane).count() == 1 {
+                        later.push_back(lane);
+                    }
                     last = Some(failure);
                 }
                 Attempt::Slow(failure) => {
@@ -364,6 +370,7 @@ impl Payer {
                         failure.error.message
                     );
                     self.shun(lane);
+                    slow.extend(later.drain(..));
                     lost_at = Some(Instant::now());
                     whole.text.push_str(&left.text);
                     whole.tokens = whole.tokens.saturating_add(left.tokens);

@@ -269,3 +269,28 @@ async fn a_node_that_thinks_or_has_a_queue_is_not_left() {
         assert_eq!((answer.bundle.receipt.receipt.node_id, answer.before.len()), (NODE, 0));
     }
 }
+
+/// The first node does not know of the session yet when it is asked, and does when the second one freezes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_refused_for_a_time_takes_over_from_one_that_freezes() {
+    let (one, two, chain) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), new_chain());
+    let behind = new_chain();
+    behind.state().height += 50;
+    let first = node(one.path(), &behind, NODE, Alphabet::default()).await;
+    let second = node(two.path(), &chain, OTHER, slow()).await;
+    first.node.height().await.unwrap();
+    let between = Between::new(&second.url).await;
+    let client = Client::open(&chain, &[(NODE, &first.url), (OTHER, &between.url)], CAP);
+    let session = chain.state().sessions[&SESSION].clone();
+    let payer = client.payer();
+    let (answer, longest) = ask_and_at_the_fifth(&payer, || {
+        behind.state().sessions.insert(SESSION, session.clone());
+        between.freeze();
+    })
+    .await;
+    let answer = answer.unwrap();
+    assert!(longest < FAIL_OVER, "{longest:?}");
+    assert_eq!((answer.text(), answer.before.len()), (letters(), 1));
+    assert_eq!((answer.before[0].node_id, answer.bundle.receipt.receipt.node_id), (OTHER, NODE));
+    between.thaw();
+}
