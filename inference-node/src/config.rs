@@ -57,6 +57,8 @@ pub struct Serve {
     pub prefix_mib: usize,
     /// MiB of adapters that stay in memory, over all models.
     pub adapter_mib: usize,
+    /// Most MiB of one model's files.
+    pub model_mib: u64,
     /// Requests that may wait beside them.
     pub queue: usize,
     /// Blocks after which a session is settled.
@@ -84,6 +86,7 @@ impl Default for Serve {
             batch: settings.batch,
             prefix_mib: settings.prefix_bytes >> 20,
             adapter_mib: settings.adapter_bytes >> 20,
+            model_mib: settings.model_bytes >> 20,
             queue: settings.queue,
             settle_after_blocks: settings.settle_after_blocks,
             settle_least_blocks: settings.settle_least_blocks,
@@ -104,6 +107,7 @@ impl Serve {
             batch: self.batch.clamp(1, 256),
             prefix_bytes: self.prefix_mib.min(1 << 20) << 20,
             adapter_bytes: self.adapter_mib.min(1 << 20) << 20,
+            model_bytes: self.model_mib.min(1 << 20) << 20,
             queue: self.queue.min(100_000),
             cache: Duration::from_millis(self.cache_ms),
             settle_after_blocks: self.settle_after_blocks.max(1),
@@ -155,6 +159,7 @@ impl Audit {
             dispute_budget: self.dispute_budget.into(),
             least_claim: self.least_claim.into(),
             replay_percent: self.replay_percent.min(100),
+            ..AuditSettings::default()
         }
     }
 }

@@ -19,6 +19,7 @@ mod defend;
 mod juror;
 mod prove;
 mod respond;
+mod root;
 mod round;
 mod sample;
 mod view;

@@ -1,46 +1,36 @@
-//! The auditor's loop: every root of another node that waits is fetched, checked, kept and attested;
-//! what is withheld is demanded, what is wrong is said.
+//! The auditor's loop: seeds, then every root that waits, several at once.
 //!
-//! Each step is written before the next one begins. What is attested was checked in full and is kept in
-//! this node's store; after a kill the chain is asked what it has taken, so that nothing is said twice.
+//! No node keeps the auditor from its other work: a round waits a while for the roots that it began to look at; those
+//! of a node that is silent, or slow, or has many answers to be computed again go on beside the next rounds. Each
+//! node has its turn before any has a second one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
-use openledger_types::faults::{FiledFault, SessionFacts};
-use openledger_types::formats::{BlobRef, LedgerBlob, ReceiptsBlob, SignedReceipt};
-use openledger_types::msg::datanet::ContributionResponse;
-use openledger_types::msg::escrow::{EpochResponse, RootStatus};
-use openledger_types::msg::node_registry::NodeResponse;
-use openledger_types::msg::referee::{BlobKind, DemandStatus, ExecuteMsg};
+use openledger_types::msg::escrow::RootStatus;
+use tokio::task::{Id, JoinSet};
 
-use super::challenge::accuse;
-use super::check::{check, Books, Finding};
-use super::prove::{proofs, Evidence, Sealed};
-use super::respond::open_demands;
-use super::sample::Seeds;
+use super::root::{Roots, Seen, Target};
 use super::view::RefereeView;
-use crate::corpus::{self, HttpBlobs};
-use crate::fault::{Fault, Result};
-use crate::journal::{AuditRow, AuditState};
-use crate::ledger::{parse_ledger, parse_receipts};
-use crate::serve::{blocking, lock, root_of, Node, Posting};
+use crate::fault::Result;
+use crate::serve::Node;
 
-/// Questions to the chain under way at once.
-const PARALLEL: usize = 8;
-/// Most proofs that are filed against one root; the first that is taken voids it.
-const MAX_PROOFS: usize = 8;
-/// Blocks between two lines in the log about one root.
-const SAY_EVERY: u64 = 50;
+/// Roots that are looked at at once and were begun less than [`LONG`] ago.
+const FRESH: usize = 8;
+/// Roots that are looked at at once; each may hold two documents of 64 MiB.
+const ALL: usize = 32;
+/// After this time a root no longer keeps others from being begun.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Numbers that an operator may set.
 #[derive(Debug, Clone)]
 pub struct AuditSettings {
     /// Pause between two rounds.
     pub tick: Duration,
+    /// Longest time that a round waits for the roots that it looks at; those that take longer go on beside the next
+    /// rounds.
+    pub wait: Duration,
     /// Base units that may be bound in demands for withheld chunks; 0 demands nothing.
     pub demand_budget: u128,
     /// Base units that may be bound in cases about answers that were computed differently; 0 opens none.
@@ -57,6 +47,7 @@ impl Default for AuditSettings {
         let tick = Duration::from_millis(1_000);
         AuditSettings {
             tick,
+            wait: Duration::from_secs(20),
             demand_budget: 0,
             dispute_budget: 5_000_000,
             least_claim: 2_000,
@@ -65,517 +56,145 @@ impl Default for AuditSettings {
     }
 }
 
-/// What is remembered of a root between rounds; lost with a restart, which costs nothing.
-#[derive(Debug, Clone, Copy, Default)]
-struct Trouble {
-    since: u64,
-    said: Option<u64>,
-}
-
 /// The loop of a node with the role `audit`.
 pub struct Auditor {
-    node: Arc<Node>,
-    referee: Arc<dyn RefereeView>,
-    settings: AuditSettings,
-    seeds: Seeds,
-    /// What keeps roots from being attested, by hash.
-    troubles: Mutex<HashMap<Vec<u8>, Trouble>>,
+    roots: Arc<Roots>,
+    under_way: tokio::sync::Mutex<UnderWay>,
 }
 
-/// A root under audit.
-struct Target<'a> {
-    node: &'a NodeResponse,
-    epoch: &'a EpochResponse,
+/// A root that is being looked at.
+struct Look {
+    node_id: u64,
+    round: u64,
+    begun: Instant,
 }
 
-/// Both documents of an epoch, as fetched.
-struct Documents {
-    leaves: Vec<u8>,
-    receipts: Vec<u8>,
+/// Roots that are looked at; those still under way end with the auditor, and are begun again by the next one.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<(Target, Seen)>,
+    looks: HashMap<Id, Look>,
+    /// Nodes whose turn comes, in this order.
+    queue: VecDeque<u64>,
+    /// Rounds so far.
+    round: u64,
 }
 
-/// Why a root was not attested.
-enum Obstacle {
-    /// The chain or the disk; another try may help.
-    Fault(Fault),
-    /// A blob cannot be had.
-    Unavailable(BlobKind, Fault),
-    /// The root is wrong.
-    Wrong(Finding),
-}
+impl UnderWay {
+    /// A new round: nodes that wait already keep their places, others stand behind them.
+    fn enqueue(&mut self, targets: &HashMap<u64, Target>, in_order: &[u64]) {
+        self.round += 1;
+        self.queue.retain(|id| targets.contains_key(id));
+        let known: HashSet<u64> =
+            self.queue.iter().copied().chain(self.looks.values().map(|look| look.node_id)).collect();
+        self.queue.extend(in_order.iter().filter(|id| !known.contains(id)));
+    }
 
-impl From<Fault> for Obstacle {
-    fn from(fault: Fault) -> Self {
-        Obstacle::Fault(fault)
+    fn has_room(&self) -> bool {
+        let fresh = self.looks.values().filter(|look| look.begun.elapsed() < LONG).count();
+        fresh < FRESH && self.looks.len() < ALL
+    }
+
+    fn begin(&mut self, roots: &Arc<Roots>, target: Target, height: u64) {
+        let (roots, node_id) = (roots.clone(), target.node.node_id);
+        let task = self.tasks.spawn(async move {
+            let seen = roots.look(&target, height).await;
+            (target, seen)
+        });
+        self.looks.insert(task.id(), Look { node_id, round: self.round, begun: Instant::now() });
+    }
+
+    /// Whether something is worth waiting for: a root of this round, or one that has no place yet.
+    fn is_awaited(&self) -> bool {
+        !self.queue.is_empty() || self.looks.values().any(|look| look.round == self.round)
+    }
+
+    /// The next root that is done; none where that takes longer than `wait`.
+    async fn done(&mut self, wait: Duration) -> Option<(Target, Seen)> {
+        loop {
+            match tokio::time::timeout(wait, self.tasks.join_next_with_id()).await {
+                Ok(Some(Ok((id, done)))) => {
+                    self.looks.remove(&id);
+                    return Some(done);
+                }
+                Ok(Some(Err(error))) => {
+                    self.looks.remove(&error.id());
+                    tracing::error!(
+                        code = "E-AUDIT-008",
+                        "the audit of a root ended early: {error}. Report this"
+                    );
+                }
+                Ok(None) | Err(_) => return None,
+            }
+        }
     }
 }
 
 impl Auditor {
     /// Audits in the name of `node`, keeps copies in its store and notes in its journal.
     pub fn new(node: Arc<Node>, referee: Arc<dyn RefereeView>, settings: AuditSettings) -> Self {
-        let seeds = Seeds::new(node.clone(), referee.clone());
-        Auditor { node, referee, settings, seeds, troubles: Mutex::default() }
+        let roots = Arc::new(Roots::new(node, referee, settings));
+        Auditor { roots, under_way: tokio::sync::Mutex::default() }
     }
 
     /// Pause between two rounds.
     pub fn tick(&self) -> Duration {
-        self.settings.tick
+        self.roots.settings.tick
     }
 
-    /// One round over all nodes. Says how many roots it attested.
+    /// One round over all nodes. Says how many roots were attested since the last one.
     ///
     /// # Errors
     /// Those of chain and journal. A root that cannot be audited is logged and does not keep the others
     /// from being audited.
     pub async fn round(&self) -> Result<usize> {
-        let height = self.node.fresh_height().await?;
-        if let Err(fault) = self.seeds.round(height).await {
+        let roots = &self.roots;
+        let height = roots.node.fresh_height().await?;
+        if let Err(fault) = roots.seeds.round(height).await {
             // Roots are audited all the same; the next round tries again.
             tracing::warn!(code = fault.code, "seeds: {}. {}", fault.what, fault.advice);
         }
-        let nodes = self.referee.nodes().await?;
-        let own = nodes.iter().find(|n| n.node_id == self.node.payee.node_id).map(|n| n.operator.clone());
-        let mut attested = 0;
-        for node in nodes.iter().filter(|n| Some(&n.operator) != own.as_ref()) {
-            let Some(epoch) = self.referee.pending_of(node.node_id).await? else { continue };
-            if epoch.status != RootStatus::Pending {
-                continue;
-            }
-            match self.audit(&Target { node, epoch: &epoch }).await {
-                Ok(said) => attested += usize::from(said),
-                Err(Obstacle::Fault(fault)) => self.say(&epoch, height, fault.code, &fault.what),
-                Err(Obstacle::Unavailable(blob, fault)) => {
-                    self.say(&epoch, height, "E-AUDIT-002", &fault.what);
-                    self.demand(&epoch, blob, height).await?;
-                }
-                Err(Obstacle::Wrong(finding)) => {
-                    if let Err(fault) = self.convict(&Target { node, epoch: &epoch }, finding).await {
-                        self.say(&epoch, height, fault.code, &fault.what);
-                    }
-                }
-            }
+        let nodes = roots.referee.nodes().await?;
+        let own = roots.node.payee.node_id;
+        let own = nodes.iter().find(|n| n.node_id == own).map(|n| n.operator.clone());
+        let (mut targets, mut in_order) = (HashMap::new(), Vec::new());
+        for node in nodes.into_iter().filter(|n| Some(&n.operator) != own.as_ref()) {
+            let pending = roots.referee.pending_of(node.node_id).await?;
+            let Some(epoch) = pending.filter(|epoch| epoch.status == RootStatus::Pending) else { continue };
+            in_order.push(node.node_id);
+            targets.insert(node.node_id, Target { node, epoch });
         }
-        self.follow(height).await?;
+        let attested = self.look(targets, &in_order, height).await?;
+        roots.follow(height).await?;
         Ok(attested)
     }
 
-    /// Audits one root, unless that was done. Says whether an attestation was sent.
-    async fn audit(&self, target: &Target<'_>) -> std::result::Result<bool, Obstacle> {
-        let epoch = target.epoch;
-        let commit = &epoch.commit;
-        match self.row(epoch).await?.state {
-            AuditState::Attested { .. } | AuditState::Faulty { .. } | AuditState::Closed => return Ok(false),
-            AuditState::Checked => {}
-            AuditState::Watched => {
-                let documents = self.fetch(target).await?;
-                self.examine(target, &documents).await?;
-                for bytes in [documents.leaves, documents.receipts] {
-                    self.node.keep(bytes).await?;
-                }
-                self.set(epoch, AuditState::Checked).await?;
-            }
-        }
-        // An attestation of an earlier run may have landed unseen.
-        let said = self.referee.attestation(commit.node_id, &commit.denom, commit.epoch).await?;
-        let auditor = self.node.payee.node_id;
-        if said.auditors.iter().any(|(id, _)| *id == auditor) {
-            self.set(epoch, AuditState::Attested { tx: None }).await?;
-            return Ok(false);
-        }
-        let msg = ExecuteMsg::Attest {
-            auditor,
-            node_id: commit.node_id,
-            denom: commit.denom.clone(),
-            epoch: commit.epoch,
-        };
-        match self.referee.tell(&msg, None).await? {
-            Posting::Done { tx } => {
-                self.node.metrics.audit_attestations.fetch_add(1, Relaxed);
-                tracing::info!(node = commit.node_id, epoch = commit.epoch, tx, "root attested");
-                self.set(epoch, AuditState::Attested { tx: Some(tx) }).await?;
-                Ok(true)
-            }
-            Posting::Refused { reason } | Posting::Open { reason } => Err(Fault::unavailable(
-                "E-AUDIT-003",
-                format!("the attestation of {} was not taken: {reason}", named(epoch)),
-                "It is sent again in the next round; see whether this node has audit weight and gas.",
-            )
-            .into()),
-        }
-    }
-
-    /// Both blobs, from this store or from the node that posted them.
-    async fn fetch(&self, target: &Target<'_>) -> std::result::Result<Documents, Obstacle> {
-        let commit = &target.epoch.commit;
-        let leaves = self.blob(target.node, &commit.leaves_blob).await;
-        let leaves = leaves.map_err(|fault| Obstacle::Unavailable(BlobKind::Leaves, fault))?;
-        let receipts = self.blob(target.node, &commit.receipts_blob).await;
-        let receipts = receipts.map_err(|fault| Obstacle::Unavailable(BlobKind::Receipts, fault))?;
-        Ok(Documents { leaves, receipts })
-    }
-
-    async fn blob(&self, node: &NodeResponse, blob: &BlobRef) -> Result<Vec<u8>> {
-        match self.node.stored(&root_of(blob)?).await? {
-            Some(bytes) if BlobRef::of(&bytes) == *blob => Ok(bytes),
-            _ => HttpBlobs::new(&node.endpoint)?.attempts(2).get(blob).await,
-        }
-    }
-
-    /// Everything that the documents must be.
-    async fn examine(&self, target: &Target<'_>, documents: &Documents) -> std::result::Result<(), Obstacle> {
-        let epoch = target.epoch;
-        let commit = epoch.commit.clone();
-        let before = self.before(target).await?;
-        let (leaves, receipts) = (documents.leaves.clone(), documents.receipts.clone());
-        let parsed = blocking(move || {
-            let leaves = parse_ledger(&leaves, &commit.leaves_blob, &commit.ledger)?;
-            let receipts = parse_receipts(&receipts, &commit.receipts_blob, &commit.receipts)?;
-            Ok((leaves, receipts))
-        })
-        .await;
-        // The bytes are those that the node committed to: what cannot be read is the node's doing.
-        let (leaves, receipts) =
-            parsed.map_err(|fault| Obstacle::Wrong(Finding { code: "E-AUDIT-009", what: fault.what }))?;
-        let known = self.known(target, &receipts).await?;
-        let (commit, posted_at) = (epoch.commit.clone(), epoch.posted_at);
-        let answers = receipts.clone();
-        // The ledger grows by exactly the data part: the escrow saw to it when the root was posted.
-        let data = commit.ledger.sum.u128().saturating_sub(commit.previous.sum.u128());
-        let found = blocking(move || {
-            Ok(check(&Books {
-                commit: &commit,
-                posted_at,
-                data,
-                before: &before,
-                leaves: &leaves,
-                receipts: &receipts,
-                facts: &known.facts,
-                logs: &known.logs,
-                sessions: &known.sessions,
-                datanets: &known.datanets,
-                sources: &known.sources,
-                withdrawal_grace: known.withdrawal_grace,
-            }))
-        })
-        .await?;
-        found.map_err(Obstacle::Wrong)?;
-        self.replay(target, &answers).await
-    }
-
-    /// Computes the answers again that this auditor's seed draws, as far as this node has their models.
-    async fn replay(
-        &self,
-        target: &Target<'_>,
-        receipts: &[SignedReceipt],
-    ) -> std::result::Result<(), Obstacle> {
-        let base_bps = self.settings.replay_percent.min(100) as u16 * 100;
-        if base_bps == 0 {
-            return Ok(());
-        }
-        let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
-        let sample = self.seeds.sample(target.node, target.epoch, base_bps).await?;
-        let here =
-            |r: &SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
-        let due = receipts.iter().enumerate().filter(|(_, r)| here(r) && sample.has(&r.receipt.digest()));
-        for (index, signed) in due {
-            let receipt = &signed.receipt;
-            let loaded = self.node.models.ready(receipt.model_id, receipt.model_version)?;
-            let bundle = source.bundle(&receipt.digest()).await?;
-            let named = format!("answer {} of session {}", receipt.sequence, receipt.session_id);
-            if bundle.receipt != *signed {
-                let what = format!("{named}: the node shows another receipt than it settled");
-                return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
-            }
-            let bundle = Arc::new(bundle);
-            let barred = self.node.barred_in(&loaded, &bundle).await?;
-            let again = bundle.clone();
-            let failures = blocking(move || Ok(loaded.answerer.replay(&again, &barred))).await?;
-            self.node.metrics.audit_replays.fetch_add(1, Relaxed);
-            if !failures.is_empty() {
-                accuse(&self.node, target.epoch, receipts, index, &bundle).await?;
-                let what = format!("{named}: {}", failures.join("; "));
-                return Err(Obstacle::Wrong(Finding { code: "E-AUDIT-014", what }));
-            }
-            tracing::debug!(session = receipt.session_id, sequence = receipt.sequence, "answer replayed");
-        }
-        Ok(())
-    }
-
-    /// The leaves of the ledger that the root grew from.
-    async fn before(&self, target: &Target<'_>) -> Result<LedgerBlob> {
-        let commit = &target.epoch.commit;
-        let ledger = self.referee.ledger_of(commit.node_id, &commit.denom).await?;
-        let Some(blob) = ledger.leaves_blob else { return Ok(LedgerBlob { leaves: Vec::new() }) };
-        if ledger.ledger != commit.previous {
-            let what = "the root was replaced while it was looked at";
-            return Err(Fault::unavailable("E-AUDIT-001", what, "It is looked at again in the next round."));
-        }
-        // Of a final root: it cannot be demanded any more, and without it the new one cannot be judged.
-        let bytes = self.blob(target.node, &blob).await?;
-        let root = ledger.ledger;
-        blocking(move || parse_ledger(&bytes, &blob, &root)).await
-    }
-
-    /// What the chain knows of everything that the receipts name.
-    async fn known(&self, target: &Target<'_>, receipts: &[SignedReceipt]) -> Result<Known> {
-        let chain = &self.node.chain;
-        let node_id = target.epoch.commit.node_id;
-        let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
-        let sessions: BTreeSet<u64> = receipts.iter().map(|r| r.receipt.session_id).collect();
-        let models: BTreeSet<(u64, u32)> =
-            receipts.iter().map(|r| (r.receipt.model_id, r.receipt.model_version)).collect();
-        let cited: BTreeSet<u64> =
-            receipts.iter().flat_map(|r| &r.receipt.shares).map(|s| s.contribution_id).collect();
-        let mut known =
-            Known { withdrawal_grace: self.referee.withdrawal_grace().await?, ..Known::default() };
-        for id in sessions {
-            let Some(session) = chain.session(id).await? else { continue };
-            known.sessions.insert(id, session);
-            if let Some(facts) = self.referee.facts(id, node_id).await? {
-                let log = source.receipts(id, facts.log.count).await?;
-                known.facts.insert(id, facts);
-                known.logs.insert(id, log);
-            }
-        }
-        for (model_id, version) in models {
-            if let Some(info) = chain.model_version(model_id, version).await? {
-                known.datanets.insert((model_id, version), info.datanets);
-            }
-        }
-        let sources: Vec<(u64, Option<ContributionResponse>)> = stream::iter(cited)
-            .map(|id| async move { Ok::<_, Fault>((id, chain.contribution(id).await?)) })
-            .buffer_unordered(PARALLEL)
-            .try_collect()
-            .await?;
-        known.sources = sources.into_iter().filter_map(|(id, found)| Some((id, found?))).collect();
-        Ok(known)
-    }
-
-    /// Says and proves that a root is wrong; it is never attested. A proof that was filed before is
-    /// refused, which changes nothing.
-    async fn convict(&self, target: &Target<'_>, finding: Finding) -> Result<()> {
-        let epoch = target.epoch;
-        let (node_id, number) = (epoch.commit.node_id, epoch.commit.epoch);
-        let what = &finding.what;
-        self.node.metrics.audit_findings.fetch_add(1, Relaxed);
-        tracing::error!(
-            code = finding.code,
-            node_id,
-            epoch = number,
-            "the root is wrong, not attested: {what}"
-        );
-        let found = self.proofs(target).await?;
-        if found.is_empty() {
-            tracing::warn!(code = "E-AUDIT-006", epoch = number, "no proof in one step is at hand");
-        }
-        for filed in found.into_iter().take(MAX_PROOFS) {
-            let name = filed.fault.name();
-            match self.referee.tell(&ExecuteMsg::ProveFault { proof: filed.into() }, None).await? {
-                Posting::Done { tx } => {
-                    tracing::error!(node_id, epoch = number, name, tx, "fault proved");
-                    // The root is void by it; what else is wrong falls with it.
-                    break;
-                }
-                Posting::Refused { reason } => {
-                    tracing::warn!(code = "E-AUDIT-007", name, reason, "proof refused");
-                }
-                // Written as faulty only once the chain has said yes or no.
-                Posting::Open { reason } => {
-                    let advice = "The proof is filed again in the next round.";
-                    return Err(Fault::unavailable("E-AUDIT-007", reason, advice));
+    async fn look(&self, mut targets: HashMap<u64, Target>, in_order: &[u64], height: u64) -> Result<usize> {
+        let mut under_way = self.under_way.lock().await;
+        under_way.enqueue(&targets, in_order);
+        let begun = Instant::now();
+        let mut attested = 0;
+        loop {
+            while under_way.has_room() {
+                let Some(next) = under_way.queue.pop_front() else { break };
+                if let Some(target) = targets.remove(&next) {
+                    under_way.begin(&self.roots, target, height);
                 }
             }
-        }
-        self.set(epoch, AuditState::Faulty { code: finding.code.into(), what: finding.what }).await
-    }
-
-    /// The proofs of what is wrong with a root.
-    async fn proofs(&self, target: &Target<'_>) -> Result<Vec<FiledFault>> {
-        let Ok(documents) = self.fetch(target).await else { return Ok(Vec::new()) };
-        let read: Option<ReceiptsBlob> = serde_json::from_slice(&documents.receipts).ok();
-        let receipts = read.map(|blob| blob.receipts).unwrap_or_default();
-        let before = self.before(target).await?;
-        let known = self.known(target, &receipts).await?;
-        let commit = target.epoch.commit.clone();
-        let mut commitments = BTreeMap::new();
-        for number in known.facts.values().map(|facts| facts.settled_epoch).collect::<BTreeSet<u64>>() {
-            if let Some(other) = self.referee.epoch_of(commit.node_id, &commit.denom, number).await? {
-                commitments.insert(number, other.commit);
-            }
-        }
-        let mut versions: Vec<Sealed> = Vec::new();
-        for version in receipts.iter().flat_map(|r| &r.receipt.datanets) {
-            if versions.iter().any(|sealed| sealed.version == *version) {
-                continue;
-            }
-            // A version that the chain does not know proves nothing.
-            if let Ok(leaves) = corpus::leaves(self.node.chain.as_ref(), version).await {
-                versions.push(Sealed::new(version.clone(), leaves));
-            }
-        }
-        let evidence = Evidence { facts: known.facts, logs: known.logs, commitments, versions };
-        blocking(move || Ok(proofs(&commit, &documents.leaves, &documents.receipts, &before, &evidence)))
-            .await
-    }
-
-    /// Demands a chunk of a blob that could not be had for half of the window, if there is a budget: on
-    /// chain it is shown, or the root falls.
-    async fn demand(&self, epoch: &EpochResponse, blob: BlobKind, height: u64) -> Result<()> {
-        let commit = &epoch.commit;
-        let params = self.referee.referee_params().await?;
-        let mut row = self.row(epoch).await?;
-        let since = lock(&self.troubles).get(epoch.hash.as_slice()).map_or(height, |t| t.since);
-        let patient = height < since.saturating_add(params.availability_blocks.div_ceil(2));
-        let open = self.node.with_journal(|journal| journal.open_audits()).await?;
-        let bound: u128 = open.iter().filter_map(|(_, row)| Some(row.demand?.1)).sum();
-        let bond = params.demand_bond.u128();
-        if patient || row.demand.is_some() || bound.saturating_add(bond) > self.settings.demand_budget {
-            return Ok(());
-        }
-        let kept = match blob {
-            BlobKind::Leaves => &commit.leaves_blob,
-            BlobKind::Receipts => &commit.receipts_blob,
-        };
-        // The last chunk: who keeps only the beginning is caught too.
-        let index = kept.len.saturating_sub(1) / openledger_types::merkle::BLOB_CHUNK as u64;
-        let (node_id, denom) = (commit.node_id, commit.denom.clone());
-        let msg = ExecuteMsg::DemandChunk { node_id, denom, epoch: commit.epoch, blob, index };
-        let posting = self.referee.tell(&msg, Some((bond, &params.denom))).await?;
-        if let Posting::Refused { reason } = &posting {
-            tracing::warn!(code = "E-AUDIT-004", node = node_id, reason, "the demand was refused");
-        }
-        // Whatever became of the message: a demand of ours is on chain, or it is not.
-        let ours = open_demands(&self.node, self.referee.as_ref()).await?.into_iter().find(|d| {
-            d.demander == self.referee.hot_addr()
-                && (d.node_id, &d.denom, d.epoch) == (node_id, &commit.denom, commit.epoch)
-        });
-        if let Some(demand) = ours {
-            tracing::warn!(node = node_id, epoch = commit.epoch, demand = demand.demand_id, "chunk demanded");
-            row.demand = Some((demand.demand_id, demand.bond.u128()));
-            let hash = epoch.hash.to_vec();
-            self.node.with_journal(move |journal| journal.keep_audit(&hash, &row)).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends demands whose time is over, takes bonds back, and claims pay for roots that became final.
-    async fn follow(&self, height: u64) -> Result<()> {
-        for (hash, row) in self.node.with_journal(|journal| journal.open_audits()).await? {
-            let mut next = row.clone();
-            if let Some((demand_id, _)) = row.demand {
-                if self.demand_over(demand_id, height).await? {
-                    next.demand = None;
+            // What began in an earlier round is taken when it is done, and not waited for.
+            let wait = match under_way.is_awaited() {
+                true => self.roots.settings.wait.saturating_sub(begun.elapsed()),
+                false => Duration::ZERO,
+            };
+            match under_way.done(wait).await {
+                Some((_, Seen::Done(said))) => attested += usize::from(said),
+                Some((target, Seen::Withheld(blob, fault))) => {
+                    self.roots.say(&target.epoch, height, "E-AUDIT-002", &fault.what);
+                    // One after the other: all demands are of one budget.
+                    self.roots.demand(&target.epoch, blob, height).await?;
                 }
-            }
-            let epoch = self.referee.epoch_of(row.node_id, &row.denom, row.epoch).await?;
-            match epoch {
-                Some(epoch) if epoch.status == RootStatus::Pending => {}
-                Some(epoch) => {
-                    let attested = matches!(row.state, AuditState::Attested { .. });
-                    if !(attested && epoch.status == RootStatus::Final) || self.claim(&epoch).await? {
-                        next.state = AuditState::Closed;
-                    }
-                    lock(&self.troubles).remove(hash.as_slice());
-                }
-                None => next.state = AuditState::Closed,
-            }
-            if next != row {
-                self.node.with_journal(move |journal| journal.keep_audit(&hash, &next)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a demand of this node is over; ends it and takes the bond back when its time has come.
-    async fn demand_over(&self, demand_id: u64, height: u64) -> Result<bool> {
-        let page = self.referee.demands(Some(demand_id.saturating_sub(1))).await?;
-        let Some(demand) = page.into_iter().find(|d| d.demand_id == demand_id) else { return Ok(true) };
-        match demand.status {
-            DemandStatus::Open if height <= demand.until => Ok(false),
-            DemandStatus::Open => {
-                // The next round takes the bond back.
-                self.referee.tell(&ExecuteMsg::ExpireDemand { demand_id }, None).await?;
-                Ok(false)
-            }
-            DemandStatus::Answered => {
-                tracing::info!(demand = demand_id, "the chunk was shown; its bond is the node's");
-                Ok(true)
-            }
-            DemandStatus::Expired | DemandStatus::Moot => {
-                let posting = self.referee.tell(&ExecuteMsg::Withdraw {}, None).await?;
-                tracing::warn!(demand = demand_id, "the chunk was not shown: the root is void");
-                // Refused: an earlier run took it.
-                Ok(!matches!(posting, Posting::Open { .. }))
+                None => return Ok(attested),
             }
         }
     }
-
-    /// Claims this auditor's part of a final epoch's audit pay. Says whether nothing is left to do.
-    async fn claim(&self, epoch: &EpochResponse) -> Result<bool> {
-        let left = epoch.audit.u128().saturating_sub(epoch.audit_paid.u128());
-        if !epoch.attested || left < self.settings.least_claim.max(1) {
-            return Ok(true);
-        }
-        let commit = &epoch.commit;
-        let msg = ExecuteMsg::ClaimAudit {
-            auditor: self.node.payee.node_id,
-            node_id: commit.node_id,
-            denom: commit.denom.clone(),
-            epoch: commit.epoch,
-        };
-        match self.referee.tell(&msg, None).await? {
-            Posting::Done { tx } => {
-                tracing::info!(node = commit.node_id, epoch = commit.epoch, tx, "audit pay claimed");
-                Ok(true)
-            }
-            Posting::Refused { reason } => {
-                tracing::warn!(code = "E-AUDIT-005", epoch = commit.epoch, reason, "no audit pay");
-                Ok(true)
-            }
-            Posting::Open { .. } => Ok(false),
-        }
-    }
-
-    async fn row(&self, epoch: &EpochResponse) -> Result<AuditRow> {
-        let hash = epoch.hash.to_vec();
-        let found = self.node.with_journal(move |journal| journal.audit(&hash)).await?;
-        Ok(found.unwrap_or_else(|| AuditRow {
-            node_id: epoch.commit.node_id,
-            denom: epoch.commit.denom.clone(),
-            epoch: epoch.commit.epoch,
-            state: AuditState::Watched,
-            demand: None,
-        }))
-    }
-
-    async fn set(&self, epoch: &EpochResponse, state: AuditState) -> Result<()> {
-        let row = AuditRow { state, ..self.row(epoch).await? };
-        let hash = epoch.hash.to_vec();
-        self.node.with_journal(move |journal| journal.keep_audit(&hash, &row)).await
-    }
-
-    /// Logs what keeps a root from being attested, now and then.
-    fn say(&self, epoch: &EpochResponse, height: u64, code: &'static str, what: &str) {
-        let mut troubles = lock(&self.troubles);
-        let trouble = troubles.entry(epoch.hash.to_vec()).or_insert(Trouble { since: height, said: None });
-        if trouble.said.is_none_or(|at| height >= at.saturating_add(SAY_EVERY)) {
-            trouble.said = Some(height);
-            tracing::warn!(code, "{} is not attested: {what}", named(epoch));
-        }
-    }
-}
-
-/// What the chain knows of an epoch's receipts.
-#[derive(Default)]
-struct Known {
-    facts: BTreeMap<u64, SessionFacts>,
-    logs: BTreeMap<u64, Vec<SignedReceipt>>,
-    sessions: BTreeMap<u64, openledger_types::msg::escrow::SessionResponse>,
-    datanets: BTreeMap<(u64, u32), Vec<openledger_types::formats::VersionRef>>,
-    sources: BTreeMap<u64, ContributionResponse>,
-    withdrawal_grace: u64,
-}
-
-fn named(epoch: &EpochResponse) -> String {
-    format!("epoch {} of node {}", epoch.commit.epoch, epoch.commit.node_id)
 }

@@ -1,6 +1,6 @@
 //! The model's folder: bounded reads, atomic writes, weights and their root.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -50,18 +50,20 @@ pub fn whole_name(name: &str) -> (&str, Option<u32>) {
     part.unwrap_or((name, None))
 }
 
-/// Whole files from files and parts in the order of the manifest.
+/// For each file or part, in the order of the manifest, the whole file that it belongs to and whether it goes on with
+/// that one's end.
 ///
 /// # Errors
 /// `E-MODEL-008` when parts are missing, mixed or in another order.
-pub fn join_parts(files: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut whole: Vec<(String, Vec<u8>)> = Vec::new();
+pub fn joined(names: &[String]) -> Result<Vec<(String, bool)>> {
+    let mut places: Vec<(String, bool)> = Vec::with_capacity(names.len());
+    let mut begun = HashSet::new();
     let mut next = None;
-    for (name, bytes) in files {
-        let (base, part) = whole_name(&name);
+    for name in names {
+        let (base, part) = whole_name(name);
         let follows = match (part, &next) {
-            (None | Some(1), _) => !whole.iter().any(|(other, _)| other == base),
-            (Some(number), Some((current, expected))) => current == base && number == *expected,
+            (None | Some(1), _) => begun.insert(base),
+            (Some(number), Some((current, expected))) => base == *current && number == *expected,
             (Some(_), None) => false,
         };
         if !follows {
@@ -71,13 +73,10 @@ pub fn join_parts(files: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)
                 "Import the model again with this release.",
             ));
         }
-        next = part.map(|number| (base.to_string(), number + 1));
-        match whole.last_mut().filter(|_| part.is_some_and(|number| number > 1)) {
-            Some((_, all)) => all.extend(bytes),
-            None => whole.push((base.to_string(), bytes)),
-        }
+        next = part.map(|number| (base, number + 1));
+        places.push((base.to_string(), part.is_some_and(|number| number > 1)));
     }
-    Ok(whole)
+    Ok(places)
 }
 
 /// Most bytes of a safetensors header.
@@ -176,18 +175,18 @@ mod tests {
         let files = model_files(&[("model.safetensors", &large), ("config.json", b"{}")]);
         let names: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["model.safetensors.part-0001", "model.safetensors.part-0002", "config.json"]);
-        let parts = vec![
-            (names[0].to_string(), large[..PART].to_vec()),
-            (names[1].to_string(), large[PART..].to_vec()),
-            (names[2].to_string(), b"{}".to_vec()),
-        ];
-        let whole = join_parts(parts.clone()).unwrap();
-        assert_eq!((whole.len(), &whole[0].0[..], whole[0].1 == large), (2, "model.safetensors", true));
-        let [a, b, c] = parts.try_into().unwrap();
+        let names: Vec<String> = names.into_iter().map(String::from).collect();
+        let places = joined(&names).unwrap();
+        let places: Vec<(&str, bool)> = places.iter().map(|(name, goes_on)| (&name[..], *goes_on)).collect();
+        assert_eq!(
+            places,
+            [("model.safetensors", false), ("model.safetensors", true), ("config.json", false)]
+        );
+        let [a, b, c] = <[String; 3]>::try_from(names).unwrap();
         for bad in
             [vec![b.clone()], vec![a.clone(), c.clone(), b.clone()], vec![a.clone(), a], vec![c.clone(), c]]
         {
-            assert_eq!(join_parts(bad).unwrap_err().code, "E-MODEL-008");
+            assert_eq!(joined(&bad).unwrap_err().code, "E-MODEL-008");
         }
         for plain in ["a.part-1", "a.part-0000", "part-0001x", "model.safetensors"] {
             assert_eq!(whole_name(plain), (plain, None));

@@ -32,7 +32,7 @@ pub use error::{Error, Result};
 pub use exact::adapters::{AdapterCounters, Adapters, ADAPTER_BYTES};
 pub(crate) use exact::batch::GAP_BOUNDS;
 pub use exact::batch::{BatchSettings, Batcher, Counters};
-pub use files::{join_parts, whole_name, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
+pub use files::{joined, whole_name, CONFIG_FILE, MANIFEST_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 pub use generate::{GenRequest, Generation, MAX_STOPS, MAX_STOP_BYTES};
 pub use import::import;
 pub(crate) use model::class_schemes;

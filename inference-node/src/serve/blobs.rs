@@ -12,6 +12,7 @@ use openledger_types::formats::{BlobRef, Manifest};
 use openledger_types::merkle::Hash;
 use serde::Deserialize;
 
+use super::manifest::MAX_MANIFEST;
 use super::node::{blocking, root_of, store_fault, Node};
 use super::sessions::hash_of;
 use crate::corpus::MAX_BLOB;
@@ -128,6 +129,9 @@ async fn find(node: &Arc<Node>, root: &Hash, reference: Option<&str>) -> Result<
 
 /// The files of a manifest that is stored.
 async fn files(node: &Arc<Node>, manifest: &BlobRef) -> Result<Vec<BlobRef>> {
+    if manifest.len > MAX_MANIFEST {
+        return Ok(Vec::new());
+    }
     let Some(bytes) = node.stored(&root_of(manifest)?).await? else { return Ok(Vec::new()) };
     // It was checked against the chain when it came in; a manifest that does not parse names nothing.
     let manifest: Option<Manifest> = serde_json::from_slice(&bytes).ok();

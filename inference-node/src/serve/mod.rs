@@ -13,6 +13,7 @@ mod cors;
 mod error;
 mod info;
 mod keys;
+mod manifest;
 mod metrics;
 mod models;
 mod node;
@@ -38,10 +39,9 @@ pub(crate) use chain::optional;
 pub use chain::{ChainView, ClientChain, Posting};
 pub use cors::Origins;
 pub use keys::SigningKeys;
+pub use manifest::{check_manifest, ATTRIBUTION};
 pub use metrics::Metrics;
-pub use models::{
-    build_index, check_manifest, Answerer, Loaded, Models, Slot, Traceable, Traced, ATTRIBUTION,
-};
+pub use models::{build_index, Answerer, Loaded, Models, Slot, Traceable, Traced};
 pub use node::{blocking, LocalBlobs, Node, Settings, Store};
 pub(crate) use node::{lock, root_of, store_fault};
 pub use payment::{Payee, Prices};

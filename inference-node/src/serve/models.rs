@@ -5,27 +5,26 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use openledger_attribution::influence::Signature;
-use openledger_attribution::{Document, Evidence, Index, SPAN_ONLY, THREE_LAYERS, TWO_LAYERS};
+use openledger_attribution::{Document, Evidence, Index};
 use openledger_types::api::{AnswerBundle, EvidencePiece};
-use openledger_types::formats::{manifest_hash, BlobRef, Manifest, Share, VersionRef};
+use openledger_types::formats::{Manifest, ModelFile, Share, VersionRef};
 use openledger_types::merkle::Hash;
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
+use super::manifest::{check_manifest, check_size, write_folder};
 use super::node::{blocking, lock, root_of, store_fault, LocalBlobs, Node};
 use crate::attribution::{Asked, Attribution, INFLUENCE_FILE};
 use crate::corpus::{self, BlobSource, CorpusDoc};
 use crate::dispute::Computation;
 use crate::engine::{
-    join_parts, same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE,
+    same_base, whole_name, BatchSettings, Batcher, GenRequest, Generation, Model, ADAPTER_FILE,
 };
 use crate::fault::{Class, Fault, Result};
 use crate::recompute::{check_answer, evidence_pieces, follows, recompute, Checks};
 use crate::request::{self, parse, Endpoint};
-
-/// Names of the attribution schemes that this node computes.
-pub const ATTRIBUTION: [&str; 3] = [SPAN_ONLY, TWO_LAYERS, THREE_LAYERS];
 
 /// Who earns an answer, with the evidence.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +44,9 @@ pub struct Traced {
     /// Its root.
     pub signature_root: Hash,
 }
+
+/// How long a model whose files are wrong is left alone.
+const REST: Duration = Duration::from_secs(300);
 
 /// What answers and traces, so that the server runs in tests without a trained model.
 pub trait Answerer: Send + Sync {
@@ -173,6 +175,8 @@ pub struct Models {
     bases: RwLock<Vec<Arc<Batcher>>>,
     /// Height up to which each contribution may be cited, as far as it was asked for.
     citable: Mutex<HashMap<u64, u64>>,
+    /// Models whose files are wrong, and since when that is known.
+    refused: Mutex<HashMap<(u64, u32), Instant>>,
 }
 
 impl Models {
@@ -284,6 +288,15 @@ impl Models {
         }
     }
 
+    /// Leaves a model alone for [`REST`].
+    fn rest(&self, key: (u64, u32)) {
+        lock(&self.refused).insert(key, Instant::now());
+    }
+
+    fn rests(&self, key: (u64, u32)) -> bool {
+        lock(&self.refused).get(&key).is_some_and(|since| since.elapsed() < REST)
+    }
+
     fn is_ready(&self, key: (u64, u32)) -> bool {
         matches!(lock(&self.slots).get(&key), Some(Slot::Ready(_)))
     }
@@ -299,7 +312,7 @@ impl Node {
             self.settings.models.clone()
         };
         for key in wanted {
-            if self.models.is_ready(key) {
+            if self.models.is_ready(key) || self.models.rests(key) {
                 continue;
             }
             let Some(info) = self.chain.model_version(key.0, key.1).await? else {
@@ -332,6 +345,10 @@ impl Node {
                             fault.what
                         );
                     }
+                    if fault.code.starts_with("E-MODEL") {
+                        // What is stored is not this model: to write and read it at every round wears the disk.
+                        self.models.rest(key);
+                    }
                     Slot::Missing(fault.to_string())
                 }
             };
@@ -348,30 +365,28 @@ impl Node {
         scratch: &Path,
     ) -> Result<Loaded> {
         let manifest = check_manifest(info, &manifest_bytes)?;
+        check_size(&manifest, self.settings.model_bytes)?;
         self.check_stored(&manifest).await?;
         self.models.set((info.model_id, info.version), Slot::Loading);
         let local = LocalBlobs(self.store.clone());
         let folder = scratch.join(format!("{}-{}", info.model_id, info.version));
-        let mut files = vec![(crate::engine::MANIFEST_FILE.to_string(), manifest_bytes)];
         // Of a base in memory only the adapter is missing.
         let base = self.models.base_of(&manifest);
         if let Some(base) = &base {
             // Before the adapter is read from the store.
             base.model().check_adapter_size(&manifest)?;
         }
-        for file in &manifest.files {
-            if base.is_none() || whole_name(&file.name).0 == ADAPTER_FILE {
-                files.push((safe_name(&file.name)?, local.blob(&file.blob).await?));
-            }
-        }
+        let wanted: Vec<&ModelFile> = manifest
+            .files
+            .iter()
+            .filter(|file| base.is_none() || whole_name(&file.name).0 == ADAPTER_FILE)
+            .collect();
+        write_folder(&folder, manifest_bytes, &wanted, &local).await?;
         let (path, beside, adapters) = (folder.clone(), base.clone(), self.adapters.clone());
         let device = self.settings.device;
-        let model = blocking(move || {
-            write_folder(&path, &join_parts(files)?)?;
-            match beside {
-                Some(base) => Ok(base.model().load_beside(&path)?),
-                None => Ok(Model::load_on(&path, &adapters, device)?),
-            }
+        let model = blocking(move || match beside {
+            Some(base) => Ok(base.model().load_beside(&path)?),
+            None => Ok(Model::load_on(&path, &adapters, device)?),
         })
         .await?;
         let versions: Vec<VersionRef> = manifest.datanets.clone();
@@ -465,69 +480,4 @@ pub fn build_index(docs: Vec<CorpusDoc>) -> Result<Index> {
             "Serve a model that rests on fewer or smaller versions.",
         )
     })
-}
-
-/// The manifest, held against everything that the chain says of it.
-///
-/// # Errors
-/// `E-NODE-030` naming what differs.
-pub fn check_manifest(info: &ModelVersionResponse, bytes: &[u8]) -> Result<Manifest> {
-    let differs = |what: &str| {
-        Fault::new(
-            Class::Internal,
-            "E-NODE-030",
-            format!(
-                "the manifest of model {}:{} differs from the chain: {what}",
-                info.model_id, info.version
-            ),
-            "Upload the manifest that was registered.",
-        )
-    };
-    if BlobRef::of(bytes) != info.manifest || info.manifest_hash.as_slice() != manifest_hash(bytes) {
-        return Err(differs("its bytes"));
-    }
-    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| differs(&e.to_string()))?;
-    if manifest.datanets != info.datanets {
-        return Err(differs("datanets"));
-    }
-    if manifest.weights_root != info.weights_root || manifest.training_root != info.training_root {
-        return Err(differs("weights or training root"));
-    }
-    if manifest.numeric_class != info.numeric_class {
-        return Err(differs("numeric class"));
-    }
-    if !ATTRIBUTION.contains(&manifest.attribution.as_str()) {
-        return Err(differs("an attribution scheme that this node does not compute"));
-    }
-    Ok(manifest)
-}
-
-/// A file's name that stays inside its folder.
-fn safe_name(name: &str) -> Result<String> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if name.is_empty() || name.len() > 128 || name.starts_with('.') || !plain {
-        return Err(Fault::new(
-            Class::Internal,
-            "E-NODE-031",
-            format!("the manifest names a file {name:?}"),
-            "Train the model with a release whose files have plain names.",
-        ));
-    }
-    Ok(name.to_string())
-}
-
-/// Writes a model's folder. Its files are checked against their hashes by who loads it.
-fn write_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        Fault::unavailable(
-            "E-NODE-033",
-            format!("{}: {e}", folder.display()),
-            "Check that the disk is not full and is writable.",
-        )
-    };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    for (name, bytes) in files {
-        std::fs::write(folder.join(name), bytes).map_err(failed)?;
-    }
-    Ok(())
 }

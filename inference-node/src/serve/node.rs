@@ -37,6 +37,8 @@ pub struct Settings {
     pub prefix_bytes: usize,
     /// Bytes of adapters that stay in memory, over all models.
     pub adapter_bytes: usize,
+    /// Most bytes of one model's files; a larger one is not loaded.
+    pub model_bytes: u64,
     /// Requests that may wait beside them; further ones get 429.
     pub queue: usize,
     /// Longest time for which a session, height or setting read from the chain is used again.
@@ -66,6 +68,7 @@ impl Default for Settings {
             batch: 8,
             prefix_bytes: 64 << 20,
             adapter_bytes: crate::engine::ADAPTER_BYTES,
+            model_bytes: 8 << 30,
             queue: 16,
             cache: Duration::from_millis(1_000),
             settle_after_blocks: 720,

@@ -2,6 +2,10 @@
 //! which comes from the contributions' blobs or from enough other fragments. Nothing is kept, and nothing
 //! accepted, before it has the root that stands on chain.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
 use openledger_store::{fragment_root, fragments, restore};
 use openledger_types::formats::{hash32, BlobRef};
 use openledger_types::merkle::Hash;
@@ -9,9 +13,32 @@ use openledger_types::msg::node_registry::{NodeResponse, NodeStatus};
 use openledger_types::msg::storage::ObjectResponse;
 
 use super::view::StorageView;
-use crate::corpus::HttpBlobs;
+use crate::corpus::{HttpBlobs, SILENT};
 use crate::fault::{Class, Fault, Result};
-use crate::serve::{blocking, root_of, store_fault, Store};
+use crate::serve::{blocking, lock, root_of, store_fault, Store};
+
+/// A node that took a connection and then stayed silent, or sent too slowly, is not asked again for this long: every
+/// wait for it is one that a keeper does not have for what falls due.
+const REST: Duration = Duration::from_secs(120);
+
+/// Nodes that were silent, and since when.
+#[derive(Default)]
+pub(super) struct Silent(Mutex<HashMap<u64, Instant>>);
+
+impl Silent {
+    fn note(&self, node_id: u64, fault: &Fault) {
+        tracing::debug!(code = fault.code, "{}", fault.what);
+        if fault.code == SILENT {
+            let mut silent = lock(&self.0);
+            silent.retain(|_, since| since.elapsed() < REST);
+            silent.insert(node_id, Instant::now());
+        }
+    }
+
+    fn has(&self, node_id: u64) -> bool {
+        lock(&self.0).get(&node_id).is_some_and(|since| since.elapsed() < REST)
+    }
+}
 
 /// Where bytes are looked for.
 pub(super) struct Sources<'a> {
@@ -23,6 +50,8 @@ pub(super) struct Sources<'a> {
     pub view: &'a dyn StorageView,
     /// All nodes.
     pub nodes: &'a [NodeResponse],
+    /// Nodes that are left alone for a while.
+    pub silent: &'a Silent,
 }
 
 /// The fragment of a pack that belongs into a slot, checked against the root on chain.
@@ -91,12 +120,11 @@ impl Sources<'_> {
         let len = object.coding.fragment_len(object.len);
         for (number, place) in (0u8..).zip(&object.slots) {
             let same = object.roots.len() == 1 || number == slot;
-            let Some(peer) = place.holder.filter(|_| same).and_then(|holder| self.peer(holder)) else {
-                continue;
-            };
+            let Some(holder) = place.holder.filter(|_| same) else { continue };
+            let Some(peer) = self.peer(holder) else { continue };
             match peer.fragment(root, len).await {
                 Ok(bytes) => return Some(bytes),
-                Err(fault) => tracing::debug!(code = fault.code, "{}", fault.what),
+                Err(fault) => self.silent.note(holder, &fault),
             }
         }
         None
@@ -118,7 +146,8 @@ impl Sources<'_> {
     async fn pack_of_blobs(&self, blobs: &[BlobRef]) -> Result<Option<Vec<u8>>> {
         let mut pack = Vec::new();
         // Whoever had the last one is asked first.
-        let mut peers: Vec<HttpBlobs> = self.serving().filter_map(|node| self.http(node)).collect();
+        let mut peers: Vec<(u64, HttpBlobs)> =
+            self.serving().filter_map(|node| Some((node.node_id, self.http(node)?))).collect();
         'blobs: for blob in blobs {
             let (store, root) = (self.store.clone(), root_of(blob)?);
             if let Some(bytes) = blocking(move || store.get(&root).map_err(store_fault)).await? {
@@ -126,11 +155,17 @@ impl Sources<'_> {
                 continue;
             }
             for at in 0..peers.len() {
-                let Some(peer) = peers.get(at) else { break };
-                if let Ok(bytes) = peer.get(blob).await {
-                    pack.extend_from_slice(&bytes);
-                    peers.swap(0, at);
-                    continue 'blobs;
+                let Some((node_id, peer)) = peers.get(at) else { break };
+                if self.silent.has(*node_id) {
+                    continue;
+                }
+                match peer.get(blob).await {
+                    Ok(bytes) => {
+                        pack.extend_from_slice(&bytes);
+                        peers.swap(0, at);
+                        continue 'blobs;
+                    }
+                    Err(fault) => self.silent.note(*node_id, &fault),
                 }
             }
             return Ok(None);
@@ -151,10 +186,11 @@ impl Sources<'_> {
                 found.push((slot, bytes));
                 continue;
             }
-            let Some(peer) = place.holder.and_then(|holder| self.peer(holder)) else { continue };
+            let Some(holder) = place.holder else { continue };
+            let Some(peer) = self.peer(holder) else { continue };
             match peer.fragment(&root, len).await {
                 Ok(bytes) => found.push((slot, bytes)),
-                Err(fault) => tracing::debug!(code = fault.code, "{}", fault.what),
+                Err(fault) => self.silent.note(holder, &fault),
             }
         }
         if found.len() < usize::from(object.coding.data) {
@@ -176,6 +212,9 @@ impl Sources<'_> {
 
     fn peer(&self, node_id: u64) -> Option<HttpBlobs> {
         let node = self.nodes.iter().find(|node| node.node_id == node_id && node_id != self.node_id)?;
+        if self.silent.has(node_id) {
+            return None;
+        }
         self.http(node)
     }
 
@@ -206,4 +245,22 @@ fn missing(object: &ObjectResponse) -> Fault {
         format!("object {}: neither its blobs nor enough of its fragments can be had", object.object_id),
         "It is tried again in the next round; see whether the nodes that hold it are reachable.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_attack_a_silent_holder_is_asked_once_and_then_left_alone() {
+        let silent = Silent::default();
+        silent.note(1, &Fault::unavailable(SILENT, "x", ""));
+        // A node that is not there is said so at once: asking it costs nothing.
+        silent.note(2, &Fault::unavailable("E-CORPUS-010", "x", ""));
+        assert!(silent.has(1) && !silent.has(2));
+        if let Some(before) = Instant::now().checked_sub(REST) {
+            lock(&silent.0).insert(1, before);
+            assert!(!silent.has(1), "after a while it is asked again");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use openledger_types::msg::storage::{
 };
 
 use super::assign;
-use super::fetch::Sources;
+use super::fetch::{Silent, Sources};
 use super::view::StorageView;
 use crate::fault::{Class, Fault, Result};
 use crate::serve::{blocking, store_fault, Posting, Store};
@@ -51,6 +51,8 @@ pub struct Keeper {
     offer_from: AtomicU64,
     /// Rounds so far.
     rounds: AtomicUsize,
+    /// Nodes that are not asked for a while.
+    silent: Silent,
 }
 
 /// What a round reads first.
@@ -77,7 +79,15 @@ impl Seen {
 impl Keeper {
     /// Keeps fragments in the name of node `node_id`, in this store.
     pub fn new(node_id: u64, store: Store, view: Arc<dyn StorageView>, settings: KeepSettings) -> Self {
-        Keeper { node_id, store, view, settings, offer_from: AtomicU64::new(0), rounds: AtomicUsize::new(0) }
+        Keeper {
+            node_id,
+            store,
+            view,
+            settings,
+            offer_from: AtomicU64::new(0),
+            rounds: AtomicUsize::new(0),
+            silent: Silent::default(),
+        }
     }
 
     /// Pause between two rounds.
@@ -142,7 +152,13 @@ impl Keeper {
     }
 
     fn sources<'a>(&'a self, seen: &'a Seen) -> Sources<'a> {
-        Sources { node_id: self.node_id, store: &self.store, view: self.view.as_ref(), nodes: &seen.nodes }
+        Sources {
+            node_id: self.node_id,
+            store: &self.store,
+            view: self.view.as_ref(),
+            nodes: &seen.nodes,
+            silent: &self.silent,
+        }
     }
 
     /// Answers the draw that waits.

@@ -35,6 +35,8 @@ const HOT: &str = "openledger1hot";
 pub struct FakeReferee {
     chain: Arc<FakeChain>,
     endpoint: Mutex<String>,
+    /// Where a second node says that it is, whose root waits too.
+    second: Mutex<Option<String>>,
     attested: Mutex<Vec<(u64, u64)>>,
     demands: Mutex<Vec<DemandResponse>>,
     pub cases: Mutex<Vec<CaseResponse>>,
@@ -53,6 +55,7 @@ impl FakeReferee {
         Arc::new(FakeReferee {
             chain: chain.clone(),
             endpoint: Mutex::new(endpoint.into()),
+            second: Mutex::default(),
             attested: Mutex::default(),
             demands: Mutex::default(),
             cases: Mutex::default(),
@@ -237,13 +240,24 @@ impl FakeReferee {
 impl RefereeView for FakeReferee {
     fn nodes(&self) -> Answer<'_, Vec<NodeResponse>> {
         self.count("nodes");
-        Box::pin(async { Ok(vec![self.node(NODE, "openledger1op"), self.node(AUDITOR, "openledger1val")]) })
+        let second = self.second.lock().unwrap().clone();
+        // It stands first: whoever looks at one after the other looks at it before all others.
+        let second =
+            second.map(|endpoint| NodeResponse { endpoint, ..self.node(NODE + 1, "openledger1second") });
+        let known = [self.node(NODE, "openledger1op"), self.node(AUDITOR, "openledger1val")];
+        Box::pin(async { Ok(second.into_iter().chain(known).collect()) })
     }
     fn pending_of(&self, node_id: u64) -> Answer<'_, Option<EpochResponse>> {
         Box::pin(async move {
             let state = self.chain.state();
-            let waiting = state.waiting.filter(|_| node_id == NODE);
-            Ok(waiting.and_then(|epoch| state.epochs.get(&epoch).cloned()))
+            let waiting = state.waiting.filter(|_| node_id == NODE || node_id == NODE + 1);
+            let mut epoch = waiting.and_then(|epoch| state.epochs.get(&epoch).cloned());
+            if let Some(epoch) = epoch.as_mut().filter(|_| node_id != NODE) {
+                epoch.commit.node_id = node_id;
+                epoch.commit.leaves_blob = BlobRef::of(b"kept by the second node");
+                epoch.hash = HexBinary::from(&epoch.commit.hash());
+            }
+            Ok(epoch)
         })
     }
     fn ledger_of<'a>(&'a self, _: u64, _: &'a str) -> Answer<'a, LedgerResponse> {
@@ -439,6 +453,34 @@ async fn the_next_epoch_is_checked_against_the_ledger_before_it() {
     assert_eq!(audits.round().await.unwrap(), 0);
     assert_eq!(audits.round().await.unwrap(), 1);
     assert_eq!(*referee.attested.lock().unwrap(), [(AUDITOR, 1), (AUDITOR, 2)]);
+}
+
+#[tokio::test]
+async fn node_attack_a_silent_node_delays_neither_other_roots_nor_seeds() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    // It takes connections and never says a word.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    *referee.second.lock().unwrap() = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let node = auditor_node(home.path(), &chain);
+    let wait = std::time::Duration::from_millis(700);
+    let settings = AuditSettings { wait, ..AuditSettings::default() };
+    let audits = Auditor::new(node.clone(), referee.clone(), settings);
+    let round = || tokio::time::timeout(std::time::Duration::from_secs(10), audits.round());
+    assert_eq!(round().await.expect("the round ends").unwrap(), 1);
+    assert_eq!(*referee.attested.lock().unwrap(), [(AUDITOR, 1)]);
+    // The silent node is still waited for, once, and the rounds go on beside it.
+    let period = chain.state().height / SEED_BLOCKS + 1;
+    chain.state().height = (period + 1) * SEED_BLOCKS;
+    assert_eq!(round().await.expect("the round ends").unwrap(), 0);
+    assert_eq!(node.journal.seed(period).unwrap().unwrap().state, SeedState::Revealed);
+    let mut asked = 0;
+    while tokio::time::timeout(std::time::Duration::from_millis(200), listener.accept()).await.is_ok() {
+        asked += 1;
+    }
+    assert_eq!(asked, 1);
 }
 
 /// Posts other documents in place of the honest ones, with roots and blobs that fit them.
