@@ -21,6 +21,10 @@ use crate::fault::{Class, Fault, Result};
 /// Longest time that an upload waits for its turn.
 const UPLOAD_WAIT: Duration = Duration::from_secs(10);
 
+/// An upload may take this long, and a second for each of these bytes: a slow one keeps its turn from others.
+const UPLOAD: Duration = Duration::from_secs(30);
+const LEAST_SPEED: u64 = 64 << 10;
+
 /// `GET /v1/blobs/{root}`.
 pub async fn get(State(node): State<Arc<Node>>, Path(root): Path<String>) -> Result<Response> {
     let hash = hash_of(&root)?;
@@ -70,8 +74,14 @@ pub async fn put(
     if blob.len > MAX_BLOB {
         return Err(too_large(format!("the blob has {} bytes, allowed are {MAX_BLOB}", blob.len)));
     }
-    let bytes = axum::body::to_bytes(body, limit)
+    let patience = UPLOAD.saturating_add(Duration::from_secs(blob.len / LEAST_SPEED));
+    let slow = |_| {
+        let what = format!("the upload did not end within {} seconds", patience.as_secs());
+        Fault::new(Class::Busy, "E-NODE-037", what, "Upload over a faster line.").retryable()
+    };
+    let bytes = tokio::time::timeout(patience, axum::body::to_bytes(body, limit))
         .await
+        .map_err(slow)?
         .map_err(|e| too_large(format!("the upload ended early or has more than {limit} bytes: {e}")))?;
     let store = node.store.clone();
     let new = blocking(move || {
