@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn event(kind: &str, contract: &str, attributes: &[(&str, &str)]) -> Event {
-        let attributes = [("_contract_address", contract)].iter().chain(attributes);
+        let attributes = [("_contract_address", contract)].into_iter().chain(attributes.iter().copied());
         let attributes =
             attributes.map(|(k, v)| Attribute { key: k.to_string(), value: v.to_string() }).collect();
         Event { kind: kind.into(), attributes }
