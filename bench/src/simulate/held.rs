@@ -65,6 +65,9 @@ pub async fn check(docs: &Path, asked: &Asked) -> Result<Held> {
     let (escrow, referee) = (reader.escrow_config().await?.params, reader.referee_config().await?.params);
     let period = referee.seed_blocks.max(1);
 
+    // As much as all sessions of a node take, and gas of their messages.
+    let coins = readings::DEPOSIT * u128::from(asked.answers) * asked.sessions as u128 + 10_000_000;
+    let clients = readings::clients(&net, &ctx, serving.len(), coins).await?;
     readings::quiet(&reader, &net).await?;
     let first = readings::between_seeds(&chain, period).await?;
     let standings = readings::standings(&reader, &net).await?;
@@ -76,17 +79,19 @@ pub async fn check(docs: &Path, asked: &Asked) -> Result<Held> {
         asked.answers,
         serving.len()
     );
-    let job = net.job(0, 0, model, &[]).await?;
-    let lanes = serving.iter().enumerate().filter_map(|(turn, node)| {
+    let lanes = serving.iter().zip(clients).enumerate().filter_map(|(turn, (node, user))| {
         let count = (asked.sessions + serving.len() - 1).checked_sub(turn)? / serving.len();
         let node_id = net.nodes.get(*node)?.node_id;
-        Some(readings::sessions(Job { node_id, ..job.clone() }, *node, count, asked.answers))
+        let job = Job { ctx: ctx.clone(), user, model, node_id, prompts: Vec::new() };
+        Some(readings::sessions(job, *node, count, asked.answers))
     });
     let done: Vec<Done> = futures::future::try_join_all(lanes).await?.into_iter().flatten().collect();
 
     readings::quiet(&reader, &net).await?;
     readings::claimed(&chain).await?;
     let last = readings::between_seeds(&chain, period).await?;
+    // The node's index may be a block behind.
+    chain.wait_for_height(last + 2, PATIENCE).await?;
     let again = readings::replays(&net, &ctx).await?.saturating_sub(before);
     let seen = watch::read(&chain.txs_between(first + 1, last).await?, reader.contracts());
     let roots = readings::roots(&reader, &seen).await?;

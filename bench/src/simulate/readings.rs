@@ -7,11 +7,11 @@ use openledger::ask::{self, AskArgs};
 use openledger::context::{Context, DENOM};
 use openledger::error::{Class, CliError};
 use openledger::network::job::{Job, TOKENS};
-use openledger::network::{counter, Network};
+use openledger::network::{accounts, counter, Network};
 use openledger::node_http;
 use openledger::session::{self, OpenArgs};
 use openledger_client::contracts::Reader;
-use openledger_client::Chain;
+use openledger_client::{Chain, Coin, Signer};
 use openledger_types::api::NodeInfo;
 
 use super::compare::Side;
@@ -27,7 +27,7 @@ const SEEDS: u64 = 30;
 /// Blocks after the last root became final in which auditors claim.
 const CLAIMS: u64 = 6;
 /// Base units of a session's deposit for each answer: more than one can cost.
-const DEPOSIT: u128 = 200_000;
+pub const DEPOSIT: u128 = 200_000;
 /// What is asked, in turn.
 const PROMPTS: [&str; 4] = ["pub fn ", "use std::", "impl<T> ", "let mut "];
 
@@ -141,6 +141,25 @@ pub async fn standings(reader: &Reader, net: &Network) -> Result<Vec<Standing>> 
         let bond = reader.node(member.node_id).await?.bond.u128();
         all.push(Standing { epoch: ledger.epoch, paid: ledger.ledger.sum.u128(), bond });
     }
+    Ok(all)
+}
+
+/// One client for each node that serves, with coins for its sessions: the refunds of one account would be withdrawn
+/// together.
+///
+/// # Errors
+/// When the network's faucet cannot pay.
+pub async fn clients(net: &Network, ctx: &Context, count: usize, coins: u128) -> Result<Vec<Signer>> {
+    let faucet = ctx.signer(Some("deployer")).await?;
+    let (mut all, mut sends) = (Vec::new(), Vec::new());
+    for number in 1..=count {
+        let name = format!("bench-{number}");
+        accounts::load_or_add(ctx, &name)?;
+        let client = net.signer(0, &name).await?;
+        sends.push((client.address().to_string(), vec![Coin::new(coins, DENOM)]));
+        all.push(client);
+    }
+    faucet.bank_multi_send(&sends).await?;
     Ok(all)
 }
 
