@@ -367,6 +367,36 @@ mod tests {
         assert!(blind.profit > 0.0);
     }
 
+    /// Two sessions on one node, the second of which wants to close while the first one's root waits; four auditors.
+    fn watched(bond: u128, epoch: u64) -> Setting {
+        let Profile { escrow, referee, .. } = Profile::devnet("uopen");
+        let session = |open, close| setting::Planned { node: 0, open, close, answers: 6 };
+        let nodes = vec![setting::Standing { epoch, paid: 5_000_000, bond }];
+        let sessions = vec![session(5, 20), session(25, 30)];
+        let watched = setting::Watched { sessions, nodes, seeds_from: 10, blocks: 140 };
+        let windows = windows(&escrow, &referee);
+        let (nodes, auditors) = (1, 4);
+        Setting { nodes, auditors, patience: 200, windows, watched: Some(watched), ..small() }
+    }
+
+    #[test]
+    fn a_network_that_is_watched_has_the_transactions_of_its_sessions() {
+        let out = run(&watched(100_000_000, 0));
+        let counts: Vec<u64> =
+            kind::Kind::ALL.iter().map(|kind| out.kinds.get(kind).map_or(0, |(count, _)| *count)).collect();
+        // Opened, posted, made final, closed, refunded, withdrawn; attested by all; no claim is worth a message; two
+        // periods of seeds.
+        assert_eq!(counts, [2, 2, 2, 2, 2, 2, 8, 0, 8, 8]);
+        let challenge = Profile::devnet("uopen").escrow.challenge_blocks;
+        assert_eq!(out.finality, [challenge, challenge]);
+        // Block 20 settles the first; the second waits from 30 until the block after the first one is final.
+        assert_eq!(out.settling, [1, 20 + challenge + 1 + 1 - 30]);
+        // On trial every auditor computes every answer again.
+        assert_eq!((out.replays, out.rates, out.settled), (48, Some((10_000, 10_000)), 12.0));
+        let known = run(&watched(100_000_000, 10));
+        assert!(known.replays < 48 && known.rates.is_some_and(|(_, most)| most < 10_000));
+    }
+
     #[test]
     fn a_full_chain_makes_transactions_wait() {
         let narrow = run(&Setting { block_gas: 1, answers_per_day: 2e7, ..small() });
