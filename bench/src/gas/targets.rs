@@ -16,7 +16,7 @@ pub struct Target {
 pub const LEAST_RATIO: f64 = 800.0;
 
 /// Every figure, in the order of the table.
-pub const TARGETS: [Target; 45] = [
+pub const TARGETS: [Target; 46] = [
     asked("settle_session", "`PostEpoch` with one session of 1,000 answers", 200_000.0),
     asked("settle_next_session", "each further session of 1,000 answers in the same message", 40_000.0),
     asked("per_answer_1000", "the first line divided by its answers", 200.0),
@@ -54,6 +54,7 @@ pub const TARGETS: [Target; 45] = [
     shown("settle_session_and_finalize", "settlement that makes the previous root final too"),
     shown("finalize", "`Finalize` of a root with one session"),
     shown("attest", "`Attest` by the only auditor: snapshot of the weight, quorum"),
+    shown("claim_audit", "`ClaimAudit` of the pay for one root"),
     shown("commit_seed", "`CommitSeed`"),
     shown("dispute_open", "`Open` of a dispute: receipt, manifest, configuration, the prompt's 20 tokens"),
     shown("dispute_answer", "`Answer`: the answer's 100 tokens, its windows, the root of the trace"),

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::{ensure, Context, Result};
 
 use super::Size;
+use crate::marks::Marks;
 use crate::report::{number, Report};
 
-const BEGIN: &str = "<!-- figures: scripts/bench relayer --write -->";
-const END: &str = "<!-- end of figures -->";
+const MARKS: Marks =
+    Marks { begin: "<!-- figures: scripts/bench relayer --write -->", end: "<!-- end of figures -->" };
 
 /// Replaces what stands between the two marks of the page.
 ///
@@ -16,10 +17,7 @@ const END: &str = "<!-- end of figures -->";
 /// When the page cannot be read or written, or lacks the marks.
 pub fn write(page: &Path, report: &Report, size: &Size) -> Result<()> {
     let text = std::fs::read_to_string(page).with_context(|| format!("{} cannot be read", page.display()))?;
-    let (before, rest) = text.split_once(BEGIN).context("the page has no place for figures")?;
-    let (_, after) = rest.split_once(END).context("the page's place for figures has no end")?;
-    let figures = render(report, size);
-    std::fs::write(page, format!("{before}{BEGIN}\n{figures}{END}{after}"))?;
+    std::fs::write(page, MARKS.replace(&text, &render(report, size))?)?;
     Ok(())
 }
 
@@ -70,6 +68,6 @@ fn render(report: &Report, size: &Size) -> String {
 /// See [`write`].
 pub fn check(page: &Path) -> Result<()> {
     let text = std::fs::read_to_string(page).with_context(|| format!("{} cannot be read", page.display()))?;
-    ensure!(text.contains(BEGIN) && text.contains(END), "{} has no place for figures", page.display());
+    ensure!(MARKS.inside(&text).is_some(), "{} has no place for figures", page.display());
     Ok(())
 }

@@ -29,9 +29,9 @@ impl<T> Chain<T> {
         self.queue.push_back((now, gas, what));
     }
 
-    /// Block `now`: what it takes, in the order in which it came. One that alone needs more than a block may
+    /// Block `now`: what it takes, each with its gas, in the order in which it came. One that alone needs more than a block may
     /// hold is never taken by a chain; here it takes a block of its own, and the caller sees it in `used`.
-    pub fn block(&mut self, now: u64) -> Vec<T> {
+    pub fn block(&mut self, now: u64) -> Vec<(u64, T)> {
         let mut used = 0u64;
         let mut done = Vec::new();
         while let Some((since, gas, _)) = self.queue.front() {
@@ -40,8 +40,8 @@ impl<T> Chain<T> {
             }
             used = used.saturating_add(*gas);
             self.waits[usize::try_from(now - since).unwrap_or(LONGEST).min(LONGEST)] += 1;
-            let (_, _, what) = self.queue.pop_front().expect("the front was looked at");
-            done.push(what);
+            let (_, gas, what) = self.queue.pop_front().expect("the front was looked at");
+            done.push((gas, what));
         }
         self.taken += done.len() as u64;
         self.used.push(used);
@@ -77,7 +77,8 @@ mod tests {
         for gas in [4, 5, 6, 20, 1] {
             chain.send(1, gas, gas);
         }
-        let blocks: Vec<Vec<u64>> = (1..6).map(|now| chain.block(now)).collect();
+        let mut what = |now| chain.block(now).into_iter().map(|(_, what)| what).collect();
+        let blocks: Vec<Vec<u64>> = (1..6).map(&mut what).collect();
         assert_eq!(blocks, [vec![4, 5], vec![6], vec![20], vec![1], vec![]]);
         assert_eq!((chain.wait(0.5), chain.wait(1.0), chain.waiting()), (1, 3, 0));
     }

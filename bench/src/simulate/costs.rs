@@ -11,14 +11,18 @@ pub struct Gas {
     pub settle: u64,
     /// Each further one.
     pub settle_next: u64,
-    /// What making the previous root final adds to a `PostEpoch`.
+    /// `Finalize`.
     pub finalize: u64,
     /// `RequestClose` and `Refund`.
     pub close: u64,
+    /// `Withdraw`.
+    pub withdraw: u64,
     /// `Attest`.
     pub attest: u64,
-    /// `CommitSeed` and `RevealSeed`.
-    pub seeds: u64,
+    /// `ClaimAudit`; none where the page has no figure: then claims are left out.
+    pub claim: Option<u64>,
+    /// `CommitSeed`, and as much for `RevealSeed`.
+    pub seed: u64,
     /// One transaction per answer, for comparison.
     pub naive: u64,
 }
@@ -34,15 +38,16 @@ impl Gas {
                 .and_then(|text| text.replace(',', "").parse().ok())
                 .with_context(|| format!("docs/gas.md has no figure `{name}`: scripts/bench gas --write"))
         };
-        let settle = figure("settle_session")?;
         Ok(Gas {
             open: figure("open_session")?,
-            settle,
+            settle: figure("settle_session")?,
             settle_next: figure("settle_next_session")?,
-            finalize: figure("settle_session_and_finalize")?.saturating_sub(settle),
+            finalize: figure("finalize")?,
             close: figure("close_session")?,
+            withdraw: figure("withdraw")?,
             attest: figure("attest")?,
-            seeds: 2 * figure("commit_seed")?,
+            claim: figure("claim_audit").ok(),
+            seed: figure("commit_seed")?,
             naive: figure("naive_answer")?,
         })
     }
@@ -53,8 +58,10 @@ impl Gas {
 pub struct Work {
     /// CPU-seconds of its making, eight streams together.
     pub generate: f64,
-    /// Computing it again, as part of its making.
+    /// Computing it again, as part of its making, with the tile unit (AMX).
     pub replay_share: f64,
+    /// The same on a processor without one.
+    pub replay_share_without: f64,
     /// CPU-seconds of the check that every auditor does of every receipt: signature, sums, order.
     pub check: f64,
     /// Bytes of its receipt in the receipts' blob.
@@ -73,7 +80,13 @@ impl Work {
                 .with_context(|| format!("docs/performance.md has no figure `{name}`"))
         };
         let generate = 20.0 / figure("prefill_256")? + 100.0 / figure("streams_8")?;
-        Ok(Work { generate, replay_share: figure("replay_share")?, check, receipt_bytes })
+        Ok(Work {
+            generate,
+            replay_share: figure("replay_share")?,
+            replay_share_without: figure("replay_share_without_amx")?,
+            check,
+            receipt_bytes,
+        })
     }
 }
 
@@ -98,5 +111,12 @@ mod tests {
         assert_eq!(cell(page, "streams_8", 2), Some("533 (1 to 2)"));
         assert_eq!(cell(page, "settle", 3), None);
         assert!(Gas::read(page).is_err());
+        let page =
+            "| `prefill_256`, tok/s | 200 (1 to 2) |\n| `streams_8` | 50 |\n| `replay_share` | 0.18 |\n\
+                    | `replay_share_without_amx`, one run | 0.32 |";
+        let work = Work::read(page, 1.0, 2.0).unwrap();
+        assert_eq!((work.generate, work.replay_share, work.replay_share_without), (2.1, 0.18, 0.32));
+        // A page without the second processor's figure says so instead of taking the first one's.
+        assert!(Work::read(page.split("_without").next().unwrap(), 1.0, 2.0).is_err());
     }
 }

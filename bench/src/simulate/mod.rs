@@ -2,9 +2,16 @@
 //! its seed (`scripts/bench simulate`).
 
 mod chain;
+mod compare;
 mod costs;
+mod held;
+mod kind;
 mod network;
 pub mod page;
+mod parts;
+mod readings;
+mod setting;
+mod watch;
 
 use std::path::Path;
 use std::time::Instant;
@@ -12,17 +19,24 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use cosmwasm_std::{HexBinary, Uint128};
 use openledger_client::{Key, KnownKey};
+use openledger_node::audit::AuditSettings;
+use openledger_node::serve::Settings;
 use openledger_types::formats::{Decoding, Outcome as Stop, Receipt, Share, SignedReceipt, VersionRef};
 use openledger_types::merkle::{Hash, ZERO_HASH};
-use openledger_types::msg::escrow::MAX_SETTLEMENTS;
+use openledger_types::msg::escrow::{self, MAX_SETTLEMENTS};
+use openledger_types::msg::referee;
 use openledger_types::profile::Profile;
 
 use crate::report::Metric;
+pub use compare::{faults, table};
 pub use costs::{Gas, Work};
-pub use network::{Outcome, Setting, Windows};
+pub use held::{check, Asked};
+pub use setting::{Outcome, Setting, Windows};
 
 /// Receipts of a root over which the cost of a check is measured: those of a small one.
 const RECEIPTS: usize = 1_000;
+/// Fee of an answer, in base units: somewhat above the least.
+const FEE: u128 = 11_000;
 
 /// One line of the page.
 pub struct Scenario {
@@ -51,13 +65,7 @@ pub struct Simulation {
 /// # Errors
 /// A page of figures that cannot be read.
 pub fn simulate(docs: &Path, seed: u64, quick: bool) -> Result<Simulation> {
-    let read = |name: &str| {
-        let path = docs.join(name);
-        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
-    };
-    let (check, bytes) = receipt_costs()?;
-    let gas = Gas::read(&read("gas.md")?)?;
-    let work = Work::read(&read("performance.md")?, check, bytes)?;
+    let (gas, work) = costs(docs)?;
     let base = setting(seed, quick);
     let of = |change: fn(&mut Setting)| {
         let mut setting = base.clone();
@@ -119,9 +127,40 @@ pub fn simulate(docs: &Path, seed: u64, quick: bool) -> Result<Simulation> {
     Ok(Simulation { gas, work, scenarios })
 }
 
+/// What work costs: by the pages of figures, and by a receipt as nodes write it.
+///
+/// # Errors
+/// A page that cannot be read, or that lacks a figure.
+fn costs(docs: &Path) -> Result<(Gas, Work)> {
+    let read = |name: &str| {
+        let path = docs.join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+    };
+    let (check, bytes) = receipt_costs()?;
+    Ok((Gas::read(&read("gas.md")?)?, Work::read(&read("performance.md")?, check, bytes)?))
+}
+
+/// The windows of contracts and nodes.
+fn windows(escrow: &escrow::Params, referee: &referee::Params) -> Windows {
+    Windows {
+        epoch: escrow.epoch_blocks,
+        availability: referee.availability_blocks,
+        challenge: escrow.challenge_blocks,
+        unattested: u64::from(escrow.unattested_windows),
+        grace: escrow.grace_blocks,
+        settle_after: Settings::default().settle_after_blocks,
+        seed: referee.seed_blocks,
+        sessions: MAX_SETTLEMENTS,
+        quorum_bps: referee.quorum_bps,
+        missed: referee.missed_roots,
+        cut_bps: referee.voted_cut_bps,
+    }
+}
+
 /// The protocol's windows, and a network of the size asked.
 fn setting(seed: u64, quick: bool) -> Setting {
-    let Profile { escrow, referee, .. } = Profile::protocol("uopen");
+    let Profile { escrow, referee, model_registry, .. } = Profile::protocol("uopen");
+    let part = |bps: u16| f64::from(bps) / 10_000.0;
     let scale = if quick { 0.1 } else { 1.0 };
     Setting {
         seed,
@@ -142,18 +181,15 @@ fn setting(seed: u64, quick: bool) -> Setting {
         coalition: 0.0,
         failing: 0.0,
         hours_away: 0.0,
-        windows: Windows {
-            epoch: escrow.epoch_blocks,
-            availability: referee.availability_blocks,
-            challenge: escrow.challenge_blocks,
-            unattested: u64::from(escrow.unattested_windows),
-            grace: escrow.grace_blocks,
-            seed: referee.seed_blocks,
-            sessions: MAX_SETTLEMENTS,
-            quorum_bps: referee.quorum_bps,
-            missed: referee.missed_roots,
-            cut_bps: referee.voted_cut_bps,
-        },
+        patience: 0,
+        fee: FEE as f64,
+        parts: [
+            part(model_registry.min_data_bps),
+            part(model_registry.protocol_bps) * part(escrow.audit_bps),
+        ],
+        least_claim: AuditSettings::default().least_claim as f64,
+        windows: windows(&escrow, &referee),
+        watched: None,
     }
 }
 
@@ -177,7 +213,7 @@ fn receipt_costs() -> Result<(f64, f64)> {
         datanets: vec![VersionRef { datanet_id: 3, version: 5, root: zero.clone(), size: 10_000 }],
         tokens_in: 20,
         tokens_out: 100,
-        fee: Uint128::new(11_000),
+        fee: Uint128::new(FEE),
         decoding: Decoding { temperature_milli: 0, top_k: 0, top_p_milli: 1_000, max_tokens: 256 },
         seed: zero.clone(),
         commit_scheme: "exact-1".into(),
@@ -281,13 +317,18 @@ mod tests {
             open: 340_000,
             settle: 190_000,
             settle_next: 28_000,
-            finalize: 220_000,
+            finalize: 350_000,
             close: 258_000,
+            withdraw: 146_000,
             attest: 300_000,
-            seeds: 300_000,
+            claim: Some(200_000),
+            seed: 150_000,
             naive: 187_000,
         };
-        (gas, Work { generate: 0.2, replay_share: 0.5, check: 0.0004, receipt_bytes: 1_500.0 })
+        let (replay_share, replay_share_without) = (0.5, 0.6);
+        let work =
+            Work { generate: 0.2, replay_share, replay_share_without, check: 0.0004, receipt_bytes: 1_500.0 };
+        (gas, work)
     }
 
     fn small() -> Setting {
@@ -324,6 +365,36 @@ mod tests {
         let blind = run(&Setting { cheaters: 0.3, coalition: 0.4, ..small() });
         assert_eq!(blind.caught, 0);
         assert!(blind.profit > 0.0);
+    }
+
+    /// Two sessions on one node, the second of which wants to close while the first one's root waits; four auditors.
+    fn watched(bond: u128, epoch: u64) -> Setting {
+        let Profile { escrow, referee, .. } = Profile::devnet("uopen");
+        let session = |open, close| setting::Planned { node: 0, open, close, answers: 6 };
+        let nodes = vec![setting::Standing { epoch, paid: 5_000_000, bond }];
+        let sessions = vec![session(5, 20), session(25, 30)];
+        let watched = setting::Watched { sessions, nodes, seeds_from: 10, blocks: 140 };
+        let windows = windows(&escrow, &referee);
+        let (nodes, auditors) = (1, 4);
+        Setting { nodes, auditors, patience: 200, windows, watched: Some(watched), ..small() }
+    }
+
+    #[test]
+    fn a_network_that_is_watched_has_the_transactions_of_its_sessions() {
+        let out = run(&watched(100_000_000, 0));
+        let counts: Vec<u64> =
+            kind::Kind::ALL.iter().map(|kind| out.kinds.get(kind).map_or(0, |(count, _)| *count)).collect();
+        // Opened, posted, made final, closed, refunded, withdrawn; attested by all; no claim is worth a message; two
+        // periods of seeds.
+        assert_eq!(counts, [2, 2, 2, 2, 2, 2, 8, 0, 8, 8]);
+        let challenge = Profile::devnet("uopen").escrow.challenge_blocks;
+        assert_eq!(out.finality, [challenge, challenge]);
+        // Block 20 settles the first; the second waits from 30 until the block after the first one is final.
+        assert_eq!(out.settling, [1, 20 + challenge + 1 + 1 - 30]);
+        // On trial every auditor computes every answer again.
+        assert_eq!((out.replays, out.rates, out.settled), (48, Some((10_000, 10_000)), 12.0));
+        let known = run(&watched(100_000_000, 10));
+        assert!(known.replays < 48 && known.rates.is_some_and(|(_, most)| most < 10_000));
     }
 
     #[test]

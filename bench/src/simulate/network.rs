@@ -6,200 +6,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use cosmwasm_std::Uint128;
+use openledger_node::audit::rate_bps;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial, Distribution, Exp, Poisson};
 
 use super::chain::Chain;
 use super::costs::{Gas, Work};
-
-/// What is simulated. Windows are those of the contracts.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// Seed of everything that is drawn.
-    pub seed: u64,
-    /// Days that are counted; as much as a root lives runs before, uncounted.
-    pub days: f64,
-    /// Nodes that serve.
-    pub nodes: usize,
-    /// Auditors, of equal weight.
-    pub auditors: usize,
-    /// CPU cores that an auditor spares.
-    pub auditor_cores: f64,
-    /// Bytes a second that an auditor spares.
-    pub auditor_bandwidth: f64,
-    /// Answers a day of the whole network.
-    pub answers_per_day: f64,
-    /// Answers of a session.
-    pub answers_per_session: f64,
-    /// Blocks over which a session's answers are spread.
-    pub session_blocks: f64,
-    /// Gas that a block may hold.
-    pub block_gas: u64,
-    /// Seconds between blocks.
-    pub block_seconds: f64,
-    /// Answers computed again by all auditors together, in basis points.
-    pub rate_bps: u16,
-    /// Part of the nodes that cheats.
-    pub cheaters: f64,
-    /// Part of its answers that a cheater makes with a cheaper model.
-    pub cheated: f64,
-    /// What a cheated answer saves, as part of its fee.
-    pub saved: f64,
-    /// Part of the audit weight that attests everything and finds nothing.
-    pub coalition: f64,
-    /// Part of the nodes that fails on a day.
-    pub failing: f64,
-    /// Hours for which a node that failed is away, on average.
-    pub hours_away: f64,
-    /// Windows.
-    pub windows: Windows,
-}
-
-/// Windows and bounds of the contracts, in blocks.
-#[derive(Clone, Debug)]
-pub struct Windows {
-    /// Least blocks between two roots of a node.
-    pub epoch: u64,
-    /// Within which auditors attest.
-    pub availability: u64,
-    /// Within which a root can be challenged.
-    pub challenge: u64,
-    /// Windows after which a root without attestations is final.
-    pub unattested: u64,
-    /// Within which a node settles a session that was closed.
-    pub grace: u64,
-    /// Period of an auditor's seed.
-    pub seed: u64,
-    /// Sessions of one root.
-    pub sessions: usize,
-    /// Weight that attests a root and decides a case, in basis points.
-    pub quorum_bps: u16,
-    /// Roots in a row that an auditor may miss.
-    pub missed: u32,
-    /// Cut of a convicted node, in basis points of its bond.
-    pub cut_bps: u16,
-}
-
-/// What is counted.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Blocks counted.
-    pub blocks: u64,
-    /// Gas of each block.
-    pub gas: Vec<u64>,
-    /// Transactions.
-    pub transactions: u64,
-    /// Blocks within which half and 99 of 100 transactions were taken.
-    pub waits: [u64; 2],
-    /// Transactions that still wait at the end.
-    pub waiting: usize,
-    /// Answers made.
-    pub answers: f64,
-    /// Answers that became part of a final root.
-    pub settled: f64,
-    /// Answers whose session ended before the node could settle them: work that nobody pays.
-    pub unpaid: f64,
-    /// Blocks from an answer to the finality of its root, one entry a session and root.
-    pub delays: Vec<(f64, f64)>,
-    /// Roots posted.
-    pub roots: u64,
-    /// Roots that missed their quorum within the window.
-    pub unattested: u64,
-    /// Answers of the largest root.
-    pub largest_root: f64,
-    /// CPU-seconds of answers.
-    pub generating: f64,
-    /// CPU-seconds of audits.
-    pub auditing: f64,
-    /// Bytes that one auditor fetched.
-    pub fetched: f64,
-    /// Cheaters with at least 1,000 answers in their first root.
-    pub cheaters: u64,
-    /// Of these, convicted at that root.
-    pub caught: u64,
-    /// Of all cheaters, gain in fees, less what their bond lost, in fees of an answer.
-    pub profit: f64,
-    /// Honest nodes or auditors punished.
-    pub punished: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Session {
-    node: usize,
-    start: u64,
-    end: u64,
-    answers: f64,
-    settled: f64,
-    since: u64,
-    deadline: Option<u64>,
-}
-
-impl Session {
-    /// Answers given until a block.
-    fn given(&self, now: u64) -> f64 {
-        let life = (self.end - self.start).max(1) as f64;
-        self.answers * ((now.min(self.end).saturating_sub(self.start)) as f64 / life)
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Node {
-    sessions: Vec<usize>,
-    pending: bool,
-    last: Option<u64>,
-    finalize: bool,
-    away: bool,
-    cheats: bool,
-    judged: bool,
-    convicted: bool,
-    bond: f64,
-}
-
-#[derive(Clone, Debug)]
-struct Root {
-    node: usize,
-    posted: u64,
-    /// Answers, and the block since which they were given.
-    parts: Vec<(u64, f64)>,
-    answers: f64,
-    on_chain: usize,
-    quorum_at: Option<u64>,
-    void: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Auditor {
-    free_at: f64,
-    honest: bool,
-    missed: u32,
-    suspended: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Tx {
-    Open(usize),
-    Close(usize),
-    Refund,
-    Post(usize, Vec<usize>),
-    Attest(usize),
-    Other,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Arrival,
-    SessionEnds(usize),
-    Deadline(usize),
-    TryPost(usize),
-    Audited { root: usize, auditor: usize, faulty: bool },
-    Missed(usize),
-    WindowOver(usize),
-    Final(usize),
-    Fails(usize),
-    Returns(usize),
-    Seeds(usize),
-}
+use super::parts::{Auditor, Event, Node, Root, Session, Tx};
+use super::setting::{Outcome, Planned, Setting, Standing};
 
 /// A run.
 pub struct Network<'a> {
@@ -216,6 +32,7 @@ pub struct Network<'a> {
     nodes: Vec<Node>,
     roots: Vec<Root>,
     auditors: Vec<Auditor>,
+    standings: Vec<Standing>,
     out: Outcome,
 }
 
@@ -237,7 +54,10 @@ impl<'a> Network<'a> {
             work,
             rng,
             now: 0,
-            counting: w.challenge * w.unattested + w.epoch + setting.session_blocks as u64,
+            counting: match setting.watched {
+                Some(_) => 0,
+                None => w.challenge * w.unattested + w.epoch + setting.session_blocks as u64,
+            },
             events: BinaryHeap::new(),
             order: 0,
             chain: Chain::new(setting.block_gas),
@@ -245,8 +65,18 @@ impl<'a> Network<'a> {
             nodes,
             roots: Vec::new(),
             auditors,
+            standings: setting.watched.as_ref().map_or(Vec::new(), |watched| watched.nodes.clone()),
             out: Outcome::default(),
         };
+        if let Some(watched) = &setting.watched {
+            for (index, planned) in watched.sessions.iter().enumerate() {
+                network.at(planned.open, Event::Planned(index));
+            }
+            for auditor in 0..network.auditors.len() {
+                network.at(watched.seeds_from, Event::Seeds(auditor));
+            }
+            return network;
+        }
         network.at(1, Event::Arrival);
         for node in 0..network.nodes.len() {
             // Not all at once: a network that runs has its postings spread.
@@ -264,7 +94,10 @@ impl<'a> Network<'a> {
     /// Runs it to its end.
     pub fn run(mut self) -> Outcome {
         let per_day = 86_400.0 / self.setting.block_seconds;
-        let end = self.counting + (self.setting.days * per_day) as u64;
+        let end = match &self.setting.watched {
+            Some(watched) => watched.blocks,
+            None => self.counting + (self.setting.days * per_day) as u64,
+        };
         for now in 1..=end {
             self.now = now;
             if now == self.counting {
@@ -276,7 +109,11 @@ impl<'a> Network<'a> {
                 let Some(Reverse((_, _, event))) = self.events.pop() else { break };
                 self.happen(event);
             }
-            for tx in self.chain.block(now) {
+            for (gas, tx) in self.chain.block(now) {
+                if self.counts() {
+                    let (count, sum) = self.out.kinds.entry(tx.kind()).or_default();
+                    (*count, *sum) = (*count + 1, *sum + gas);
+                }
                 self.take(tx);
             }
         }
@@ -313,13 +150,20 @@ impl<'a> Network<'a> {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrival => self.arrivals(),
-            Event::SessionEnds(session) => self.chain.send(self.now, self.gas.close / 2, Tx::Close(session)),
+            Event::Planned(index) => {
+                let planned = self.setting.watched.as_ref().and_then(|watched| watched.sessions.get(index));
+                if let Some(Planned { node, open, close, answers }) = planned.copied() {
+                    self.open(node, close.saturating_sub(open).max(1), answers as f64);
+                }
+            }
+            Event::SessionEnds(session) => self.session_ends(session),
+            Event::GivesUp(session) => self.close(session),
             Event::Deadline(session) => self.deadline(session),
             Event::TryPost(node) => self.try_post(node),
             Event::Audited { root, auditor, faulty } => self.audited(root, auditor, faulty),
             Event::Missed(auditor) => self.missed(auditor),
             Event::WindowOver(root) => self.window_over(root),
-            Event::Final(root) => self.finish(root),
+            Event::Final(root) => self.due(root),
             Event::Fails(node) => {
                 self.nodes[node].away = true;
                 let per_hour = 3_600.0 / self.setting.block_seconds;
@@ -333,7 +177,8 @@ impl<'a> Network<'a> {
             }
             Event::Seeds(auditor) => {
                 if !self.auditors[auditor].suspended {
-                    self.chain.send(self.now, self.gas.seeds, Tx::Other);
+                    self.chain.send(self.now, self.gas.seed, Tx::CommitSeed);
+                    self.chain.send(self.now, self.gas.seed, Tx::RevealSeed);
                 }
                 self.at(self.now + self.setting.windows.seed, Event::Seeds(auditor));
             }
@@ -351,20 +196,34 @@ impl<'a> Network<'a> {
             let free = |node: &&usize| !self.nodes[**node].away && !self.nodes[**node].convicted;
             let Some(node) = tries.iter().find(free).copied() else { continue };
             let life = self.exponential(self.setting.session_blocks);
-            let (start, end) = (self.now, self.now + life);
-            let answers = self.setting.answers_per_session;
-            self.sessions.push(Session {
-                node,
-                start,
-                end,
-                answers,
-                settled: 0.0,
-                since: start,
-                deadline: None,
-            });
-            self.chain.send(self.now, self.gas.open, Tx::Open(self.sessions.len() - 1));
+            self.open(node, life, self.setting.answers_per_session);
         }
         self.at(self.now + 1, Event::Arrival);
+    }
+
+    fn open(&mut self, node: usize, life: u64, answers: f64) {
+        let (start, end) = (self.now, self.now + life);
+        let (asked, closing, deadline) = (false, false, None);
+        let session =
+            Session { node, start, end, answers, settled: 0.0, since: start, asked, closing, deadline };
+        self.sessions.push(session);
+        self.chain.send(self.now, self.gas.open, Tx::Open(self.sessions.len() - 1));
+    }
+
+    /// A client that has patience asks the node to settle first.
+    fn session_ends(&mut self, id: usize) {
+        if self.setting.patience == 0 {
+            return self.close(id);
+        }
+        self.sessions[id].asked = true;
+        self.at(self.now + self.setting.patience, Event::GivesUp(id));
+        self.try_post(self.sessions[id].node);
+    }
+
+    fn close(&mut self, id: usize) {
+        if !std::mem::replace(&mut self.sessions[id].closing, true) {
+            self.chain.send(self.now, self.gas.close / 2, Tx::Close(id));
+        }
     }
 
     /// What a block took.
@@ -387,8 +246,10 @@ impl<'a> Network<'a> {
                 self.try_post(self.sessions[id].node);
             }
             Tx::Post(node, sessions) => self.posted(node, sessions),
+            Tx::Finalize(root) => self.finish(root),
             Tx::Attest(root) => self.attested(root),
-            Tx::Refund | Tx::Other => {}
+            Tx::Refund => self.chain.send(self.now, self.gas.withdraw, Tx::Withdraw),
+            Tx::Withdraw | Tx::Claim | Tx::CommitSeed | Tx::RevealSeed => {}
         }
     }
 
@@ -405,8 +266,8 @@ impl<'a> Network<'a> {
         self.nodes[node].sessions.retain(|open| *open != id);
     }
 
-    /// Posts a root where the node may and has something to settle: the sessions that end first, then those
-    /// with the most answers.
+    /// Posts a root where the node may and has something to settle: sessions that end, then those whose client asks,
+    /// then those that were not settled for long; the older first, as `serve/settle.rs` of the node does.
     fn try_post(&mut self, node: usize) {
         let w = &self.setting.windows;
         let state = &self.nodes[node];
@@ -417,12 +278,18 @@ impl<'a> Network<'a> {
             self.at(next, Event::TryPost(node));
             return;
         }
-        let mut due: Vec<(u64, u64, usize)> = Vec::new();
+        let mut due: Vec<(u8, usize)> = Vec::new();
         for id in &state.sessions {
             let session = &self.sessions[*id];
             let unsettled = session.given(self.now) - session.settled;
+            let urgency = match session {
+                Session { deadline: Some(_), .. } => 0,
+                Session { asked: true, .. } => 1,
+                Session { since, .. } if self.now >= since + w.settle_after => 2,
+                _ => continue,
+            };
             if unsettled >= 1.0 {
-                due.push((session.deadline.unwrap_or(u64::MAX), u64::MAX - unsettled as u64, *id));
+                due.push((urgency, *id));
             }
         }
         if due.is_empty() {
@@ -431,17 +298,17 @@ impl<'a> Network<'a> {
         }
         due.sort_unstable();
         due.truncate(w.sessions);
-        let sessions: Vec<usize> = due.into_iter().map(|(_, _, id)| id).collect();
+        let sessions: Vec<usize> = due.into_iter().map(|(_, id)| id).collect();
         let further = self.gas.settle_next * (sessions.len() as u64 - 1);
-        let finalize = if self.nodes[node].finalize { self.gas.finalize } else { 0 };
-        let state = &mut self.nodes[node];
-        (state.pending, state.finalize) = (true, false);
-        self.chain.send(self.now, self.gas.settle + further + finalize, Tx::Post(node, sessions));
+        self.nodes[node].pending = true;
+        self.chain.send(self.now, self.gas.settle + further, Tx::Post(node, sessions));
     }
 
     fn posted(&mut self, node: usize, sessions: Vec<usize>) {
         let mut parts = Vec::with_capacity(sessions.len());
+        let mut settled = Vec::new();
         for id in sessions {
+            let counts = self.counts();
             let session = &mut self.sessions[id];
             // A session whose grace went by while the message waited is left out.
             if session.deadline.is_some_and(|until| until <= self.now) {
@@ -450,6 +317,15 @@ impl<'a> Network<'a> {
             let given = session.given(self.now);
             parts.push((session.since, given - session.settled));
             (session.settled, session.since) = (given, self.now.min(session.end));
+            if session.asked && counts {
+                // It could be settled by the very block in which it ends.
+                self.out.settling.push(self.now + 1 - session.end);
+                settled.push(id);
+            }
+        }
+        settled.into_iter().for_each(|id| self.close(id));
+        if let Some(standing) = self.standings.get_mut(node) {
+            standing.epoch += 1;
         }
         let answers: f64 = parts.iter().map(|(_, answers)| answers).sum();
         self.nodes[node].last = Some(self.now);
@@ -476,7 +352,11 @@ impl<'a> Network<'a> {
             false => 0,
         };
         let weighing = self.auditors.iter().filter(|a| !a.suspended).count().max(1);
-        let part = f64::from(self.setting.rate_bps) / 10_000.0 / weighing as f64;
+        let rate = self.rate(node, answers);
+        let (least, most) = self.out.rates.unwrap_or((rate, rate));
+        self.out.rates = Some((least.min(rate), most.max(rate)));
+        // At the full rate each auditor computes all (`audit/sample.rs` of the node).
+        let part = if rate >= 10_000 { 1.0 } else { f64::from(rate) / 10_000.0 / weighing as f64 };
         let seconds = self.setting.block_seconds;
         for index in 0..self.auditors.len() {
             let Auditor { free_at, honest, suspended, .. } = self.auditors[index];
@@ -496,6 +376,7 @@ impl<'a> Network<'a> {
             let start = free_at.max(self.now as f64 * seconds);
             self.auditors[index].free_at = start + busy;
             if self.counts() {
+                self.out.replays += due;
                 self.out.auditing += cpu;
                 self.out.fetched += bytes / self.auditors.len() as f64;
             }
@@ -506,6 +387,15 @@ impl<'a> Network<'a> {
             }
             self.at(when.max(self.now + 1), Event::Audited { root: id, auditor: index, faulty: bad > 0 });
         }
+    }
+
+    /// Part of a root's answers that is computed again, in basis points: of a watched node as its standing says.
+    fn rate(&self, node: usize, answers: f64) -> u16 {
+        let Some(Standing { epoch, paid, bond }) = self.standings.get(node).copied() else {
+            return self.setting.rate_bps;
+        };
+        let fees = Uint128::new((answers * self.setting.fee) as u128);
+        rate_bps(self.setting.rate_bps, epoch, Uint128::new(paid), fees, Uint128::new(bond))
     }
 
     fn audited(&mut self, id: usize, auditor: usize, faulty: bool) {
@@ -559,10 +449,26 @@ impl<'a> Network<'a> {
         if self.counts() && !quorum && !void {
             self.out.unattested += 1;
         }
-        let windows = if quorum { 1 } else { w.unattested };
         // A void root ends at once: the node may post another one, were it not convicted.
-        let over = if void { self.now } else { self.roots[id].posted + w.challenge * windows };
-        self.at(over, Event::Final(id));
+        let over = if void { self.now } else { self.roots[id].posted + w.challenge };
+        self.at(over.max(self.now), Event::Final(id));
+    }
+
+    /// Its windows are over: the node makes it final once it is attested. Without a quorum it is looked at again when
+    /// auditors that were silent may have lost their weight, and without any weight it is final after all windows (L6).
+    fn due(&mut self, id: usize) {
+        let w = &self.setting.windows;
+        let weighing = self.auditors.iter().filter(|a| !a.suspended).count();
+        let root = &self.roots[id];
+        if root.void {
+            return self.finish(id);
+        }
+        let quorum = root.on_chain * 10_000 >= weighing * usize::from(w.quorum_bps);
+        if !quorum && self.now < root.posted + w.challenge * w.unattested {
+            self.at(self.now + w.availability.max(1), Event::Final(id));
+            return;
+        }
+        self.chain.send(self.now, self.gas.finalize, Tx::Finalize(id));
     }
 
     fn finish(&mut self, id: usize) {
@@ -585,12 +491,17 @@ impl<'a> Network<'a> {
             }
             return;
         }
-        state.finalize = true;
+        self.claim(id);
+        let state = &self.nodes[node];
+        if let Some(standing) = self.standings.get_mut(node) {
+            standing.paid += (answers * self.setting.fee * self.setting.parts[0]) as u128;
+        }
         if state.cheats && posted >= self.counting {
             self.out.profit += answers * self.setting.cheated * self.setting.saved;
         }
         if posted >= self.counting {
             self.out.settled += answers;
+            self.out.finality.push(self.now - posted);
             let now = self.now as f64;
             for (since, answers) in &self.roots[id].parts {
                 // On average they were given in the middle between one posting and the next.
@@ -598,5 +509,14 @@ impl<'a> Network<'a> {
             }
         }
         self.at(self.now, Event::TryPost(node));
+    }
+
+    /// Whoever attested a root claims its pay where that is worth a message.
+    fn claim(&mut self, id: usize) {
+        let Root { answers, on_chain, .. } = self.roots[id];
+        let pay = answers * self.setting.fee * self.setting.parts[1] / (on_chain.max(1)) as f64;
+        if let Some(gas) = self.gas.claim.filter(|_| pay >= self.setting.least_claim) {
+            (0..on_chain).for_each(|_| self.chain.send(self.now, gas, Tx::Claim));
+        }
     }
 }

@@ -1,10 +1,16 @@
 //! `docs/simulation.md`.
 
 use super::Simulation;
+use crate::marks::Marks;
 use crate::report::{number, Report};
 
-/// The page with everything that was simulated.
-pub fn render(report: &Report, simulation: &Simulation, seed: u64) -> String {
+/// Between which the page says how the simulation was held against a network.
+pub const HELD: Marks =
+    Marks { begin: "<!-- figures: scripts/bench simulate --check -->", end: "<!-- end of figures -->" };
+
+/// The page with everything that was simulated. What an older one says of the check against a network stays.
+pub fn render(report: &Report, simulation: &Simulation, seed: u64, older: &str) -> String {
+    let held = HELD.inside(older).unwrap_or("\nNot run yet.\n");
     let Some(base) = simulation.scenarios.first() else { return String::new() };
     let (s, work, gas) = (&base.setting, &simulation.work, &simulation.gas);
     let mut text = format!(
@@ -22,7 +28,8 @@ which is measured in the run ({:.2} ms on {}). Code: `bench/src/simulate`.
 {} nodes, {} auditors of equal weight, {} answers a day in sessions of {} answers over a day;
 blocks of {} seconds that hold {} gas; {} days after a run-in. Windows are the protocol's
 (`packages/types/src/profile.rs`). An auditor spares {} cores and {} MB/s. Gas is that of [gas.md](gas.md), the time of an answer (20 tokens read, 100 written) and of its
-replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of that. A receipt has {} bytes.
+replay that of [performance.md](performance.md), on a processor with a tile unit (path `amx`): {:.3} CPU-seconds, and {} of
+that. A receipt has {} bytes. {}
 
 ",
         work.check * 1e3,
@@ -39,6 +46,10 @@ replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of th
         work.generate,
         work.replay_share,
         number(work.receipt_bytes),
+        match gas.claim {
+            Some(_) => "Auditors claim their pay of each root, clients withdraw each refund.",
+            None => "Clients withdraw each refund; auditors' claims are left out.",
+        },
     );
     let rows: [(&str, &str, f64); 13] = [
         ("block_gas_share", "part of the blocks' gas, %", 100.0),
@@ -86,24 +97,36 @@ replay that of [performance.md](performance.md): {:.3} CPU-seconds, and {} of th
             text.push_str(&format!("| `{name}` | {line} |\n"));
         }
     }
-    let replays = f64::from(s.rate_bps) / 100.0 * work.replay_share;
+    let replays = |share: f64| f64::from(s.rate_bps) / 100.0 * share;
     let checks = 100.0 * s.auditors as f64 * work.check / work.generate;
     text.push_str(&format!(
         "
 ## What audits cost
 
-Of the CPU time of an answer that is settled, {} % goes into computing answers again ({} basis points of them, each for
-{} of its time) and {} % into {} auditors' checks of its receipt. The table's line is over all answers, those too that no
-root settled. One percent at this rate asks for a replay that costs {:.2} of an answer or less, and for checks by fewer:
+Of the CPU time of an answer that is settled, this part goes into computing answers again ({} basis points of them) and
+into {} auditors' checks of its receipt:
+
+| processor of node and auditor | a replay, by its answer | replays, % | checks, % | together, % |
+| --- | ---: | ---: | ---: | ---: |
+| with a tile unit (AMX), as simulated | {} | {} | {checks} | {} |
+| without one (AVX-512) | {} | {} | {checks} | {} |
+
+Both shares are `replay_share` and `replay_share_without_amx` of performance.md; the check's is by an answer's time
+with AMX: without it an answer takes longer, and the check's part is smaller. The first table's line is over all answers,
+those too that no root settled. One percent at this rate asks for a replay that costs {:.2} of an answer or less, and for checks by fewer:
 docs/adr/0032 says why each auditor checks each receipt. Beyond a node's first roots an operator may choose a lower rate;
 docs/adr/0033 says what it finds.
 ",
-        number(replays),
         s.rate_bps,
-        work.replay_share,
-        number(checks),
         s.auditors,
+        work.replay_share,
+        number(replays(work.replay_share)),
+        number(replays(work.replay_share) + checks),
+        work.replay_share_without,
+        number(replays(work.replay_share_without)),
+        number(replays(work.replay_share_without) + checks),
         100.0 / f64::from(s.rate_bps),
+        checks = number(checks),
     ));
     text.push_str(&format!(
         "
@@ -115,19 +138,29 @@ At {} gas each, {} answers a day would need {} gas in every block.
 
 - Sessions arrive at random over the day, live for an exponential time, and close at their end. A client takes
   another node where one is away; no session moves in its middle.
-- A node settles the sessions that end first, then those with the most answers, at most {} in a root, one unfinished
-  root at a time, no sooner than an epoch after the last.
+- A client does not wait for the settlement before it closes: the two minutes of `openledger session close` are short
+  beside the windows.
+- A node settles sessions that end, then those that were not settled for {} blocks, the older first, at most {} in a root, one
+  unfinished root at a time, no sooner than an epoch after the last; it makes each root final by a message of its own.
 - Every auditor fetches every root and checks every receipt; {} basis points of the answers are computed again, each
   by an auditor that its seed draws. The rate of a node under trial, and of one with much at risk, is not simulated.
 - A cheated answer that is computed again is found (class `exact`); a node is convicted where honest auditors have
   the quorum: one that contests the prompt's tokens is judged by votes.
-- Claims, contributions, payouts to other chains and the gossip of the consensus itself are left out.
+- {} of contributors, contributions, payouts to other chains and the gossip of the consensus itself are left out.
+
+## Held against a network
+
+{}{held}{}
 ",
         number(gas.naive as f64),
         number(s.answers_per_day),
         number(s.answers_per_day * s.block_seconds / 86_400.0 * gas.naive as f64),
+        s.windows.settle_after,
         s.windows.sessions,
         s.rate_bps,
+        if gas.claim.is_some() { "Claims" } else { "Claims of auditors and" },
+        HELD.begin,
+        HELD.end,
     ));
     text
 }

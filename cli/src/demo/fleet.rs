@@ -9,7 +9,7 @@ use super::summary::{RootSummary, TestnetSummary};
 use super::Args;
 use crate::context::Context;
 use crate::network::process::{NodeProcess, NodeSetup};
-use crate::network::{job, Network};
+use crate::network::{counter, job, Network};
 use crate::node::fetch;
 
 /// Most nodes of a testnet that answer the demo's questions.
@@ -137,9 +137,7 @@ impl Fleet {
         let Some(network) = &self.network else { return Ok(None) };
         let mut replayed = 0;
         for auditor in &self.auditors {
-            let url = format!("{}/metrics", auditor.url);
-            let text = ctx.http.get(&url).send().await?.text().await?;
-            replayed += counter(&text, "openledger_node_audit_replays_total").unwrap_or_default();
+            replayed += counter(&ctx.http, &auditor.url, "audit_replays_total").await?.unwrap_or_default();
         }
         let mut attestations = Vec::new();
         for root in roots {
@@ -159,9 +157,4 @@ impl Fleet {
     pub(super) fn keep(self) {
         self.own.into_iter().for_each(NodeProcess::keep);
     }
-}
-
-/// A counter out of Prometheus' text.
-fn counter(text: &str, name: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

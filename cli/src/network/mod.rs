@@ -199,6 +199,16 @@ impl Network {
     }
 }
 
+/// A counter of a node, as its metrics show it; none when they lack it.
+///
+/// # Errors
+/// When the node does not answer.
+pub async fn counter(http: &reqwest::Client, url: &str, name: &str) -> Result<Option<u64>> {
+    let text = http.get(format!("{url}/metrics")).send().await?.text().await?;
+    let value = |line: &str| line.strip_prefix("openledger_node_")?.strip_prefix(name)?.trim().parse().ok();
+    Ok(text.lines().find_map(value))
+}
+
 /// What to do with the network in a folder.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {

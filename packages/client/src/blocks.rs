@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tendermint_rpc::Client;
+use tendermint_rpc::query::Query;
+use tendermint_rpc::{Client, Order};
 
-use crate::chain::{to_height, Chain};
+use crate::chain::{executed, to_height, Chain};
 use crate::error::{Error, Result};
-use crate::result::Event;
+use crate::result::{Event, TxResult};
+
+/// Transactions of one page of a search; nodes give no more.
+const PAGE: u8 = 100;
 
 /// A block as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,50 @@ pub struct TxEvents {
     pub events: Vec<Event>,
 }
 
+/// A transaction that stands in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mined {
+    /// 0 for success; a transaction that failed changed nothing but fee and sequence.
+    pub code: u32,
+    /// What it did, and its gas.
+    pub result: TxResult,
+}
+
 impl Chain {
+    /// All transactions of the blocks `from` to `to`, in their order, those that failed too, out of the node's index.
+    /// Errors: `Rpc` when the node keeps none; `Malformed` when pages end early.
+    pub async fn txs_between(&self, from: u64, to: u64) -> Result<Vec<Mined>> {
+        let query = Query::gte("tx.height", from).and_lte("tx.height", to);
+        let mut found: Vec<Mined> = Vec::new();
+        for page in 1u32.. {
+            let answer = self.http().tx_search(query.clone(), false, page, PAGE, Order::Ascending).await;
+            let answer = answer.map_err(|e| self.name_error(e))?;
+            if answer.txs.is_empty() && found.len() < answer.total_count as usize {
+                let reason = format!("{} of {}", found.len(), answer.total_count);
+                return Err(Error::Malformed {
+                    what: format!("transactions of blocks {from} to {to}"),
+                    reason,
+                });
+            }
+            for tx in answer.txs {
+                let code = tx.tx_result.code.value();
+                let result = executed(tx.hash.to_string(), tx.height.value(), tx.tx_result)?;
+                found.push(Mined { code, result });
+            }
+            if found.len() >= answer.total_count as usize {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gas that a block may hold by the parameters at a height; none where it has no bound.
+    pub async fn max_block_gas(&self, height: u64) -> Result<Option<u64>> {
+        let answer = self.http().consensus_params(to_height(height)?).await;
+        let answer = answer.map_err(|e| self.block_error(e))?;
+        Ok(u64::try_from(answer.consensus_params.block.max_gas).ok())
+    }
+
     /// The block at a height. Errors: `NotFound` for a height to come and for one that the node has
     /// pruned.
     pub async fn block(&self, height: u64) -> Result<Block> {

@@ -308,13 +308,7 @@ impl Chain {
             let (codespace, log) = (result.codespace, shorten(&result.log));
             return Err(Error::TxFailed { hash, height, codespace, code, log });
         }
-        let events = result.events.into_iter().map(Event::from).collect();
-        // tendermint-rpc 0.40 hands the field on as the base64 text that the node writes.
-        let data = BASE64_STANDARD.decode(&result.data).map_err(|e| Error::Malformed {
-            what: format!("data of transaction {hash}"),
-            reason: e.to_string(),
-        })?;
-        Ok(TxResult { hash, height, gas_used, gas_wanted, events, data })
+        executed(hash, height, result)
     }
 
     /// Waits until a transaction that was sent stands in a block, up to the settings' time or until
@@ -404,4 +398,21 @@ pub(crate) fn to_height(height: u64) -> Result<Height> {
 fn first_line(error: &tendermint_rpc::Error) -> String {
     let text = format!("{:#}", error.trace());
     shorten(text.lines().next().unwrap_or_default())
+}
+
+/// What a transaction did, as an endpoint tells it. Errors: `Malformed`.
+pub(crate) fn executed(
+    hash: String,
+    height: u64,
+    result: tendermint::abci::types::ExecTxResult,
+) -> Result<TxResult> {
+    let gas = |n: i64| u64::try_from(n).unwrap_or(0);
+    let (gas_used, gas_wanted) = (gas(result.gas_used), gas(result.gas_wanted));
+    let events = result.events.into_iter().map(Event::from).collect();
+    // tendermint-rpc 0.40 hands the field on as the base64 text that the node writes.
+    let data = BASE64_STANDARD.decode(&result.data).map_err(|e| Error::Malformed {
+        what: format!("data of transaction {hash}"),
+        reason: e.to_string(),
+    })?;
+    Ok(TxResult { hash, height, gas_used, gas_wanted, events, data })
 }

@@ -20,7 +20,7 @@ mod message;
 mod result;
 mod signer;
 
-pub use blocks::{Block, BlockEvents, TxEvents};
+pub use blocks::{Block, BlockEvents, Mined, TxEvents};
 pub use chain::{Account, Chain, Status};
 pub use config::{ChainConfig, Coin};
 pub use error::{Error, Result};
