@@ -238,7 +238,7 @@ mod tests {
             (file("manifest.json", 1), "E-MODEL-008"),
             (file("../x", 1), "E-NODE-031"),
         ] {
-            let refused = write_folder(dir.path(), b"m".to_vec(), &[&files[0], &bad], &blobs).await;
+            let refused = write_folder(dir.path(), b"m".to_vec(), &[files[0], &bad], &blobs).await;
             assert_eq!(refused.unwrap_err().code, code);
         }
         assert_eq!(blobs.0.load(Ordering::Relaxed), before);
