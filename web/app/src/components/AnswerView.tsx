@@ -190,7 +190,8 @@ export function SharesTable({
     <>
       {owners.error && <Failure error={owners.error} retry={owners.reload} />}
       <Table
-        caption={t("ask.paid_to")}
+        // Several may stand on a page: each has a name of its own.
+        caption={t("ask.paid_to_of", { number: receipt.sequence })}
         head={[t("ask.contribution"), t("ask.contributor"), t("ask.evidence"), t("ask.share"), t("ask.amount")]}
       >
         {sorted.map((share) => {

@@ -32,6 +32,7 @@ export const use = {
     failed: "Checks failed: {{names}}",
     fee: "Fee",
     paid_to: "Who is paid",
+    paid_to_of: "Who is paid for answer {{number}}",
     no_evidence: "Without evidence",
     no_evidence_hint: "Wording that is found in no contribution. Its part goes to the commons: half is burned, half pays for storage.",
     answer: "Answer",

@@ -36,6 +36,7 @@ export const use: Same<typeof english> = {
     failed: "Contrôles échoués : {{names}}",
     fee: "Prix",
     paid_to: "Qui est payé",
+    paid_to_of: "Qui est payé pour la réponse {{number}}",
     no_evidence: "Sans preuve",
     no_evidence_hint: "Formulations qui ne sont dans aucune contribution. Leur part va au fonds commun : la moitié est brûlée, l’autre paie le stockage.",
     answer: "Réponse",
