@@ -38,7 +38,7 @@ pub fn prove(deps: DepsMut, env: Env, info: MessageInfo, signed: SignedReceipt) 
         return refuse("the grace runs: the node may still settle");
     }
     if !could_settle(deps.storage, node_id, asked, end)? {
-        return refuse("an unfinished root kept the node from settling throughout the grace");
+        return refuse("the node was not free to settle it for a quarter of the grace");
     }
     UNSETTLED.save(deps.storage, (session_id, node_id), &true)?;
     let slash = slash(deps.storage, node_id, info.sender, "left receipts unsettled")?;
@@ -50,15 +50,19 @@ pub fn prove(deps: DepsMut, env: Env, info: MessageInfo, signed: SignedReceipt) 
         .add_message(slash))
 }
 
-/// Whether it is known that the node was free to post at some height of the grace, `asked..end`. A
-/// node has one unfinished root (L2), whose windows can be longer than the grace: a session that ends
-/// under it would convict the most honest node. What was before the newest finished root is forgotten,
-/// in the node's favour: a finder has the time of a whole root.
+/// Part of the grace that a node must have been free without a break before it is guilty of not settling.
+const FREE_PART: u64 = 4;
+
+/// Whether it is known that the node was free to post throughout a quarter of the grace, `asked..end`, before it posted
+/// without the session. A node has one unfinished root (L2), whose windows can be longer than the grace, and a root holds
+/// a bounded number of sessions: one that ends under a root, or with more others than a root holds, or shortly before or
+/// after a root, would convict the most honest node, which acts on the blocks that it has seen. What was before the newest
+/// finished root is forgotten, in the node's favour: a finder has the time of a whole root.
 fn could_settle(storage: &dyn Storage, node_id: u64, asked: u64, end: u64) -> ContractResult<bool> {
     let book = NODES.may_load(storage, node_id)?.unwrap_or_default();
-    let posted_now = PENDING.may_load(storage, node_id)?.map(|root| root.posted_at);
-    // A root of the very block of the request may have come before it.
-    let free_since = book.freed < end && posted_now.is_none_or(|posted| posted > asked);
-    let posted_in_it = book.posted > asked && book.posted < end;
-    Ok(free_since || posted_in_it)
+    let posted = PENDING.may_load(storage, node_id)?.map(|root| root.posted_at);
+    let from = book.freed.max(asked);
+    let until = posted.unwrap_or(end).min(end);
+    let least = (end.saturating_sub(asked) / FREE_PART).max(1);
+    Ok(until.saturating_sub(from) >= least)
 }

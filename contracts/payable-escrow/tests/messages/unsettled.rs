@@ -96,7 +96,7 @@ fn attack_a_session_that_ends_under_an_unfinished_root_convicts_nobody() {
     let left = suite.answer(&mut client, 1, &Answer::plain(10, 100));
     request_close(&mut suite);
     suite.advance(GRACE + FINAL);
-    let kept = not("an unfinished root kept the node from settling throughout the grace");
+    let kept = not("the node was not free to settle it for a quarter of the grace");
     refused(prove(&mut suite, &left), &kept);
     // Nor after the root is final: it is remembered.
     suite.set_weight(0);
@@ -116,17 +116,60 @@ fn rule_s4_a_root_that_became_final_within_the_grace_left_time_to_settle() {
     prove(&mut suite, &left).unwrap();
 }
 
-#[test]
-fn rule_s4_posting_within_the_grace_without_the_session_is_guilt() {
-    let (mut suite, _, _, left) = scene();
+/// Another session of the node, which it settles in a root of its own after some blocks.
+fn post_another(suite: &mut Suite, after: u64) {
     let user = suite.user(1);
     let mut other = suite.open(&user, 1, &[(1, 50_000)]);
     suite.answer(&mut other, 1, &Answer::plain(10, 100));
-    request_close(&mut suite);
-    suite.advance(1);
+    request_close(suite);
+    suite.advance(after);
     let draft = suite.draft(1, OPEN, &[other.session_id]).unwrap();
     suite.post_draft(&draft).unwrap();
-    suite.advance(GRACE + FINAL);
-    suite.finalize(1).unwrap();
+}
+
+#[test]
+fn rule_s4_posting_without_the_session_after_a_quarter_of_the_grace_is_guilt() {
+    let (mut suite, _, _, left) = scene();
+    suite.set_weight(1);
+    post_another(&mut suite, GRACE / 4);
+    suite.advance(GRACE);
     prove(&mut suite, &left).unwrap();
+}
+
+/// A root holds a bounded number of sessions, and one may be on its way when a session is closed: the others wait for
+/// the next root, which the grace may not see.
+#[test]
+fn attack_more_sessions_at_once_than_a_root_holds_convict_nobody() {
+    for after in [1, GRACE / 4 - 1] {
+        let (mut suite, _, _, left) = scene();
+        suite.set_weight(1);
+        post_another(&mut suite, after);
+        suite.advance(GRACE);
+        refused(
+            prove(&mut suite, &left),
+            &not("the node was not free to settle it for a quarter of the grace"),
+        );
+    }
+}
+
+/// The graces of many sessions are timed to end with the first block in which the node is free again.
+#[test]
+fn attack_a_grace_that_ends_as_the_node_becomes_free_convicts_nobody() {
+    for (free, guilty) in [(1, false), (GRACE / 4 - 1, false), (GRACE / 4, true)] {
+        let (mut suite, mut client, _, _) = scene();
+        suite.post(1, OPEN);
+        let left = suite.answer(&mut client, 1, &Answer::plain(10, 100));
+        suite.advance(FINAL + free - GRACE.min(FINAL + free));
+        request_close(&mut suite);
+        suite.advance(GRACE - free);
+        suite.finalize(1).unwrap();
+        suite.advance(free);
+        match guilty {
+            true => drop(prove(&mut suite, &left).unwrap()),
+            false => refused(
+                prove(&mut suite, &left),
+                &not("the node was not free to settle it for a quarter of the grace"),
+            ),
+        }
+    }
 }
