@@ -511,10 +511,14 @@ fn read_corpus(args: &Args) -> Result<Corpus> {
     }
 }
 
+/// Steps of a small run's training: some 20 seconds on two cores.
+const SMALL_STEPS: u64 = 100;
+
 fn recipe(args: &Args) -> openledger_node::train::Recipe {
     let recipe = openledger_node::train::Recipe { seed: args.seed, ..Default::default() };
     match args.small {
-        true => openledger_node::train::Recipe { seconds: Some(args.seconds.min(40)), ..recipe },
+        // Steps, not seconds: on a busy machine a model of seconds has learned too little to repeat anybody's words.
+        true => openledger_node::train::Recipe { seconds: None, steps: Some(SMALL_STEPS), ..recipe },
         false => openledger_node::train::Recipe { seconds: Some(args.seconds), ..recipe },
     }
 }

@@ -146,15 +146,14 @@ fn rule_l6_an_attested_root_is_final_after_one_window_and_pays_its_auditors() {
     let posted = town.epoch(1);
     town.world.advance_to(posted.final_at);
     assert!(town.world.tell_escrow(&anyone, &finalize).is_err());
-    // Two of three are less than the quorum, three are enough; the window is over already.
+    // One of three is less than the quorum, two are enough; the window is over already.
     assert!(posted.final_at >= posted.posted_at + window);
-    for number in 0..2 {
-        let (operator, auditor) = town.auditors[number].clone();
+    for (number, (operator, auditor)) in town.auditors.clone().into_iter().enumerate() {
+        if number < 2 {
+            assert!(town.world.tell_escrow(&anyone, &finalize).is_err());
+        }
         town.world.attest(&operator, auditor, node_id, 1).unwrap();
-        assert!(town.world.tell_escrow(&anyone, &finalize).is_err());
     }
-    let (operator, auditor) = town.auditors[2].clone();
-    town.world.attest(&operator, auditor, node_id, 1).unwrap();
     town.world.tell_escrow(&anyone, &finalize).unwrap();
     let epoch = town.epoch(1);
     assert_eq!((epoch.status, epoch.attested), (RootStatus::Final, true));
