@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::State;
 use axum::Json;
 use openledger_types::api::{AnswerBundle, ReplayResponse};
 
@@ -14,8 +13,6 @@ use crate::fault::{Class, Fault, Result};
 
 /// Most bytes of a bundle.
 pub(super) const MAX_BUNDLE: usize = 8 << 20;
-/// Longest time in which a bundle has to arrive: nobody else is served meanwhile.
-const ARRIVAL: Duration = Duration::from_secs(60);
 
 impl Node {
     /// Contributions that an answer would cite and may not at its receipt's height (PROTOCOL D4).
@@ -40,18 +37,14 @@ impl Node {
 
 /// `POST /v1/replay`: one answer at a time, of models that this node has ready. It costs what reading prompt and
 /// answer costs, so that a second one at once is refused.
-pub async fn replay(State(node): State<Arc<Node>>, request: Request) -> Result<Json<ReplayResponse>> {
-    // Before its body is read: of those that wait none holds memory.
+pub async fn replay(
+    State(node): State<Arc<Node>>,
+    Json(bundle): Json<AnswerBundle>,
+) -> Result<Json<ReplayResponse>> {
     let _turn = node.replays.try_acquire().map_err(|_| {
         Fault::new(Class::Busy, "E-NODE-026", "another answer is being replayed", "Try again in a moment.")
             .retryable()
     })?;
-    let advice = "Post the answer's bundle as JSON, as GET /v1/receipts/{id} gives it.";
-    let unread = |what: String| Fault::invalid("E-NODE-038", what, advice);
-    let arrived = tokio::time::timeout(ARRIVAL, Json::<AnswerBundle>::from_request(request, &())).await;
-    let Json(bundle) = arrived
-        .map_err(|_| unread(format!("the body did not arrive within {} seconds", ARRIVAL.as_secs())))?
-        .map_err(|rejection| unread(rejection.body_text()))?;
     let receipt = &bundle.receipt.receipt;
     let loaded = node.models.ready(receipt.model_id, receipt.model_version)?;
     let bundle = Arc::new(bundle);
