@@ -6,7 +6,7 @@ use openledger_client::contracts::{Contracts, Reader};
 use openledger_client::{keyfile, Chain, ChainConfig, Key, Signer};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Class, CliError, Result};
+use crate::error::{CliError, Result};
 
 /// Denom of fees and bonds.
 pub const DENOM: &str = "uopen";
@@ -72,14 +72,7 @@ impl Context {
         settings.deployment = flags.deployment.or(settings.deployment);
         settings.node = flags.node.or(settings.node);
         settings.key = flags.key.or(settings.key);
-        // Nodes are strangers: none sends this machine elsewhere, into its own network perhaps.
-        let http = reqwest::Client::builder()
-            .connect_timeout(std::time::Duration::from_secs(5))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| {
-                CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
-            })?;
+        let http = crate::node_http::client(std::time::Duration::from_secs(5))?;
         Ok(Context { home, settings, progress, http })
     }
 

@@ -21,8 +21,25 @@ const MAX_WORDS: usize = 64 << 10;
 /// Longest time without a byte of an answer.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The slowest line that a blob is sent over.
+/// The slowest line that something is sent over.
 const BYTES_A_MILLISECOND: usize = 32;
+
+/// A client for nodes. They are strangers: none sends this machine elsewhere, into its own network perhaps.
+///
+/// # Errors
+/// `E-CLI-050` when this machine has no TLS.
+pub fn client(connect: Duration) -> Result<Client> {
+    let client =
+        Client::builder().connect_timeout(connect).redirect(reqwest::redirect::Policy::none()).build();
+    client.map_err(|e| {
+        CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
+    })
+}
+
+/// What a slow line takes to carry so many bytes.
+pub fn carried(bytes: usize) -> Duration {
+    Duration::from_millis((bytes / BYTES_A_MILLISECOND) as u64)
+}
 
 /// An error of the connection itself.
 pub fn unreachable(url: &str, error: &reqwest::Error) -> CliError {
@@ -144,7 +161,7 @@ pub async fn get_json<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T
 pub async fn put_blob(http: &Client, node: &str, root: &str, reference: &str, bytes: Vec<u8>) -> Result<()> {
     let url = format!("{node}/v1/blobs/{root}?ref={reference}");
     let bytes = bytes::Bytes::from(bytes);
-    let patience = IDLE.saturating_add(Duration::from_millis((bytes.len() / BYTES_A_MILLISECOND) as u64));
+    let patience = IDLE.saturating_add(carried(bytes.len()));
     let mut pause = std::time::Duration::from_millis(50);
     loop {
         let error = match sent_within(&url, http.put(&url).body(bytes.clone()), patience).await {

@@ -126,14 +126,7 @@ pub async fn open(ctx: &Context, signer: &Signer, args: OpenArgs) -> Result<Open
         result.contract_number(&escrow, "session_id").ok_or_else(|| crate::datanet::silent("session_id"))?;
     let path = dir.join(format!("{session_id}.key"));
     std::fs::rename(&pending, &path).map_err(|e| CliError::file(&path, e))?;
-    let state = State {
-        chain_id: reader.chain().config().chain_id.clone(),
-        contract: escrow,
-        session_id,
-        denom: version.denom,
-        nodes: lanes,
-    };
-    state.save(ctx)?;
+    State::new(&reader, session_id, version.denom, lanes).save(ctx)?;
     Ok(Opened { session_id, tx: result.hash, open_fee: denom.open_fee, nodes })
 }
 
@@ -291,13 +284,7 @@ async fn adopted(ctx: &Context, reader: &Reader, session_id: u64) -> Result<Stat
     for node in &session.nodes {
         nodes.push(Lane::new(node.node_id, &reader.node(node.node_id).await?.endpoint, node.cap));
     }
-    let state = State {
-        chain_id: reader.chain().config().chain_id.clone(),
-        contract: reader.contracts().payable_escrow.clone(),
-        session_id,
-        denom: session.denom,
-        nodes,
-    };
+    let state = State::new(reader, session_id, session.denom, nodes);
     state.save(ctx)?;
     Ok(state)
 }

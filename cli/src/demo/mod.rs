@@ -79,7 +79,7 @@ pub struct Args {
     /// Question; may be repeated. Openings of held-out documents when absent.
     #[arg(long = "ask")]
     pub questions: Vec<String>,
-    /// Seconds of training.
+    /// Seconds of training; a small run trains for steps instead.
     #[arg(long, default_value_t = 180)]
     pub seconds: u64,
     /// Most bytes of all documents.
@@ -511,7 +511,7 @@ fn read_corpus(args: &Args) -> Result<Corpus> {
     }
 }
 
-/// Steps of a small run's training: some 20 seconds on two cores.
+/// Steps of a small run's training: some 40 seconds on two cores.
 const SMALL_STEPS: u64 = 100;
 
 fn recipe(args: &Args) -> openledger_node::train::Recipe {

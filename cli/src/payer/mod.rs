@@ -11,6 +11,7 @@
 
 mod body;
 mod lane;
+mod price;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -33,10 +34,10 @@ use tokio::sync::Notify;
 pub use body::{go_on, Body};
 
 use crate::check::{Check, Pins};
-use crate::choose;
 use crate::context::{make_private_dir, write_json, Context};
 use crate::error::{Class, CliError, Result};
 use crate::session::{Left, State};
+use crate::{choose, node_http};
 
 /// How long a connection to a node may take.
 const CONNECT: Duration = Duration::from_millis(1_500);
@@ -191,13 +192,7 @@ impl Payer {
         let answers = ctx.home.join("answers");
         make_private_dir(&answers)?;
         // A node that is not there must not keep the next one waiting.
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| {
-                CliError::new(Class::Node, "E-CLI-050", e.to_string(), "check this machine's TLS set-up")
-            })?;
+        let http = node_http::client(CONNECT)?;
         let payer = Payer::new(Parts {
             http,
             answers,

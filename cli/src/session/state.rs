@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use cosmwasm_std::{HexBinary, Uint128};
+use openledger_client::contracts::Reader;
 use openledger_client::{keyfile, Key};
 use openledger_merkle::{Frontier, SumNode};
 use openledger_types::api::PaymentSignature;
@@ -186,6 +187,12 @@ pub struct State {
 }
 
 impl State {
+    /// That of a session in which nothing was asked yet.
+    pub fn new(reader: &Reader, session_id: u64, denom: String, nodes: Vec<Lane>) -> Self {
+        let contract = reader.contracts().payable_escrow.clone();
+        State { chain_id: reader.chain().config().chain_id.clone(), contract, session_id, denom, nodes }
+    }
+
     /// The state file of a session.
     pub fn path(ctx: &Context, session_id: u64) -> PathBuf {
         ctx.home.join("sessions").join(format!("{session_id}.json"))

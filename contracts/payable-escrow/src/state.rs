@@ -449,7 +449,7 @@ stored! {
     /// What is remembered of a node between its roots.
     #[derive(Default)]
     pub struct NodeBook {
-        /// Height at which the newest finished root was posted.
+        /// Height at which the newest finished root was posted. No rule reads it any more; stored books have it.
         pub posted: u64,
         /// Height at which it was finished.
         pub freed: u64,

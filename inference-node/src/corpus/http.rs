@@ -51,6 +51,11 @@ impl Patience {
     }
 }
 
+/// Longest time for a blob of `len` bytes, in either direction.
+pub fn transfer_time(len: u64) -> Duration {
+    PATIENCE.deadline(len)
+}
+
 const PATIENCE: Patience = Patience { headers: HEADERS, idle: IDLE, whole: IDLE, least_speed: LEAST_SPEED };
 
 /// Code of a node that took the connection and did not answer in time.

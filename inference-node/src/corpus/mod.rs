@@ -15,7 +15,7 @@ use openledger_types::formats::{ContributionFacts, VersionRef};
 use openledger_types::merkle::{chunk_root, Hash, Tree, CONTENT_CHUNK};
 use sha2::{Digest, Sha256};
 
-pub use http::{HttpBlobs, MAX_BLOB, SILENT};
+pub use http::{transfer_time, HttpBlobs, MAX_BLOB, SILENT};
 pub use keys::Identities;
 pub use view::{chain_fault, Answer, BlobSource, DatanetView};
 

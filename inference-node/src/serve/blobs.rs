@@ -15,15 +15,11 @@ use serde::Deserialize;
 use super::manifest::MAX_MANIFEST;
 use super::node::{blocking, root_of, store_fault, Node};
 use super::sessions::hash_of;
-use crate::corpus::MAX_BLOB;
+use crate::corpus::{transfer_time, MAX_BLOB};
 use crate::fault::{Class, Fault, Result};
 
 /// Longest time that an upload waits for its turn.
 const UPLOAD_WAIT: Duration = Duration::from_secs(10);
-
-/// An upload may take this long, and a second for each of these bytes: a slow one keeps its turn from others.
-const UPLOAD: Duration = Duration::from_secs(30);
-const LEAST_SPEED: u64 = 64 << 10;
 
 /// `GET /v1/blobs/{root}`.
 pub async fn get(State(node): State<Arc<Node>>, Path(root): Path<String>) -> Result<Response> {
@@ -74,7 +70,8 @@ pub async fn put(
     if blob.len > MAX_BLOB {
         return Err(too_large(format!("the blob has {} bytes, allowed are {MAX_BLOB}", blob.len)));
     }
-    let patience = UPLOAD.saturating_add(Duration::from_secs(blob.len / LEAST_SPEED));
+    // A slow upload keeps its turn from others.
+    let patience = transfer_time(blob.len);
     let slow = |_| {
         let what = format!("the upload did not end within {} seconds", patience.as_secs());
         Fault::new(Class::Busy, "E-NODE-037", what, "Upload over a faster line.").retryable()
