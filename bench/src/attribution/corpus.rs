@@ -2,19 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// SplitMix64: the same numbers on every run.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound.max(1)
-    }
-}
+pub use super::prose::Numbers;
 
 /// A document of a contributor.
 #[derive(Clone, Debug)]

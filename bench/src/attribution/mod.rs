@@ -10,6 +10,8 @@ mod infinigram;
 mod influence;
 mod methods;
 mod planted;
+#[path = "../../../packages/attribution/examples/prose/mod.rs"]
+mod prose;
 mod rivals;
 mod spans;
 mod stats;

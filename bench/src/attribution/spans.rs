@@ -11,7 +11,7 @@ use openledger_attribution::{Answer, Document, Index, Layers, Method, RunKind, W
 use openledger_ingest::match_words;
 
 use super::corpus::{generated, Numbers};
-use super::{infinigram, Settings};
+use super::{infinigram, prose, Settings};
 use crate::report::Metric;
 
 const SEED: [u8; 32] = [3; 32];
@@ -24,6 +24,19 @@ fn documents(contributors: usize, each: usize, sentences: usize, seed: u64) -> V
             contributor: format!("contributor{}", doc.contributor),
             priority: (id, 0),
             match_text: openledger_ingest::match_text(&doc.text),
+        })
+        .collect()
+}
+
+/// So many megabytes of text, the same that the example `span_speed` measures: 12 million words in 72.
+fn at_size(megabytes: u64) -> Vec<Document> {
+    (1u64..)
+        .zip(prose::prose(megabytes))
+        .map(|(id, (contributor, text))| Document {
+            contribution_id: id,
+            contributor,
+            priority: (id, 0),
+            match_text: openledger_ingest::match_text(&text),
         })
         .collect()
 }
@@ -44,8 +57,7 @@ fn answer(documents: &[Document], words: usize, seed: u64) -> String {
 
 pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     let mut metrics = vec![agreement(settings)?];
-    let (contributors, each) = if settings.quick { (48, 250) } else { (48, 4_000) };
-    let documents = documents(contributors, each, 6, 11);
+    let documents = at_size(if settings.quick { 20 } else { 72 });
     let (mut builds, mut index) = (Vec::new(), None);
     for _ in 0..if settings.quick { 1 } else { 3 } {
         let copy = documents.clone();
@@ -76,7 +88,8 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         times.push(since.elapsed().as_secs_f64() * 1e6);
     }
     metrics.push(beside(Metric::of("span_trace_us", "us", times), peer.map(|p| p.trace_us)));
-    metrics.extend(layer_b(index, &answers)?);
+    // As many rows as 25,000 documents of 84 have.
+    metrics.extend(layer_b(index, &answers, if settings.quick { 385_000 } else { 2_100_000 })?);
     Ok(metrics)
 }
 
@@ -120,12 +133,13 @@ fn agreement(settings: &Settings) -> Result<Metric> {
     Ok(Metric::of("agreement_brute_force", "%", vec![100.0 * equal as f64 / all as f64]))
 }
 
-/// Products over 25,000 documents' rows, and a whole verification from the posted signature.
-fn layer_b(index: Index, answers: &[String]) -> Result<Vec<Metric>> {
+/// Products over so many rows of all documents, and a whole verification from the posted signature.
+fn layer_b(index: Index, answers: &[String], rows: usize) -> Result<Vec<Metric>> {
     const SLOTS: u64 = 2_048;
     let mut numbers = Numbers(7);
     let mut row = || -> Row { std::array::from_fn(|_| (numbers.below(200) as i16 - 100) as i8) };
-    let ids: Vec<u64> = index.documents().iter().map(|d| d.contribution_id).take(25_000).collect();
+    let ids: Vec<u64> = index.documents().iter().map(|d| d.contribution_id).collect();
+    let each = rows / ids.len().max(1);
     let parameters = Parameters {
         width: 1,
         slots: SLOTS as usize,
@@ -138,7 +152,7 @@ fn layer_b(index: Index, answers: &[String]) -> Result<Vec<Metric>> {
     let raw = ids
         .iter()
         .map(|id| {
-            let rows = (0..84).map(|_| (picks.below(SLOTS) as u32, row().map(f64::from)));
+            let rows = (0..each).map(|_| (picks.below(SLOTS) as u32, row().map(f64::from)));
             (*id, rows.collect())
         })
         .collect();

@@ -49,13 +49,15 @@ fn from_0_1(storage: &mut dyn Storage, height: u64) -> Result<(), ContractError>
     admin::open_counters(storage, bonds)
 }
 
-/// The protocol's defaults, with windows in the proportion of the old delay to the default one: a chain
+/// The default delay of 0.1.0, in blocks.
+const DEFAULT_DELAY: u128 = 120_960;
+
+/// The protocol's defaults, with windows in the proportion of the old delay to its default: a chain
 /// with fast blocks keeps the order of its windows.
 fn completed(old: OldParams) -> Params {
     let defaults = Profile::protocol(&old.denom).node_registry;
-    let whole = u128::from(defaults.unbonding_blocks.max(1));
     let scaled = |blocks: u64| {
-        let part = u128::from(blocks).saturating_mul(u128::from(old.unbonding_blocks)) / whole;
+        let part = u128::from(blocks).saturating_mul(u128::from(old.unbonding_blocks)) / DEFAULT_DELAY;
         u64::try_from(part).unwrap_or(u64::MAX).max(1)
     };
     Params {

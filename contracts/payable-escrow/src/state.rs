@@ -427,10 +427,24 @@ stored! {
         pub origin: u64,
         /// (session, fee) of each receipt.
         pub receipts: Vec<(u64, Uint128)>,
-        /// What it holds; nothing once decided.
+        /// Their ids (32 bytes); none in a case of an earlier release, which alone holds its receipts.
+        #[serde(default, skip_serializing_if = "is_default")]
+        pub ids: Vec<HexBinary>,
+        /// What it holds; nothing once decided. A receipt that several cases cite is held by the first of them.
         pub held: Worth,
         /// Whether it was decided.
         pub decided: bool,
+    }
+}
+
+stored! {
+    /// The cases about a receipt.
+    #[derive(Default)]
+    pub struct Hold {
+        /// Those that are not decided: at most one of each kind of fault. The first holds the fee.
+        pub cases: Vec<u64>,
+        /// Whether a verdict took the fee from the node.
+        pub taken: bool,
     }
 }
 
@@ -566,7 +580,9 @@ pub const CONNECTED: Item<Connected> = Item::new("connected");
 pub const GATEWAY: Item<Addr> = Item::new("gateway");
 /// Case → receipts that it held.
 pub const CASES: Map<u64, HeldCase> = Map::new("cases");
-/// Receipt's id → whether a case has held it: none does twice.
+/// Receipt's id → the cases that hold it, or the verdict that took its fee.
+pub const HOLDS: Map<&[u8], Hold> = Map::new("holds");
+/// Receipt's id → true when a case of an earlier release has held it; read, and written no more.
 pub const CITED_RECEIPTS: Map<&[u8], bool> = Map::new("cited_receipts");
 /// (session, node, epoch of the settlement) → fees, and what cases took out of them.
 pub const CITED: Map<(u64, u64, u64), Cited> = Map::new("cited");

@@ -3,7 +3,9 @@
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, HexBinary, OverflowError, Storage, Uint128, Uint64};
 use cw_storage_plus::{Item, Map};
-use openledger_types::msg::referee::{BlobKind, DemandStatus, Params, Subject, Verdict};
+use openledger_types::msg::referee::{
+    BlobKind, ContributionClaim, DemandStatus, Params, ReceiptFault, Subject, Verdict,
+};
 
 use crate::ContractError;
 
@@ -233,11 +235,22 @@ pub const JURIES: Map<u64, Vec<(u64, Uint128)>> = Map::new("juries");
 /// Key: (case, auditor).
 pub const VOTES: Map<(u64, u64), Vote> = Map::new("votes");
 
-/// The case that is open about a receipt or found it guilty. Key: receipt's id (32 bytes).
+/// The case that found a receipt guilty; of an earlier release, also one that is open about it. Key: receipt's id
+/// (32 bytes).
 pub const RECEIPT_CASES: Map<&[u8], u64> = Map::new("receipt_cases");
 
-/// The case that is open about a contribution or found it guilty. Key: contribution.
+/// The case that is open about a receipt. Key: (receipt's id, number of the kind of fault): a case of one kind keeps
+/// nobody from accusing of another.
+pub const OPEN_RECEIPTS: Map<(&[u8], u8), u64> = Map::new("open_receipts");
+
+/// The case that found a contribution guilty; of an earlier release, also one that is open about it. Key: contribution.
 pub const CONTRIBUTION_CASES: Map<u64, u64> = Map::new("contribution_cases");
+
+/// The case that is open about a contribution. Key: (contribution, number of the claim, original or 0).
+pub const OPEN_CLAIMS: Map<(u64, u8, u64), u64> = Map::new("open_claims");
+
+/// Cases that are open about a contribution; no entry when none. Key: contribution.
+pub const CLAIM_COUNTS: Map<u64, u32> = Map::new("claim_counts");
 
 /// Key: (auditor, period).
 pub const SEEDS: Map<(u64, u64), Seed> = Map::new("seeds");
@@ -270,6 +283,28 @@ pub fn demand(storage: &dyn Storage, demand_id: u64) -> Result<Demand, ContractE
 /// Loads the votes' side of a case.
 pub fn docket(storage: &dyn Storage, case_id: u64) -> Result<Docket, ContractError> {
     DOCKETS.may_load(storage, case_id)?.ok_or(ContractError::CaseNotFound { case_id })
+}
+
+/// The number of a kind of fault, as keys name it.
+pub fn kind_number(kind: ReceiptFault) -> u8 {
+    match kind {
+        ReceiptFault::Output => 0,
+        ReceiptFault::MissingSource => 1,
+        ReceiptFault::Influence => 2,
+        ReceiptFault::NoEvidence => 3,
+    }
+}
+
+/// The key of what is said against a contribution.
+pub fn claim_key(contribution_id: u64, claim: &ContributionClaim) -> (u64, u8, u64) {
+    let (number, of) = match claim {
+        ContributionClaim::Copied { of } => (0, *of),
+        ContributionClaim::WrongCluster {} => (1, 0),
+        ContributionClaim::FalseMatchRoot {} => (2, 0),
+        ContributionClaim::Unlicensed {} => (3, 0),
+        ContributionClaim::Poisoned {} => (4, 0),
+    };
+    (contribution_id, number, of)
 }
 
 /// The height `blocks` after another one.

@@ -6,7 +6,7 @@ use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::referee::{ContributionClaim, ExecuteMsg, ReceiptFault, Subject, Verdict};
 
 use crate::common::{
-    about_copy, about_receipts, receipt, refused, Suite, CASE_BOND, COPY, DISPUTE, JUNK, NODE, OPEN, ORIGINAL,
+    about, about_copy, about_receipts, receipt, refused, Suite, CASE_BOND, COPY, DISPUTE, JUNK, NODE, OPEN, ORIGINAL,
 };
 
 const ALL: [u64; 3] = [11, 12, 13];
@@ -195,6 +195,96 @@ fn finding_p6_a_receipt_stands_in_one_open_case_and_is_found_guilty_once() {
         &ContractError::CaseExists { case_id: second },
     );
     suite.open(&alice, about_receipts(1, &[0]), 2_000).unwrap();
+}
+
+#[test]
+fn rule_f2_attack_a_case_of_another_kind_shields_no_answer() {
+    let mut suite = Suite::new();
+    let (friend, alice) = (suite.bob.clone(), suite.alice.clone());
+    let kinds = [ReceiptFault::MissingSource, ReceiptFault::Influence, ReceiptFault::NoEvidence];
+    let mut shields = Vec::new();
+    for kind in kinds {
+        shields.push(suite.open(&friend, about(kind, 1, &[0, 1]), 2_000).unwrap());
+        let again = suite.open(&friend, about(kind, 1, &[1]), 2_000);
+        refused(again, &ContractError::CaseExists { case_id: *shields.last().unwrap() });
+    }
+    let case_id = suite.open(&alice, about(ReceiptFault::Output, 1, &[0]), 2_000).unwrap();
+    assert_eq!(suite.open_cases(NODE), 4);
+    // Guilty in this order: of the answer; of it and another one, for which there is a cut more; of nothing new. One
+    // fault is punished once, by whatever kinds it is accused.
+    suite.vote_in(&[case_id, shields[0], shields[1]], &all(true));
+    let friends = friend.to_string();
+    assert_eq!(suite.plans(), [(NODE, 900, alice.to_string()), (NODE, 900, friends)]);
+    suite.conclude(shields[2]).unwrap();
+    assert_eq!((suite.open_cases(NODE), suite.balance(&friend)), (0, 6_000));
+    for kind in kinds {
+        let again = suite.open(&alice, about(kind, 1, &[0]), 2_000);
+        refused(again, &ContractError::CaseExists { case_id });
+    }
+    suite.assert_conserved();
+}
+
+#[test]
+fn rule_f2_an_answer_is_judged_alone() {
+    let mut suite = Suite::new();
+    let alice = suite.alice.clone();
+    let rule = "one: an answer is judged alone";
+    let bad: ContractError = CommonError::BadField { field: "receipts", rule }.into();
+    refused(suite.open(&alice, about(ReceiptFault::Output, 1, &[0, 1]), 2_000), &bad);
+    suite.open(&alice, about(ReceiptFault::Output, 1, &[0]), 2_000).unwrap();
+    suite.open(&alice, about(ReceiptFault::Output, 1, &[1]), 2_000).unwrap();
+}
+
+#[test]
+fn rule_f5_attack_no_case_keeps_a_bond_whose_time_is_over() {
+    let mut suite = Suite::new();
+    let alice = suite.alice.clone();
+    suite.set_root(1, RootStatus::Final);
+    let unbonds_at = suite.height() + DISPUTE;
+    suite.edit_node(NODE, |node| node.unbonds_at = Some(unbonds_at));
+    let case_id = suite.open(&alice, about_receipts(1, &[0]), 2_000).unwrap();
+    suite.advance(DISPUTE + 1);
+    suite.conclude(case_id).unwrap();
+    assert_eq!(suite.open_cases(NODE), 0);
+    let free = ContractError::BondIsFree { node_id: NODE, unbonds_at };
+    refused(suite.open(&alice, about_receipts(1, &[0]), 2_000), &free);
+    // Fees that wait are at stake whatever became of the bond.
+    suite.set_root(1, RootStatus::Pending);
+    suite.open(&alice, about_receipts(1, &[0]), 2_000).unwrap();
+}
+
+#[test]
+fn rule_d2_attack_another_claim_shields_no_copy() {
+    let mut suite = Suite::new();
+    let (friend, alice) = (suite.bob.clone(), suite.alice.clone());
+    let subject = |claim| Subject::Contribution { contribution_id: COPY, claim };
+    let shield = suite.open(&friend, subject(ContributionClaim::Unlicensed {}), CASE_BOND).unwrap();
+    let other = suite.open(&friend, subject(ContributionClaim::Poisoned {}), CASE_BOND).unwrap();
+    let case_id = suite.open(&alice, about_copy(), CASE_BOND).unwrap();
+    for (case, guilty) in [(shield, true), (other, false), (case_id, true)] {
+        for (auditor, _) in all(guilty) {
+            suite.commit(case, auditor, guilty).unwrap();
+        }
+    }
+    let until = suite.case(case_id).reveal_until;
+    suite.advance(DISPUTE / 2 + 1);
+    for (case, guilty) in [(shield, true), (other, false), (case_id, true)] {
+        for (auditor, _) in all(guilty) {
+            suite.reveal(case, auditor, guilty).unwrap();
+        }
+    }
+    suite.advance_to(until + 1);
+    suite.conclude(other).unwrap();
+    assert_eq!(suite.contribution(COPY), ContributionStatus::Challenged, "other cases keep it out");
+    suite.conclude(case_id).unwrap();
+    assert_eq!(suite.contribution(COPY), ContributionStatus::Rejected);
+    let told = suite.datanet_told().len();
+    suite.conclude(shield).unwrap();
+    assert_eq!(suite.datanet_told().len(), told, "it is convicted once");
+    assert_eq!(suite.balance(&friend), CASE_BOND, "one bond of two is lost");
+    let again = suite.open(&friend, subject(ContributionClaim::Unlicensed {}), CASE_BOND);
+    refused(again, &ContractError::CaseExists { case_id });
+    suite.assert_conserved();
 }
 
 #[test]

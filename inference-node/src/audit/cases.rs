@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use cosmwasm_std::HexBinary;
-use openledger_types::msg::referee::{CaseResponse, Subject};
+use openledger_types::msg::referee::{CaseResponse, ReceiptFault, Subject, Verdict};
 
 use super::view::RefereeView;
 use crate::fault::Result;
@@ -16,8 +16,10 @@ use crate::serve::lock;
 struct Known {
     /// The last case of those, from the first on, that have ended.
     over: Option<u64>,
-    /// The newest of them about each receipt.
+    /// The newest of them about the answer of each receipt.
     about: HashMap<HexBinary, u64>,
+    /// Those that found a receipt guilty of another fault: it is accused no more.
+    convicted: HashMap<HexBinary, u64>,
 }
 
 /// The cases of one referee.
@@ -43,15 +45,20 @@ impl Cases {
         let mut known = lock(&self.known);
         for case in found.iter().take_while(|case| case.verdict.is_some()) {
             known.over = Some(case.case_id);
-            if let Subject::Receipts { receipts, .. } = &case.subject {
-                known.about.extend(receipts.iter().map(|held| (held.receipt_id.clone(), case.case_id)));
+            if let Subject::Receipts { kind, receipts, .. } = &case.subject {
+                let ids = receipts.iter().map(|held| (held.receipt_id.clone(), case.case_id));
+                match kind {
+                    ReceiptFault::Output => known.about.extend(ids),
+                    _ if case.verdict == Some(Verdict::Guilty) => known.convicted.extend(ids),
+                    _ => {}
+                }
             }
         }
         Ok(found)
     }
 
-    /// The newest case about a receipt, among those just read or before them: one that released its receipts may be
-    /// followed by another.
+    /// The newest case about the answer of a receipt, among those just read or before them: one that released it may be
+    /// followed by another. Cases about other faults keep nobody from accusing the answer, unless one found guilt.
     ///
     /// # Errors
     /// Those of the chain.
@@ -61,17 +68,34 @@ impl Cases {
         read: &[CaseResponse],
         receipt_id: &HexBinary,
     ) -> Result<Option<CaseResponse>> {
-        let holds = |case: &&CaseResponse| {
-            matches!(&case.subject, Subject::Receipts { receipts, .. }
-                if receipts.iter().any(|held| held.receipt_id == *receipt_id))
+        let cites = |case: &CaseResponse, wanted: fn(ReceiptFault) -> bool| {
+            matches!(&case.subject, Subject::Receipts { kind, receipts, .. }
+                if wanted(*kind) && receipts.iter().any(|held| held.receipt_id == *receipt_id))
         };
-        if let Some(case) = read.iter().rev().find(holds) {
-            return Ok(Some(case.clone()));
+        let of_answer = |case: &&CaseResponse| cites(case, |kind| kind == ReceiptFault::Output);
+        let of_others = |case: &&CaseResponse| {
+            case.verdict == Some(Verdict::Guilty) && cites(case, |kind| kind != ReceiptFault::Output)
+        };
+        let (about, convicted) = {
+            let known = lock(&self.known);
+            (known.about.get(receipt_id).copied(), known.convicted.get(receipt_id).copied())
+        };
+        let found = match (read.iter().rev().find(of_answer), about) {
+            (Some(case), _) => Some(case.clone()),
+            (None, Some(case_id)) => Some(referee.case(case_id).await?),
+            (None, None) => None,
+        };
+        // A case about the answer that runs, or whose bond waits, is looked at first.
+        let is_open = found.as_ref().is_some_and(|case| {
+            case.verdict.is_none() || case.challenger == referee.hot_addr() || case.verdict == Some(Verdict::Guilty)
+        });
+        if is_open {
+            return Ok(found);
         }
-        let known = lock(&self.known).about.get(receipt_id).copied();
-        match known {
-            Some(case_id) => referee.case(case_id).await.map(Some),
-            None => Ok(None),
+        match (read.iter().rev().find(of_others), convicted) {
+            (Some(case), _) => Ok(Some(case.clone())),
+            (None, Some(case_id)) => referee.case(case_id).await.map(Some),
+            (None, None) => Ok(found),
         }
     }
 }

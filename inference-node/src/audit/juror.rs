@@ -26,6 +26,9 @@ use crate::serve::{blocking, lock, Node, Posting};
 /// How long one node may take to hand an answer out; the next is asked then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Blocks after the time of a case after which every auditor ends it: who voted in it, or opened it, has had its turn.
+const OVERDUE: u64 = 20;
+
 /// Why no vote is cast in a case.
 #[derive(Clone, Copy)]
 enum Abstention {
@@ -67,6 +70,14 @@ impl Juror {
         let mut nodes = None;
         let mut sent = 0;
         for case in &running {
+            // Cases of all kinds: what a case about receipts holds, and the bond that it freezes, wait for its end.
+            if height > case.reveal_until.saturating_add(OVERDUE) {
+                match self.conclude(case.case_id, height).await {
+                    Ok(step) => sent += usize::from(step),
+                    Err(fault) => tracing::warn!(code = fault.code, case = case.case_id, "{}", fault.what),
+                }
+                continue;
+            }
             if !matches!(&case.subject, Subject::Receipts { kind: ReceiptFault::Output, .. }) {
                 continue;
             }
@@ -79,6 +90,24 @@ impl Juror {
             }
         }
         Ok(sent)
+    }
+
+    /// Ends a case that everybody else has left; whether a message was sent.
+    async fn conclude(&self, case_id: u64, height: u64) -> Result<bool> {
+        let known = lock(&self.abstained).get(&case_id).copied();
+        if matches!(known, Some(Abstention::Until { height: until, .. }) if height < until) {
+            return Ok(false);
+        }
+        // Refused, it may be sent again: another auditor was first, or the arbiter has it.
+        let later = Abstention::Until { height: height.saturating_add(OVERDUE), pause: OVERDUE };
+        lock(&self.abstained).insert(case_id, later);
+        match self.referee.tell(&ExecuteMsg::Conclude { case_id }, None).await? {
+            Posting::Done { tx } => {
+                tracing::info!(case = case_id, tx, "a case that nobody ended");
+                Ok(true)
+            }
+            Posting::Refused { .. } | Posting::Open { .. } => Ok(false),
+        }
     }
 
     /// Whether this auditor is of a side of a case: neither is of its jury.

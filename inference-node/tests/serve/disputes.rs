@@ -367,6 +367,58 @@ async fn rule_f2_what_another_auditor_has_accused_is_left_to_it() {
     assert!(node.journal.accusations().unwrap().is_empty());
 }
 
+/// A friend of the accused opens cases of other kinds, of which programs do not judge.
+#[tokio::test]
+async fn rule_f2_attack_cases_of_other_kinds_keep_no_auditor_from_accusing() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let node = found.auditor(audited).await;
+    let challenger = found.challenger(&node, 2_000_000);
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    let opened = || found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. }));
+    let edit = |change: fn(&mut referee::CaseResponse)| change(&mut found.referee.cases.lock().unwrap()[0]);
+    // The one just opened, as if it were a friend's.
+    edit(|case| {
+        case.challenger = "openledger1friend".into();
+        if let referee::Subject::Receipts { kind, .. } = &mut case.subject {
+            *kind = referee::ReceiptFault::MissingSource;
+        }
+    });
+    assert_eq!(challenger.round().await.unwrap(), 1);
+    assert_eq!(opened(), 2, "it accuses the answer all the same");
+    // Guilt of any kind ends the accusation.
+    found.referee.cases.lock().unwrap().pop();
+    edit(|case| case.verdict = Some(Verdict::Guilty));
+    assert_eq!(challenger.round().await.unwrap(), 0);
+    assert!(node.journal.accusations().unwrap().is_empty());
+}
+
+/// A case in which nobody votes, and which its challenger leaves, is ended by auditors.
+#[tokio::test]
+async fn rule_f2_a_case_that_nobody_ends_is_ended_by_an_auditor() {
+    let found = Accused::new(with_other_weights, audited).await;
+    let node = found.auditor(audited).await;
+    assert_eq!(found.challenger(&node, 2_000_000).round().await.unwrap(), 1);
+    let end = {
+        let case = &mut found.referee.cases.lock().unwrap()[0];
+        case.challenger = "openledger1friend".into();
+        if let referee::Subject::Receipts { kind, .. } = &mut case.subject {
+            *kind = referee::ReceiptFault::Influence;
+        }
+        case.reveal_until
+    };
+    let juror = Juror::new(node, found.referee.clone());
+    let mut sent = 0;
+    for height in [end, end + 1, end + 20, end + 21, end + 22, end + 41] {
+        found.world.chain.state().height = height;
+        sent += juror.round().await.unwrap();
+    }
+    // The second is of a chain that shows the case as open still.
+    assert_eq!(sent, 2);
+    assert_eq!(found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::Conclude { .. })), 2);
+    found.referee.cases.lock().unwrap()[0].verdict = Some(Verdict::Undecided);
+    assert_eq!(juror.round().await.unwrap(), 0);
+}
+
 /// What an auditor votes in somebody's case about an answer of `compute`, of which it computes `again`; the
 /// commitment that it sent, and how its vote is opened.
 async fn voted(

@@ -49,9 +49,9 @@ impl Profile {
             node_registry: node_registry::Params {
                 denom: denom.into(),
                 min_bond: Uint128::new(100_000_000),
-                // Longer than epoch, availability, demand, four windows without attestations, dispute
-                // and veto together (F5).
-                unbonding_blocks: 120_960,
+                // Longer than the longest session, which may have been opened in the block of the notice, its grace, epoch,
+                // availability, demand, four windows without attestations, dispute and veto together (F5).
+                unbonding_blocks: 211_680,
                 key_blocks: 1_555_200,
                 jail_blocks: 17_280,
                 finder_bps: 3_000,
@@ -355,10 +355,12 @@ mod tests {
         }
         // D4: a session ends before a withdrawal could make its receipts faults.
         assert!(withdrawal_grace > max_session_blocks);
-        // F5: a bond stays longer than everything that could still be found out and vetoed.
+        // F5: a bond stays longer than everything that could still be found out and vetoed. A node that gave notice
+        // answers in the sessions that are open, and settles their last answer within their grace.
         let windows = challenge_blocks * u64::from(*unattested_windows);
         let known = epoch_blocks + availability_blocks + demand_blocks + windows + dispute_blocks;
-        assert!(*unbonding_blocks > known + veto_blocks, "{unbonding_blocks} {known} {veto_blocks}");
+        let served = max_session_blocks + grace_blocks;
+        assert!(*unbonding_blocks > served + known + veto_blocks, "{unbonding_blocks} {served} {known} {veto_blocks}");
         // L6: auditors have time to attest and nodes to answer before a window is over.
         assert!(availability_blocks + demand_blocks <= *challenge_blocks);
         // F5: accusing oneself loses, and part of every cut is burned.

@@ -1,6 +1,6 @@
 //! Receipts that auditors vote on (F2), and what auditors are paid (F4).
 
-use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, Response, Storage, Uint128};
+use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, OverflowError, Response, Storage, Uint128};
 use openledger_contract::CommonError;
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{hash32, receipt_leaf};
@@ -11,8 +11,8 @@ use crate::execute::root::{assert_referee, void};
 use crate::execute::session;
 use crate::settle::load_pin;
 use crate::state::{
-    Cited, HeldCase, NodePin, Pending, Session, Worth, CASES, CITED, CITED_RECEIPTS, FUNDS, LOGS, OUTCOMES,
-    PENDING, PURSES,
+    Cited, HeldCase, NodePin, Pending, Session, Worth, CASES, CITED, CITED_RECEIPTS, FUNDS, HOLDS, LOGS,
+    OUTCOMES, PENDING, PURSES,
 };
 use crate::{book, money, roots};
 
@@ -38,6 +38,7 @@ pub fn hold(
     let (fees, data) = (pending.fees, pending.data);
     pending.covered = Some(pending.covered());
     let mut cited = Vec::with_capacity(receipts.len());
+    let mut ids = Vec::with_capacity(receipts.len());
     for (position, receipt) in receipts.iter().enumerate() {
         let refuse = |reason| Err(ContractError::ReceiptNotHeld { position, reason });
         let id = hash32("receipt_id", &receipt.receipt_id)?;
@@ -45,10 +46,26 @@ pub fn hold(
         if !verify_inclusion(&leaf, receipt.index, commit.receipts.count, &receipt.path, &root) {
             return refuse("it is not in the receipts tree");
         }
-        if CITED_RECEIPTS.has(deps.storage, &id) {
+        let known = HOLDS.may_load(deps.storage, &id)?;
+        if known.is_none() && CITED_RECEIPTS.has(deps.storage, &id) {
             return refuse("a case has held it");
         }
-        CITED_RECEIPTS.save(deps.storage, &id, &true)?;
+        let mut hold = known.unwrap_or_default();
+        if hold.taken {
+            return refuse("a verdict took its fee");
+        }
+        if hold.cases.contains(&case_id) {
+            return refuse("the case names it twice");
+        }
+        let is_held = !hold.cases.is_empty();
+        hold.cases.push(case_id);
+        HOLDS.save(deps.storage, &id, &hold)?;
+        ids.push(receipt.receipt_id.clone());
+        cited.push((receipt.session_id, receipt.fee));
+        if is_held {
+            // By another case: its fee is out of the root until the last of them is decided.
+            continue;
+        }
         let parties = parties(deps.storage, receipt.session_id, node_id)?;
         let log = LOGS.load(deps.storage, (receipt.session_id, node_id))?;
         let settled = log.epoch == pending.origin() && parties.session.denom == denom;
@@ -70,7 +87,6 @@ pub fn hold(
         of.out = of.out.checked_add(receipt.fee)?;
         CITED.save(deps.storage, key, &of)?;
         book::rebook(&mut pending, &parties.session, &parties.pin.operator, (old, new))?;
-        cited.push((receipt.session_id, receipt.fee));
     }
     let held = Worth { fees: fees.checked_sub(pending.fees)?, data: data.saturating_sub(pending.data) };
     pending.cases = pending.cases.checked_add(1).ok_or(CommonError::AmountTooLarge {})?;
@@ -85,7 +101,7 @@ pub fn hold(
         .add_attribute("epoch", epoch.to_string())
         .add_attribute("fees", format!("{}{denom}", held.fees));
     let origin = pending.origin();
-    let case = HeldCase { node_id, denom, origin, receipts: cited, held, decided: false };
+    let case = HeldCase { node_id, denom, origin, receipts: cited, ids, held, decided: false };
     CASES.save(deps.storage, case_id, &case)?;
     Ok(response)
 }
@@ -106,9 +122,10 @@ pub fn decide(
     let root = PENDING.may_load(deps.storage, case.node_id)?;
     let root = root.filter(|root| root.covers(&case.denom, case.origin));
     let before_finality = root.is_some();
+    let moving = settle_holds(deps.storage, case_id, &case, guilty)?;
     let event = match root {
-        Some(pending) => decide_before(&mut deps, &env, &case, pending, guilty)?,
-        None => decide_after(&mut deps, &case, guilty)?,
+        Some(pending) => decide_before(&mut deps, &env, (&case, &moving), pending, guilty)?,
+        None => decide_after(&mut deps, (&case, &moving), guilty)?,
     };
     let response = Response::new()
         .add_attribute("action", "decide_receipts")
@@ -123,19 +140,79 @@ pub fn decide(
     Ok(response)
 }
 
+/// Takes a case's name from its receipts. Gives those, as (session, fee), whose fees move by this verdict: of guilt all
+/// whose fee no other verdict has taken; else those that no other case holds, and the next of them holds the rest.
+fn settle_holds(
+    storage: &mut dyn Storage,
+    case_id: u64,
+    case: &HeldCase,
+    guilty: bool,
+) -> ContractResult<Vec<(u64, Uint128)>> {
+    let mut moving = Vec::with_capacity(case.receipts.len());
+    for (position, (session_id, fee)) in case.receipts.iter().enumerate() {
+        let Some(id) = case.ids.get(position) else {
+            moving.push((*session_id, *fee));
+            continue;
+        };
+        let mut hold = HOLDS.load(storage, id.as_slice())?;
+        let holder = hold.cases.first().copied();
+        hold.cases.retain(|open| *open != case_id);
+        let next = hold.cases.first().copied();
+        match (guilty, hold.taken) {
+            (true, false) => {
+                hold.taken = true;
+                moving.push((*session_id, *fee));
+                if let Some(holder) = holder.filter(|holder| *holder != case_id) {
+                    shift_hold(storage, holder, *session_id, *fee, Uint128::checked_sub)?;
+                }
+            }
+            (false, false) => match next {
+                None => moving.push((*session_id, *fee)),
+                Some(next) if holder == Some(case_id) => {
+                    shift_hold(storage, next, *session_id, *fee, Uint128::checked_add)?;
+                }
+                Some(_) => {}
+            },
+            (_, true) => {}
+        }
+        match hold.cases.is_empty() && !hold.taken {
+            true => HOLDS.remove(storage, id.as_slice()),
+            false => HOLDS.save(storage, id.as_slice(), &hold)?,
+        }
+    }
+    Ok(moving)
+}
+
+/// Counts a receipt into what a case holds, or out of it. The data's part of one receipt may differ by a unit from what
+/// the root lost with it.
+fn shift_hold(
+    storage: &mut dyn Storage,
+    case_id: u64,
+    session_id: u64,
+    fee: Uint128,
+    shift: fn(Uint128, Uint128) -> Result<Uint128, OverflowError>,
+) -> ContractResult<()> {
+    let mut case = CASES.load(storage, case_id)?;
+    let data = book::parts(&session::load(storage, session_id)?, fee)?.data.into();
+    case.held.fees = shift(case.held.fees, fee)?;
+    case.held.data = shift(case.held.data, data).unwrap_or_default();
+    CASES.save(storage, case_id, &case)?;
+    Ok(())
+}
+
 /// While the root is not final: released fees go back into it, those of a verdict to the session, and
 /// the root is void because it pays for them.
 fn decide_before(
     deps: &mut DepsMut,
     env: &Env,
-    case: &HeldCase,
+    (case, moving): (&HeldCase, &[(u64, Uint128)]),
     mut pending: Pending,
     guilty: bool,
 ) -> ContractResult<Option<Event>> {
     let node_id = case.node_id;
     let mut covered = pending.covered();
     let (mut released, mut escrowed, mut accrued) = (Uint128::zero(), Uint128::zero(), Uint128::zero());
-    for (session_id, fee) in &case.receipts {
+    for (session_id, fee) in moving {
         let Parties { session, pin } = parties(deps.storage, *session_id, node_id)?;
         let key = (*session_id, node_id, case.origin);
         let mut of = CITED.load(deps.storage, key)?;
@@ -168,7 +245,7 @@ fn decide_before(
     }
     pending.covered = Some(covered);
     pending.cases = pending.cases.saturating_sub(1);
-    let event = match guilty && pending.void.is_none() {
+    let event = match guilty && !moving.is_empty() && pending.void.is_none() {
         true => Some(void(&mut pending, env, node_id, "a verdict on its receipts")),
         false => None,
     };
@@ -183,10 +260,14 @@ fn decide_before(
 
 /// After finality the ledger has promised the data's part; the rest goes to those who would have had
 /// it, or back to the payer.
-fn decide_after(deps: &mut DepsMut, case: &HeldCase, guilty: bool) -> ContractResult<Option<Event>> {
+fn decide_after(
+    deps: &mut DepsMut,
+    (case, moving): (&HeldCase, &[(u64, Uint128)]),
+    guilty: bool,
+) -> ContractResult<Option<Event>> {
     let denom = case.denom.as_str();
     let (mut data, mut accrued, mut treasury) = (Uint128::zero(), Uint128::zero(), Uint128::zero());
-    for (session_id, fee) in &case.receipts {
+    for (session_id, fee) in moving {
         let Parties { session, pin } = parties(deps.storage, *session_id, case.node_id)?;
         let key = (*session_id, case.node_id, case.origin);
         let mut of = CITED.load(deps.storage, key)?;

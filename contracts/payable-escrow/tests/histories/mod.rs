@@ -3,7 +3,7 @@
 mod roots;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use cosmwasm_std::{coin, HexBinary, Uint128};
@@ -88,6 +88,8 @@ struct World {
     done: BTreeMap<&'static str, u32>,
     /// Node → receipts that verdicts took out since its commitment.
     struck: BTreeMap<u64, Vec<SignedReceipt>>,
+    /// Receipts whose fee a verdict took.
+    taken: BTreeSet<[u8; 32]>,
     /// Case → its receipts, while it is open.
     open_cases: BTreeMap<u64, Vec<SignedReceipt>>,
     cases: u64,
@@ -119,6 +121,7 @@ impl World {
             coins: Vec::new(),
             done: BTreeMap::new(),
             struck: BTreeMap::new(),
+            taken: BTreeSet::new(),
             open_cases: BTreeMap::new(),
             cases: 0,
             burned: 0,

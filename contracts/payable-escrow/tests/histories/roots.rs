@@ -77,15 +77,19 @@ impl World {
                 self.open_cases.insert(self.cases, receipts);
                 self.count("hold", true);
             }
-            Err(error) => assert!(error.to_string().contains("a case has held it"), "{error}"),
+            Err(error) => assert!(error.to_string().contains("a verdict took its fee"), "{error}"),
         }
     }
 
     pub(super) fn decide(&mut self, a: u32, guilty: bool) {
         let Some(index) = (a as usize).checked_rem(self.open_cases.len()) else { return };
         let case_id = *self.open_cases.keys().nth(index).unwrap();
-        let receipts = self.open_cases.remove(&case_id).unwrap();
+        let mut receipts = self.open_cases.remove(&case_id).unwrap();
         let (node_id, denom, epoch) = self.suite.cases[&case_id].clone();
+        if guilty {
+            // What another verdict took is not taken again.
+            receipts.retain(|receipt| self.taken.insert(receipt.receipt.digest()));
+        }
         if guilty && !self.suite.is_final(node_id, &denom, epoch) {
             for receipt in &receipts {
                 *self.suite.returned.entry(receipt.receipt.session_id).or_default() +=

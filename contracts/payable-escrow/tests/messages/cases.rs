@@ -219,13 +219,22 @@ fn rule_l7_an_undecided_case_outlives_a_replacement_and_then_voids_it() {
 #[test]
 fn rule_f2_a_receipt_is_held_once_and_must_stand_in_the_root() {
     let (mut suite, _, draft) = posted();
+    let fee = draft.receipts[0].receipt.fee.u128();
     suite.hold(1, &draft, &[0]).unwrap();
     let held = |position, reason| ContractError::ReceiptNotHeld { position, reason };
-    refused(suite.hold(2, &draft, &[1, 0]), &held(1, "a case has held it"));
-    refused(suite.hold(2, &draft, &[1, 1]), &held(1, "a case has held it"));
+    refused(suite.hold(2, &draft, &[1, 1]), &held(1, "the case names it twice"));
     refused(suite.hold(1, &draft, &[1]), &ContractError::CaseExists { case_id: 1 });
+    // A second case about it holds nothing more.
+    suite.hold(3, &draft, &[0]).unwrap();
+    assert_eq!((suite.term(OPEN, "held"), suite.held(3).fees.u128()), (fee, 0));
+    suite.decide(3, false);
+    assert_eq!(suite.term(OPEN, "held"), fee, "the first case holds it still");
     suite.decide(1, false);
-    refused(suite.hold(2, &draft, &[0]), &held(0, "a case has held it"));
+    assert_eq!(suite.term(OPEN, "held"), 0);
+    // What was released can be accused again.
+    suite.hold(4, &draft, &[0]).unwrap();
+    suite.decide(4, false);
+    suite.assert_conserved();
     refused(
         suite.judge(&ExecuteMsg::DecideReceipts { case_id: 1, guilty: true }),
         &ContractError::CaseDecided { case_id: 1 },
@@ -257,6 +266,82 @@ fn rule_f2_a_receipt_is_held_once_and_must_stand_in_the_root() {
     }
     suite.void(1);
     refused(suite.hold(2, &draft, &[1]), &ContractError::RootNotWaiting { node_id: 1, epoch: 1 });
+    suite.assert_conserved();
+}
+
+/// Two cases about one answer, and one of them about another as well; decided in any order, before and after
+/// finality.
+#[test]
+fn rule_f2_what_several_cases_hold_moves_once_and_with_the_first_verdict_of_guilt() {
+    for (order, guilty, late) in [
+        ([1, 2], [false, true], false),
+        ([1, 2], [false, true], true),
+        ([2, 1], [true, false], false),
+        ([2, 1], [true, false], true),
+        ([2, 1], [true, true], false),
+        ([1, 2], [true, true], true),
+        ([1, 2], [false, false], false),
+        ([2, 1], [false, false], true),
+    ] {
+        let (mut suite, _, draft) = posted();
+        let fee = |index: usize| draft.receipts[index].receipt.fee.u128();
+        // A shield: about the wrong answer, and one beside it.
+        suite.hold(1, &draft, &[0, 1]).unwrap();
+        suite.hold(2, &draft, &[0]).unwrap();
+        assert_eq!(suite.term(OPEN, "held"), fee(0) + fee(1));
+        suite.assert_conserved();
+        if late {
+            suite.advance(FINAL);
+            suite.finalize(1).unwrap();
+            suite.assert_conserved();
+        }
+        let mut taken = [false; 2];
+        for case_id in order {
+            let is_guilty = guilty[order.iter().position(|id| *id == case_id).unwrap()];
+            let about: &[usize] = if case_id == 1 { &[0, 1] } else { &[0] };
+            suite.decide(case_id, is_guilty);
+            for index in about {
+                if is_guilty && !taken[*index] {
+                    taken[*index] = true;
+                    let session_id = draft.receipts[*index].receipt.session_id;
+                    if !late {
+                        *suite.returned.entry(session_id).or_default() += fee(*index);
+                    }
+                }
+            }
+            suite.assert_conserved();
+        }
+        assert_eq!(suite.term(OPEN, "held"), 0, "{order:?} {guilty:?} {late}");
+        assert_eq!((suite.held(1).fees.u128(), suite.held(2).fees.u128()), (0, 0));
+        let void = !late && guilty.contains(&true);
+        assert_eq!(suite.epoch(1, OPEN, 1).status == RootStatus::Void, void);
+        // What a verdict took cannot be held again.
+        if void {
+            let without: Vec<_> =
+                (0..2).filter(|index| taken[*index]).map(|index| draft.receipts[index].clone()).collect();
+            suite.replace(1, &without);
+            suite.advance(FINAL);
+            suite.finalize(1).unwrap();
+        } else if !late {
+            suite.advance(FINAL);
+            suite.finalize(1).unwrap();
+        }
+        let claims = suite.claims(1, OPEN);
+        suite.claim(claims).unwrap();
+        assert_eq!(suite.term(OPEN, "ledgers"), 0, "the ledger pays every leaf");
+        suite.assert_conserved();
+    }
+}
+
+#[test]
+fn rule_f2_what_a_verdict_took_is_held_no_more() {
+    let (mut suite, _, draft) = posted();
+    suite.hold(1, &draft, &[0]).unwrap();
+    suite.decide(1, true);
+    *suite.returned.entry(draft.receipts[0].receipt.session_id).or_default() += draft.receipts[0].receipt.fee.u128();
+    // A replacement that still lists it is refused; of the void root nothing is held.
+    let refusal = ContractError::RootNotWaiting { node_id: 1, epoch: 1 };
+    refused(suite.hold(2, &draft, &[0]), &refusal);
     suite.assert_conserved();
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::common::{Answer, Suite, OPEN};
 
 /// Every namespace of the contract and of what it shares.
-const NAMESPACES: [&str; 36] = [
+const NAMESPACES: [&str; 37] = [
     "gateway",
     "contract_info",
     "ownership",
@@ -31,6 +31,7 @@ const NAMESPACES: [&str; 36] = [
     "replaced",
     "cases",
     "cited_receipts",
+    "holds",
     "cited",
     "pots",
     "pot_claims",

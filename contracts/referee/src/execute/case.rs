@@ -9,12 +9,12 @@ use openledger_types::money::bps_ceil;
 use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus, MAX_HELD};
 use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
-use openledger_types::msg::referee::{ContributionClaim, Params, Subject};
+use openledger_types::msg::referee::{ContributionClaim, Params, ReceiptFault, Subject};
 use openledger_types::packed::SumPath;
 
 use crate::state::{
-    self, Case, Contracts, Docket, CASES, CASE_COUNT, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, JURIES, PARAMS,
-    RECEIPT_CASES, TOTALS,
+    self, Case, Contracts, Docket, CASES, CASE_COUNT, CLAIM_COUNTS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
+    JURIES, OPEN_CLAIMS, OPEN_RECEIPTS, PARAMS, RECEIPT_CASES, TOTALS,
 };
 use crate::{weight, ContractError};
 
@@ -44,7 +44,7 @@ pub fn open_case(
     let contracts = CONTRACTS.load(deps.storage)?;
     let case_id = state::next(deps.storage, &CASE_COUNT)?;
     let opening = match &subject {
-        Subject::Receipts { .. } => open_receipts(&mut deps, &contracts, &params, case_id, &subject)?,
+        Subject::Receipts { .. } => open_receipts(&mut deps, &env, &contracts, &params, case_id, &subject)?,
         Subject::Contribution { contribution_id, claim } => {
             open_contribution(&mut deps, &contracts, &params, case_id, *contribution_id, claim)?
         }
@@ -104,12 +104,13 @@ pub fn open_case(
 /// that they stand in it; of a final root they are proved here, and only the bonds are at stake.
 fn open_receipts(
     deps: &mut DepsMut,
+    env: &Env,
     contracts: &Contracts,
     params: &Params,
     case_id: u64,
     subject: &Subject,
 ) -> Result<Opening, ContractError> {
-    let Subject::Receipts { node_id, denom, epoch, receipts, .. } = subject else {
+    let Subject::Receipts { node_id, denom, epoch, kind, receipts } = subject else {
         return Err(CommonError::BadField { field: "subject", rule: "receipts" }.into());
     };
     let rising = is_rising(receipts, |receipt| receipt.index);
@@ -117,22 +118,34 @@ fn open_receipts(
         let rule = "1 to 16, in the order of their positions, without repeats";
         return Err(CommonError::BadField { field: "receipts", rule }.into());
     }
+    // One verdict is about all that is cited: an answer that nobody can compute would save the others beside it.
+    if *kind == ReceiptFault::Output && receipts.len() > 1 {
+        return Err(CommonError::BadField { field: "receipts", rule: "one: an answer is judged alone" }.into());
+    }
     let found = contracts.epoch(&deps.querier, *node_id, denom, *epoch)?;
     let held = match found.status {
         RootStatus::Pending => true,
         RootStatus::Final => false,
         status => return Err(ContractError::RootVoid { status }),
     };
+    let node = contracts.node(&deps.querier, *node_id)?;
+    // Otherwise one case after the other could keep the bond of who has left for ever.
+    let free = node.unbonds_at.filter(|unbonds_at| !held && *unbonds_at <= env.block.height);
+    if let Some(unbonds_at) = free {
+        return Err(ContractError::BondIsFree { node_id: *node_id, unbonds_at });
+    }
     let mut fees = Uint128::zero();
     for receipt in receipts {
         let receipt_id = hash32("receipt_id", &receipt.receipt_id)?;
         if !held {
             check_receipt(receipt, &found.commit.receipts)?;
         }
-        if let Some(case_id) = RECEIPT_CASES.may_load(deps.storage, &receipt_id)? {
+        let key = (receipt_id.as_slice(), state::kind_number(*kind));
+        let decided = RECEIPT_CASES.may_load(deps.storage, &receipt_id)?;
+        if let Some(case_id) = decided.or(OPEN_RECEIPTS.may_load(deps.storage, key)?) {
             return Err(ContractError::CaseExists { case_id });
         }
-        RECEIPT_CASES.save(deps.storage, &receipt_id, &case_id)?;
+        OPEN_RECEIPTS.save(deps.storage, key, &case_id)?;
         fees = fees.checked_add(receipt.fee)?;
     }
     let mut messages = Vec::new();
@@ -151,8 +164,7 @@ fn open_receipts(
         true => Uint128::new(bps_ceil(fees.u128(), params.case_bond_bps)),
         false => Uint128::zero(),
     };
-    let accused = contracts.node(&deps.querier, *node_id)?.operator;
-    Ok(Opening { accused, held, least: params.case_bond.max(part), messages })
+    Ok(Opening { accused: node.operator, held, least: params.case_bond.max(part), messages })
 }
 
 /// Takes a contribution into the case and keeps it out of versions until the end.
@@ -168,10 +180,15 @@ fn open_contribution(
     if let ContributionClaim::Copied { of } = claim {
         check_original(&deps.querier, contracts, &found, *of)?;
     }
-    if let Some(case_id) = CONTRIBUTION_CASES.may_load(deps.storage, contribution_id)? {
+    let key = state::claim_key(contribution_id, claim);
+    let decided = CONTRIBUTION_CASES.may_load(deps.storage, contribution_id)?;
+    if let Some(case_id) = decided.or(OPEN_CLAIMS.may_load(deps.storage, key)?) {
         return Err(ContractError::CaseExists { case_id });
     }
-    CONTRIBUTION_CASES.save(deps.storage, contribution_id, &case_id)?;
+    OPEN_CLAIMS.save(deps.storage, key, &case_id)?;
+    let open = CLAIM_COUNTS.may_load(deps.storage, contribution_id)?.unwrap_or_default();
+    CLAIM_COUNTS.save(deps.storage, contribution_id, &open.saturating_add(1))?;
+    // Said again by a further case: it is kept out until the last of them ends.
     let hold = DatanetMsg::HoldContribution { contribution_id, open: true };
     Ok(Opening {
         accused: found.facts.contributor,

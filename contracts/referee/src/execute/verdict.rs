@@ -11,8 +11,8 @@ use openledger_types::msg::referee::{ContributionClaim, ReceiptFault, Subject, V
 
 use super::vote::running;
 use crate::state::{
-    self, Case, Contracts, Docket, ARBITRATED, CASES, CONTRACTS, CONTRIBUTION_CASES, DOCKETS, PARAMS,
-    RECEIPT_CASES, REFUTED, TOTALS,
+    self, Case, Contracts, Docket, ARBITRATED, CASES, CLAIM_COUNTS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
+    OPEN_CLAIMS, OPEN_RECEIPTS, PARAMS, RECEIPT_CASES, REFUTED, TOTALS,
 };
 use crate::{weight, ContractError};
 
@@ -47,15 +47,13 @@ pub(crate) fn end(
     let case = CASES.may_load(deps.storage, case_id)?.ok_or(ContractError::CaseNotFound { case_id })?;
     let contracts = CONTRACTS.load(deps.storage)?;
     docket.verdict = Some(verdict);
+    let closing = close(deps.storage, case_id, &case.subject, verdict)?;
     let mut messages = match &case.subject {
-        Subject::Receipts { .. } => on_receipts(&contracts, case_id, &case, verdict)?,
+        Subject::Receipts { .. } => on_receipts(&contracts, case_id, &case, verdict, &closing)?,
         Subject::Contribution { contribution_id, claim } => {
-            on_contribution(&contracts, *contribution_id, claim, &case.challenger, verdict)?
+            on_contribution(&contracts, *contribution_id, claim, &case.challenger, &closing)?
         }
     };
-    if verdict != Verdict::Guilty {
-        reopen(deps.storage, &case.subject)?;
-    }
     let burned = settle_bond(deps.storage, &case, verdict)?;
     if !burned.is_zero() {
         let denom = PARAMS.load(deps.storage)?.denom;
@@ -93,6 +91,7 @@ fn on_receipts(
     case_id: u64,
     case: &Case,
     verdict: Verdict,
+    closing: &Closing,
 ) -> Result<Vec<CosmosMsg>, ContractError> {
     let mut messages: Vec<CosmosMsg> = Vec::new();
     let Subject::Receipts { node_id, kind, .. } = &case.subject else { return Ok(messages) };
@@ -100,7 +99,7 @@ fn on_receipts(
     if case.held {
         messages.push(contracts.tell_escrow(&EscrowMsg::DecideReceipts { case_id, guilty })?.into());
     }
-    if guilty {
+    if closing.convicts {
         let plan = NodeMsg::PlanCut {
             node_id: *node_id,
             bps: case.cut_bps,
@@ -116,16 +115,16 @@ fn on_receipts(
     Ok(messages)
 }
 
-/// Releases or convicts a contribution.
+/// Releases or convicts a contribution; neither when another case has convicted it, or keeps it out still.
 fn on_contribution(
     contracts: &Contracts,
     contribution_id: u64,
     claim: &ContributionClaim,
     challenger: &Addr,
-    verdict: Verdict,
+    closing: &Closing,
 ) -> Result<Vec<CosmosMsg>, ContractError> {
-    let msg = match verdict {
-        Verdict::Guilty => DatanetMsg::ConvictContribution {
+    let msg = match closing {
+        Closing { convicts: true, .. } => DatanetMsg::ConvictContribution {
             contribution_id,
             copied_of: match claim {
                 ContributionClaim::Copied { of } => Some(*of),
@@ -134,22 +133,69 @@ fn on_contribution(
             reason: claim_name(claim).to_string(),
             finder: challenger.to_string(),
         },
-        _ => DatanetMsg::HoldContribution { contribution_id, open: false },
+        Closing { releases: true, .. } => DatanetMsg::HoldContribution { contribution_id, open: false },
+        _ => return Ok(vec![]),
     };
     Ok(vec![contracts.tell_datanet(&msg)?.into()])
 }
 
-/// Lets what was not found guilty be challenged again, with new evidence and another bond.
-fn reopen(storage: &mut dyn Storage, subject: &Subject) -> Result<(), ContractError> {
+/// What the end of a case means for its subject.
+struct Closing {
+    /// It is found guilty now, and was not before: one fault is punished once, by whatever kinds it is accused.
+    convicts: bool,
+    /// It was never found guilty, and no other case is open about it.
+    releases: bool,
+}
+
+/// Takes a case's name from its subject, so that what was not found guilty can be challenged again, with new evidence
+/// and another bond.
+fn close(
+    storage: &mut dyn Storage,
+    case_id: u64,
+    subject: &Subject,
+    verdict: Verdict,
+) -> Result<Closing, ContractError> {
+    let guilty = verdict == Verdict::Guilty;
+    // A case of an earlier release stands where only guilt does now.
+    let mut closing = Closing { convicts: false, releases: false };
     match subject {
-        Subject::Receipts { receipts, .. } => {
+        Subject::Receipts { receipts, kind, .. } => {
             for receipt in receipts {
-                RECEIPT_CASES.remove(storage, &receipt.receipt_id);
+                let id = receipt.receipt_id.as_slice();
+                OPEN_RECEIPTS.remove(storage, (id, state::kind_number(*kind)));
+                let decided = RECEIPT_CASES.may_load(storage, id)?.filter(|by| *by != case_id);
+                match (guilty, decided) {
+                    (true, None) => {
+                        RECEIPT_CASES.save(storage, id, &case_id)?;
+                        closing.convicts = true;
+                    }
+                    (false, None) => RECEIPT_CASES.remove(storage, id),
+                    (_, Some(_)) => {}
+                }
             }
         }
-        Subject::Contribution { contribution_id, .. } => CONTRIBUTION_CASES.remove(storage, *contribution_id),
+        Subject::Contribution { contribution_id, claim } => {
+            OPEN_CLAIMS.remove(storage, state::claim_key(*contribution_id, claim));
+            let open = CLAIM_COUNTS.may_load(storage, *contribution_id)?.unwrap_or_default().saturating_sub(1);
+            match open {
+                0 => CLAIM_COUNTS.remove(storage, *contribution_id),
+                _ => CLAIM_COUNTS.save(storage, *contribution_id, &open)?,
+            }
+            let decided = CONTRIBUTION_CASES.may_load(storage, *contribution_id)?.filter(|by| *by != case_id);
+            match (guilty, decided) {
+                (true, None) => {
+                    CONTRIBUTION_CASES.save(storage, *contribution_id, &case_id)?;
+                    closing.convicts = true;
+                }
+                (false, None) => {
+                    CONTRIBUTION_CASES.remove(storage, *contribution_id);
+                    closing.releases = open == 0;
+                }
+                (_, Some(_)) => {}
+            }
+        }
     }
-    Ok(())
+    Ok(closing)
 }
 
 /// Returns the bond, or forfeits it when a quorum said not guilty: `floor(bond / 2)` is burned, the rest

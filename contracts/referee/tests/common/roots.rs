@@ -56,13 +56,19 @@ pub fn receipt(epoch: u64, number: usize) -> HeldReceipt {
     }
 }
 
-/// A subject about receipts of a root of `NODE`.
+/// A subject about receipts of a root of `NODE`: one about its answer, several about their sources.
 pub fn about_receipts(epoch: u64, numbers: &[usize]) -> Subject {
+    let kind = if numbers.len() == 1 { ReceiptFault::Output } else { ReceiptFault::MissingSource };
+    about(kind, epoch, numbers)
+}
+
+/// The same with a kind of fault.
+pub fn about(kind: ReceiptFault, epoch: u64, numbers: &[usize]) -> Subject {
     Subject::Receipts {
         node_id: NODE,
         denom: OPEN.into(),
         epoch,
-        kind: ReceiptFault::Output,
+        kind,
         receipts: numbers.iter().map(|number| receipt(epoch, *number)).collect(),
     }
 }

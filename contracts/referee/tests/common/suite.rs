@@ -454,16 +454,27 @@ impl Suite {
 
     /// Auditors vote, everyone reveals, the case is ended.
     pub fn vote(&mut self, case_id: u64, votes: &[(u64, bool)]) {
-        for (auditor, guilty) in votes {
-            self.commit(case_id, *auditor, *guilty).unwrap();
+        self.vote_in(&[case_id], votes);
+    }
+
+    /// The same in cases of one opening, which end in this order.
+    pub fn vote_in(&mut self, cases: &[u64], votes: &[(u64, bool)]) {
+        for case_id in cases {
+            for (auditor, guilty) in votes {
+                self.commit(*case_id, *auditor, *guilty).unwrap();
+            }
         }
-        let CaseResponse { commit_until, reveal_until, .. } = self.case(case_id);
-        self.advance_to(commit_until + 1);
-        for (auditor, guilty) in votes {
-            self.reveal(case_id, *auditor, *guilty).unwrap();
+        let last = cases.iter().map(|case_id| self.case(*case_id)).max_by_key(|case| case.reveal_until).unwrap();
+        self.advance_to(last.commit_until + 1);
+        for case_id in cases {
+            for (auditor, guilty) in votes {
+                self.reveal(*case_id, *auditor, *guilty).unwrap();
+            }
         }
-        self.advance_to(reveal_until + 1);
-        self.conclude(case_id).unwrap();
+        self.advance_to(last.reveal_until + 1);
+        for case_id in cases {
+            self.conclude(*case_id).unwrap();
+        }
     }
 
     /// A case.

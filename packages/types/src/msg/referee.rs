@@ -88,7 +88,7 @@ pub enum Subject {
         epoch: u64,
         /// What is wrong with them.
         kind: ReceiptFault,
-        /// The receipts, at most 16; held while the root is not final.
+        /// The receipts, at most 16, of an answer (`output`) one; held while the root is not final.
         receipts: Vec<HeldReceipt>,
     },
     /// A contribution.
@@ -203,7 +203,8 @@ pub enum ExecuteMsg {
         proof: Proof,
     },
     /// Opens a case for auditors to vote on (F2). Funds: the bond, at least `case_bond` and
-    /// `case_bond_bps` of the fees held.
+    /// `case_bond_bps` of the fees cited. One case of each kind about a receipt at a time, and of each claim about
+    /// a contribution; none about what was found guilty, nor about a final root of a node whose bond may leave.
     OpenCase {
         /// About what.
         subject: Subject,
