@@ -6,7 +6,8 @@ use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
 use openledger_types::msg::referee::{ContributionClaim, ExecuteMsg, ReceiptFault, Subject, Verdict};
 
 use crate::common::{
-    about, about_copy, about_receipts, receipt, refused, Suite, CASE_BOND, COPY, DISPUTE, JUNK, NODE, OPEN, ORIGINAL,
+    about, about_copy, about_receipts, receipt, refused, Suite, CASE_BOND, COPY, DISPUTE, JUNK, NODE, OPEN,
+    ORIGINAL,
 };
 
 const ALL: [u64; 3] = [11, 12, 13];
@@ -217,6 +218,7 @@ fn rule_f2_attack_a_case_of_another_kind_shields_no_answer() {
     assert_eq!(suite.plans(), [(NODE, 900, alice.to_string()), (NODE, 900, friends)]);
     suite.conclude(shields[2]).unwrap();
     assert_eq!((suite.open_cases(NODE), suite.balance(&friend)), (0, 6_000));
+    suite.set_root(1, RootStatus::Final);
     for kind in kinds {
         let again = suite.open(&alice, about(kind, 1, &[0]), 2_000);
         refused(again, &ContractError::CaseExists { case_id });

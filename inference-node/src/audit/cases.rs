@@ -87,7 +87,9 @@ impl Cases {
         };
         // A case about the answer that runs, or whose bond waits, is looked at first.
         let is_open = found.as_ref().is_some_and(|case| {
-            case.verdict.is_none() || case.challenger == referee.hot_addr() || case.verdict == Some(Verdict::Guilty)
+            case.verdict.is_none()
+                || case.challenger == referee.hot_addr()
+                || case.verdict == Some(Verdict::Guilty)
         });
         if is_open {
             return Ok(found);

@@ -360,7 +360,10 @@ mod tests {
         let windows = challenge_blocks * u64::from(*unattested_windows);
         let known = epoch_blocks + availability_blocks + demand_blocks + windows + dispute_blocks;
         let served = max_session_blocks + grace_blocks;
-        assert!(*unbonding_blocks > served + known + veto_blocks, "{unbonding_blocks} {served} {known} {veto_blocks}");
+        assert!(
+            *unbonding_blocks > served + known + veto_blocks,
+            "{unbonding_blocks} {served} {known} {veto_blocks}"
+        );
         // L6: auditors have time to attest and nodes to answer before a window is over.
         assert!(availability_blocks + demand_blocks <= *challenge_blocks);
         // F5: accusing oneself loses, and part of every cut is burned.

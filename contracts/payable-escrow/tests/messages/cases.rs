@@ -338,7 +338,8 @@ fn rule_f2_what_a_verdict_took_is_held_no_more() {
     let (mut suite, _, draft) = posted();
     suite.hold(1, &draft, &[0]).unwrap();
     suite.decide(1, true);
-    *suite.returned.entry(draft.receipts[0].receipt.session_id).or_default() += draft.receipts[0].receipt.fee.u128();
+    *suite.returned.entry(draft.receipts[0].receipt.session_id).or_default() +=
+        draft.receipts[0].receipt.fee.u128();
     // A replacement that still lists it is refused; of the void root nothing is held.
     let refusal = ContractError::RootNotWaiting { node_id: 1, epoch: 1 };
     refused(suite.hold(2, &draft, &[0]), &refusal);

@@ -120,7 +120,9 @@ fn open_receipts(
     }
     // One verdict is about all that is cited: an answer that nobody can compute would save the others beside it.
     if *kind == ReceiptFault::Output && receipts.len() > 1 {
-        return Err(CommonError::BadField { field: "receipts", rule: "one: an answer is judged alone" }.into());
+        return Err(
+            CommonError::BadField { field: "receipts", rule: "one: an answer is judged alone" }.into()
+        );
     }
     let found = contracts.epoch(&deps.querier, *node_id, denom, *epoch)?;
     let held = match found.status {

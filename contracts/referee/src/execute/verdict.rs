@@ -176,7 +176,8 @@ fn close(
         }
         Subject::Contribution { contribution_id, claim } => {
             OPEN_CLAIMS.remove(storage, state::claim_key(*contribution_id, claim));
-            let open = CLAIM_COUNTS.may_load(storage, *contribution_id)?.unwrap_or_default().saturating_sub(1);
+            let open =
+                CLAIM_COUNTS.may_load(storage, *contribution_id)?.unwrap_or_default().saturating_sub(1);
             match open {
                 0 => CLAIM_COUNTS.remove(storage, *contribution_id),
                 _ => CLAIM_COUNTS.save(storage, *contribution_id, &open)?,

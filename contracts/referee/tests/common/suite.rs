@@ -464,7 +464,8 @@ impl Suite {
                 self.commit(*case_id, *auditor, *guilty).unwrap();
             }
         }
-        let last = cases.iter().map(|case_id| self.case(*case_id)).max_by_key(|case| case.reveal_until).unwrap();
+        let last =
+            cases.iter().map(|case_id| self.case(*case_id)).max_by_key(|case| case.reveal_until).unwrap();
         self.advance_to(last.commit_until + 1);
         for case_id in cases {
             for (auditor, guilty) in votes {
