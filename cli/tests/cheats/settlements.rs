@@ -393,8 +393,8 @@ impl ChainView for Bent {
     fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting> {
         self.inner.replace_epoch(commit)
     }
-    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>> {
-        self.inner.convicted(denom, epoch)
+    fn convicted<'a>(&'a self, denom: &'a str) -> Answer<'a, Vec<HexBinary>> {
+        self.inner.convicted(denom)
     }
     fn finalize(&self) -> Answer<'_, Posting> {
         self.inner.finalize()

@@ -427,9 +427,9 @@ stored! {
         pub origin: u64,
         /// (session, fee) of each receipt.
         pub receipts: Vec<(u64, Uint128)>,
-        /// Their ids (32 bytes); none in a case of an earlier release, which alone holds its receipts.
+        /// Hashes of their leaves (32 bytes); none in a case of an earlier release, which alone holds its receipts.
         #[serde(default, skip_serializing_if = "is_default")]
-        pub ids: Vec<HexBinary>,
+        pub leaves: Vec<HexBinary>,
         /// What it holds; nothing once decided. A receipt that several cases cite is held by the first of them.
         pub held: Worth,
         /// Whether it was decided.
@@ -580,7 +580,7 @@ pub const CONNECTED: Item<Connected> = Item::new("connected");
 pub const GATEWAY: Item<Addr> = Item::new("gateway");
 /// Case → receipts that it held.
 pub const CASES: Map<u64, HeldCase> = Map::new("cases");
-/// Receipt's id → the cases that hold it, or the verdict that took its fee.
+/// Hash of a receipt's leaf → the cases that hold it, or that a verdict took its fee.
 pub const HOLDS: Map<&[u8], Hold> = Map::new("holds");
 /// Receipt's id → true when a case of an earlier release has held it; read, and written no more.
 pub const CITED_RECEIPTS: Map<&[u8], bool> = Map::new("cited_receipts");

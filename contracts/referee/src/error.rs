@@ -84,12 +84,10 @@ pub enum ContractError {
         status: RootStatus,
     },
     /// A final root of a node whose notice is over: neither fee nor bond is at stake.
-    #[error("the bond of node {node_id} may leave since height {unbonds_at}: receipts of its final roots can be accused no more")]
+    #[error("the notice of node {node_id} is over, its bond is free: receipts of its final roots can be accused no more")]
     BondIsFree {
         /// Node.
         node_id: u64,
-        /// Height from which the bond may leave.
-        unbonds_at: u64,
     },
     /// An operator's own root.
     #[error("node {node_id} is of the same operator: another auditor must attest its roots")]

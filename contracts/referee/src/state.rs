@@ -249,8 +249,9 @@ pub const CONTRIBUTION_CASES: Map<u64, u64> = Map::new("contribution_cases");
 /// The case that is open about a contribution. Key: (contribution, number of the claim, original or 0).
 pub const OPEN_CLAIMS: Map<(u64, u8, u64), u64> = Map::new("open_claims");
 
-/// Cases that are open about a contribution; no entry when none. Key: contribution.
-pub const CLAIM_COUNTS: Map<u64, u32> = Map::new("claim_counts");
+/// The case that keeps a contribution out of versions: the first, until it ends. Those opened meanwhile do not follow it:
+/// one after the other could keep it out for ever. Key: contribution.
+pub const CLAIM_HOLDERS: Map<u64, u64> = Map::new("claim_holders");
 
 /// Key: (auditor, period).
 pub const SEEDS: Map<(u64, u64), Seed> = Map::new("seeds");

@@ -3,6 +3,7 @@ use openledger_contract::CommonError;
 use openledger_referee::ContractError;
 use openledger_types::msg::datanet::{ContributionStatus, ExecuteMsg as DatanetMsg};
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, RootStatus};
+use openledger_types::msg::node_registry::NodeStatus;
 use openledger_types::msg::referee::{ContributionClaim, ExecuteMsg, ReceiptFault, Subject, Verdict};
 
 use crate::common::{
@@ -248,7 +249,12 @@ fn rule_f5_attack_no_case_keeps_a_bond_whose_time_is_over() {
     suite.advance(DISPUTE + 1);
     suite.conclude(case_id).unwrap();
     assert_eq!(suite.open_cases(NODE), 0);
-    let free = ContractError::BondIsFree { node_id: NODE, unbonds_at };
+    let free = ContractError::BondIsFree { node_id: NODE };
+    refused(suite.open(&alice, about_receipts(1, &[0]), 2_000), &free);
+    suite.edit_node(NODE, |node| {
+        node.unbonds_at = None;
+        node.status = NodeStatus::Left;
+    });
     refused(suite.open(&alice, about_receipts(1, &[0]), 2_000), &free);
     // Fees that wait are at stake whatever became of the bond.
     suite.set_root(1, RootStatus::Pending);
@@ -277,7 +283,7 @@ fn rule_d2_attack_another_claim_shields_no_copy() {
     }
     suite.advance_to(until + 1);
     suite.conclude(other).unwrap();
-    assert_eq!(suite.contribution(COPY), ContributionStatus::Challenged, "other cases keep it out");
+    assert_eq!(suite.contribution(COPY), ContributionStatus::Challenged, "the first case keeps it out");
     suite.conclude(case_id).unwrap();
     assert_eq!(suite.contribution(COPY), ContributionStatus::Rejected);
     let told = suite.datanet_told().len();
@@ -287,6 +293,26 @@ fn rule_d2_attack_another_claim_shields_no_copy() {
     let again = suite.open(&friend, subject(ContributionClaim::Unlicensed {}), CASE_BOND);
     refused(again, &ContractError::CaseExists { case_id });
     suite.assert_conserved();
+}
+
+#[test]
+fn rule_d2_attack_no_series_of_cases_keeps_a_contribution_out_for_ever() {
+    let mut suite = Suite::new();
+    let friend = suite.bob.clone();
+    let subject = |claim| Subject::Contribution { contribution_id: COPY, claim };
+    let first = suite.open(&friend, subject(ContributionClaim::Unlicensed {}), CASE_BOND).unwrap();
+    suite.advance(DISPUTE);
+    // Just before the first may end; then it ends while the second runs.
+    let second = suite.open(&friend, subject(ContributionClaim::Poisoned {}), CASE_BOND).unwrap();
+    suite.advance(1);
+    suite.conclude(first).unwrap();
+    assert_eq!(suite.contribution(COPY), ContributionStatus::Accepted, "a version may take it now");
+    suite.vote(second, &all(true));
+    assert_eq!(
+        suite.contribution(COPY),
+        ContributionStatus::Rejected,
+        "and the second convicts all the same"
+    );
 }
 
 #[test]

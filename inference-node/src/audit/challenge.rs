@@ -16,6 +16,7 @@ use openledger_types::merkle::{verify_inclusion, SumNode, Tree};
 use openledger_types::money::bps_ceil;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
 use openledger_types::msg::escrow::{EpochResponse, HeldReceipt, RootStatus};
+use openledger_types::msg::node_registry::{NodeResponse, NodeStatus};
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
 
 use super::cases::Cases;
@@ -228,7 +229,18 @@ impl Challenger {
         let leaf = row.bundle.receipt.receipt.leaf();
         let under =
             tree.node().is_ok_and(|root| verify_inclusion(&leaf, held.index, tree.count, &held.path, &root));
-        Ok(under && matches!(epoch.status, RootStatus::Pending | RootStatus::Final))
+        if epoch.status == RootStatus::Final {
+            // Neither fee nor bond is at stake once the accused's notice is over: the chain takes no case then.
+            let height = self.node.fresh_height().await?;
+            let nodes = self.referee.nodes().await?;
+            let is_free = |node: &&NodeResponse| {
+                node.status == NodeStatus::Left || node.unbonds_at.is_some_and(|at| at <= height)
+            };
+            return Ok(
+                under && !nodes.iter().filter(|node| node.node_id == row.node_id).any(|node| is_free(&node))
+            );
+        }
+        Ok(under && epoch.status == RootStatus::Pending)
     }
 
     /// The next step in one accusation; whether a message was sent.

@@ -71,8 +71,8 @@ pub trait ChainView: DatanetView {
     ) -> Answer<'a, Posting>;
     /// Posts a root in place of a void one.
     fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting>;
-    /// Receipts of an epoch of this node that verdicts took out.
-    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>>;
+    /// Receipts of this node that verdicts took out, in all its epochs of a denom.
+    fn convicted<'a>(&'a self, denom: &'a str) -> Answer<'a, Vec<HexBinary>>;
     /// Makes this node's root final.
     fn finalize(&self) -> Answer<'_, Posting>;
 }
@@ -233,14 +233,15 @@ impl ChainView for ClientChain {
         Box::pin(async move { Ok(self.send(ExecuteMsg::ReplaceEpoch { commit: commit.clone() }).await) })
     }
 
-    fn convicted<'a>(&'a self, denom: &'a str, epoch: u64) -> Answer<'a, Vec<HexBinary>> {
+    // Of every epoch: a case outlives the root that it was opened about, and voids its replacement.
+    fn convicted<'a>(&'a self, denom: &'a str) -> Answer<'a, Vec<HexBinary>> {
         Box::pin(async move {
             let mut gone = Vec::new();
             for case in self.reader.cases().await.map_err(chain_fault)? {
-                let Subject::Receipts { node_id, denom: held, epoch: of, receipts, .. } = case.subject else {
+                let Subject::Receipts { node_id, denom: held, receipts, .. } = case.subject else {
                     continue;
                 };
-                let ours = (node_id, held.as_str(), of) == (self.node_id, denom, epoch);
+                let ours = (node_id, held.as_str()) == (self.node_id, denom);
                 if ours && case.verdict == Some(Verdict::Guilty) {
                     gone.extend(receipts.into_iter().map(|receipt| receipt.receipt_id));
                 }

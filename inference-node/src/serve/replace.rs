@@ -88,7 +88,7 @@ impl Node {
 
     /// The receipts of a void root that no verdict took out, in their order.
     async fn remaining(self: &Arc<Self>, void: &EpochResponse) -> Result<Vec<SignedReceipt>> {
-        let gone: Vec<HexBinary> = self.chain.convicted(&void.commit.denom, void.commit.epoch).await?;
+        let gone: Vec<HexBinary> = self.chain.convicted(&void.commit.denom).await?;
         let missing = || {
             Fault::unavailable(
                 "E-SETTLE-004",

@@ -346,7 +346,7 @@ impl ChainView for FakeChain {
     fn replace_epoch<'a>(&'a self, commit: &'a EpochCommit) -> Answer<'a, Posting> {
         Box::pin(async move { Ok(self.replace(commit)) })
     }
-    fn convicted<'a>(&'a self, _: &'a str, _: u64) -> Answer<'a, Vec<HexBinary>> {
+    fn convicted<'a>(&'a self, _: &'a str) -> Answer<'a, Vec<HexBinary>> {
         Box::pin(async { Ok(self.state().convicted.clone()) })
     }
     fn finalize(&self) -> Answer<'_, Posting> {

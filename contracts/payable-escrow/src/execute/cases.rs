@@ -1,6 +1,6 @@
 //! Receipts that auditors vote on (F2), and what auditors are paid (F4).
 
-use cosmwasm_std::{DepsMut, Env, Event, MessageInfo, OverflowError, Response, Storage, Uint128};
+use cosmwasm_std::{DepsMut, Env, Event, HexBinary, MessageInfo, OverflowError, Response, Storage, Uint128};
 use openledger_contract::CommonError;
 use openledger_merkle::verify_inclusion;
 use openledger_types::formats::{hash32, receipt_leaf};
@@ -38,7 +38,7 @@ pub fn hold(
     let (fees, data) = (pending.fees, pending.data);
     pending.covered = Some(pending.covered());
     let mut cited = Vec::with_capacity(receipts.len());
-    let mut ids = Vec::with_capacity(receipts.len());
+    let mut leaves = Vec::with_capacity(receipts.len());
     for (position, receipt) in receipts.iter().enumerate() {
         let refuse = |reason| Err(ContractError::ReceiptNotHeld { position, reason });
         let id = hash32("receipt_id", &receipt.receipt_id)?;
@@ -46,9 +46,17 @@ pub fn hold(
         if !verify_inclusion(&leaf, receipt.index, commit.receipts.count, &receipt.path, &root) {
             return refuse("it is not in the receipts tree");
         }
-        let known = HOLDS.may_load(deps.storage, &id)?;
+        // What stands on a leaf names it, not the receipt's id alone, which a node may list more than once.
+        let leaf = leaf.hash;
+        let known = HOLDS.may_load(deps.storage, &leaf)?;
         if known.is_none() && CITED_RECEIPTS.has(deps.storage, &id) {
             return refuse("a case has held it");
+        }
+        let parties = parties(deps.storage, receipt.session_id, node_id)?;
+        let log = LOGS.load(deps.storage, (receipt.session_id, node_id))?;
+        let settled = log.epoch == pending.origin() && parties.session.denom == denom;
+        if !settled || receipt.sequence <= log.from || receipt.sequence > log.log.count {
+            return refuse("its session did not settle it in this epoch");
         }
         let mut hold = known.unwrap_or_default();
         if hold.taken {
@@ -59,18 +67,12 @@ pub fn hold(
         }
         let is_held = !hold.cases.is_empty();
         hold.cases.push(case_id);
-        HOLDS.save(deps.storage, &id, &hold)?;
-        ids.push(receipt.receipt_id.clone());
+        HOLDS.save(deps.storage, &leaf, &hold)?;
+        leaves.push(HexBinary::from(&leaf));
         cited.push((receipt.session_id, receipt.fee));
         if is_held {
             // By another case: its fee is out of the root until the last of them is decided.
             continue;
-        }
-        let parties = parties(deps.storage, receipt.session_id, node_id)?;
-        let log = LOGS.load(deps.storage, (receipt.session_id, node_id))?;
-        let settled = log.epoch == pending.origin() && parties.session.denom == denom;
-        if !settled || receipt.sequence <= log.from || receipt.sequence > log.log.count {
-            return refuse("its session did not settle it in this epoch");
         }
         let key = (receipt.session_id, node_id, pending.origin());
         let mut of = match CITED.may_load(deps.storage, key)? {
@@ -101,7 +103,7 @@ pub fn hold(
         .add_attribute("epoch", epoch.to_string())
         .add_attribute("fees", format!("{}{denom}", held.fees));
     let origin = pending.origin();
-    let case = HeldCase { node_id, denom, origin, receipts: cited, ids, held, decided: false };
+    let case = HeldCase { node_id, denom, origin, receipts: cited, leaves, held, decided: false };
     CASES.save(deps.storage, case_id, &case)?;
     Ok(response)
 }
@@ -150,11 +152,11 @@ fn settle_holds(
 ) -> ContractResult<Vec<(u64, Uint128)>> {
     let mut moving = Vec::with_capacity(case.receipts.len());
     for (position, (session_id, fee)) in case.receipts.iter().enumerate() {
-        let Some(id) = case.ids.get(position) else {
+        let Some(leaf) = case.leaves.get(position) else {
             moving.push((*session_id, *fee));
             continue;
         };
-        let mut hold = HOLDS.load(storage, id.as_slice())?;
+        let mut hold = HOLDS.load(storage, leaf.as_slice())?;
         let holder = hold.cases.first().copied();
         hold.cases.retain(|open| *open != case_id);
         let next = hold.cases.first().copied();
@@ -176,8 +178,8 @@ fn settle_holds(
             (_, true) => {}
         }
         match hold.cases.is_empty() && !hold.taken {
-            true => HOLDS.remove(storage, id.as_slice()),
-            false => HOLDS.save(storage, id.as_slice(), &hold)?,
+            true => HOLDS.remove(storage, leaf.as_slice()),
+            false => HOLDS.save(storage, leaf.as_slice(), &hold)?,
         }
     }
     Ok(moving)

@@ -1,9 +1,11 @@
 //! `HoldReceipts`, `DecideReceipts`, `PayAudit`.
 
-use cosmwasm_std::Uint128;
+use cosmwasm_std::{HexBinary, Uint128};
+use openledger_merkle::Tree;
 use openledger_payable_escrow::ContractError;
+use openledger_types::formats::SumRoot;
 use openledger_types::money::{split_fees, Royalty};
-use openledger_types::msg::escrow::{ExecuteMsg, RootStatus};
+use openledger_types::msg::escrow::{ExecuteMsg, HeldReceipt, RootStatus};
 
 use crate::common::node::Draft;
 use crate::common::suite::{FINAL, GRACE};
@@ -331,6 +333,55 @@ fn rule_f2_what_several_cases_hold_moves_once_and_with_the_first_verdict_of_guil
         assert_eq!(suite.term(OPEN, "ledgers"), 0, "the ledger pays every leaf");
         suite.assert_conserved();
     }
+}
+
+/// A node lists a receipt's id again in the leaf of another session.
+#[test]
+fn rule_f2_attack_an_id_listed_twice_moves_no_coins_of_others() {
+    let (mut suite, mut first, _) = posted();
+    suite.advance(FINAL);
+    suite.finalize(1).unwrap();
+    let user = suite.user(1);
+    let mut second = suite.open(&user, 1, &[(1, 100_000)]);
+    suite.answer(&mut first, 1, &Answer::plain(90, 90));
+    suite.answer(&mut second, 1, &Answer::plain(20, 20));
+    let mut draft = suite.draft(1, OPEN, &[]).unwrap();
+    let honest = draft.receipts.clone();
+    let leaf = |index: usize, session_id: u64| {
+        let (id, of) = (honest[0].receipt.digest(), &honest[index].receipt);
+        openledger_types::formats::receipt_leaf(&id, session_id, of.sequence, of.fee.u128())
+    };
+    let of = |index: usize| honest[index].receipt.session_id;
+    let tree = Tree::new(vec![leaf(0, of(0)), leaf(1, of(1))]).unwrap();
+    draft.commit.receipts = SumRoot::new(tree.root(), 2);
+    suite.post_draft(&draft).unwrap();
+    let held = |index: usize| HeldReceipt {
+        receipt_id: HexBinary::from(&honest[0].receipt.digest()),
+        session_id: of(index),
+        sequence: honest[index].receipt.sequence,
+        fee: honest[index].receipt.fee,
+        index: index as u64,
+        path: tree.prove(index as u64).unwrap().into(),
+    };
+    let holding = |case_id: u64, index: usize| ExecuteMsg::HoldReceipts {
+        case_id,
+        node_id: 1,
+        denom: OPEN.into(),
+        epoch: draft.commit.epoch,
+        receipts: vec![held(index)],
+    };
+    for (case_id, index) in [(1, 0), (2, 1)] {
+        suite.judge(&holding(case_id, index)).unwrap();
+        suite.cases.insert(case_id, (1, OPEN.into(), draft.commit.epoch));
+        assert_eq!(suite.held(case_id).fees, honest[index].receipt.fee, "each leaf is held for itself");
+        suite.assert_conserved();
+    }
+    suite.decide(1, false);
+    assert_eq!(suite.held(2).fees, honest[1].receipt.fee);
+    suite.decide(2, true);
+    *suite.returned.entry(of(1)).or_default() += honest[1].receipt.fee.u128();
+    assert_eq!(suite.term(OPEN, "held"), 0);
+    suite.assert_conserved();
 }
 
 #[test]

@@ -8,12 +8,12 @@ use openledger_types::formats::{hash32, receipt_leaf, SumRoot};
 use openledger_types::money::bps_ceil;
 use openledger_types::msg::datanet::ExecuteMsg as DatanetMsg;
 use openledger_types::msg::escrow::{ExecuteMsg as EscrowMsg, HeldReceipt, RootStatus, MAX_HELD};
-use openledger_types::msg::node_registry::ExecuteMsg as NodeMsg;
+use openledger_types::msg::node_registry::{ExecuteMsg as NodeMsg, NodeStatus};
 use openledger_types::msg::referee::{ContributionClaim, Params, ReceiptFault, Subject};
 use openledger_types::packed::SumPath;
 
 use crate::state::{
-    self, Case, Contracts, Docket, CASES, CASE_COUNT, CLAIM_COUNTS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
+    self, Case, Contracts, Docket, CASES, CASE_COUNT, CLAIM_HOLDERS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
     JURIES, OPEN_CLAIMS, OPEN_RECEIPTS, PARAMS, RECEIPT_CASES, TOTALS,
 };
 use crate::{weight, ContractError};
@@ -132,9 +132,10 @@ fn open_receipts(
     };
     let node = contracts.node(&deps.querier, *node_id)?;
     // Otherwise one case after the other could keep the bond of who has left for ever.
-    let free = node.unbonds_at.filter(|unbonds_at| !held && *unbonds_at <= env.block.height);
-    if let Some(unbonds_at) = free {
-        return Err(ContractError::BondIsFree { node_id: *node_id, unbonds_at });
+    let is_free = node.status == NodeStatus::Left
+        || node.unbonds_at.is_some_and(|unbonds_at| unbonds_at <= env.block.height);
+    if !held && is_free {
+        return Err(ContractError::BondIsFree { node_id: *node_id });
     }
     let mut fees = Uint128::zero();
     for receipt in receipts {
@@ -188,16 +189,12 @@ fn open_contribution(
         return Err(ContractError::CaseExists { case_id });
     }
     OPEN_CLAIMS.save(deps.storage, key, &case_id)?;
-    let open = CLAIM_COUNTS.may_load(deps.storage, contribution_id)?.unwrap_or_default();
-    CLAIM_COUNTS.save(deps.storage, contribution_id, &open.saturating_add(1))?;
-    // Said again by a further case: it is kept out until the last of them ends.
-    let hold = DatanetMsg::HoldContribution { contribution_id, open: true };
-    Ok(Opening {
-        accused: found.facts.contributor,
-        held: false,
-        least: params.case_bond,
-        messages: vec![contracts.tell_datanet(&hold)?],
-    })
+    let mut messages = Vec::new();
+    if !CLAIM_HOLDERS.has(deps.storage, contribution_id) {
+        CLAIM_HOLDERS.save(deps.storage, contribution_id, &case_id)?;
+        messages.push(contracts.tell_datanet(&DatanetMsg::HoldContribution { contribution_id, open: true })?);
+    }
+    Ok(Opening { accused: found.facts.contributor, held: false, least: params.case_bond, messages })
 }
 
 /// Refuses an original that was committed later: otherwise a copy could accuse what it copied (D2).

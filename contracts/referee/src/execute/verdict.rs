@@ -11,7 +11,7 @@ use openledger_types::msg::referee::{ContributionClaim, ReceiptFault, Subject, V
 
 use super::vote::running;
 use crate::state::{
-    self, Case, Contracts, Docket, ARBITRATED, CASES, CLAIM_COUNTS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
+    self, Case, Contracts, Docket, ARBITRATED, CASES, CLAIM_HOLDERS, CONTRACTS, CONTRIBUTION_CASES, DOCKETS,
     OPEN_CLAIMS, OPEN_RECEIPTS, PARAMS, RECEIPT_CASES, REFUTED, TOTALS,
 };
 use crate::{weight, ContractError};
@@ -115,7 +115,7 @@ fn on_receipts(
     Ok(messages)
 }
 
-/// Releases or convicts a contribution; neither when another case has convicted it, or keeps it out still.
+/// Releases or convicts a contribution; neither when another case has convicted it, or keeps it out.
 fn on_contribution(
     contracts: &Contracts,
     contribution_id: u64,
@@ -143,7 +143,7 @@ fn on_contribution(
 struct Closing {
     /// It is found guilty now, and was not before: one fault is punished once, by whatever kinds it is accused.
     convicts: bool,
-    /// It was never found guilty, and no other case is open about it.
+    /// It was never found guilty, and this case kept it out of versions.
     releases: bool,
 }
 
@@ -176,11 +176,11 @@ fn close(
         }
         Subject::Contribution { contribution_id, claim } => {
             OPEN_CLAIMS.remove(storage, state::claim_key(*contribution_id, claim));
-            let open =
-                CLAIM_COUNTS.may_load(storage, *contribution_id)?.unwrap_or_default().saturating_sub(1);
-            match open {
-                0 => CLAIM_COUNTS.remove(storage, *contribution_id),
-                _ => CLAIM_COUNTS.save(storage, *contribution_id, &open)?,
+            // A case of an earlier release holds it without an entry.
+            let holder = CLAIM_HOLDERS.may_load(storage, *contribution_id)?;
+            let is_holder = holder.is_none_or(|holder| holder == case_id);
+            if is_holder {
+                CLAIM_HOLDERS.remove(storage, *contribution_id);
             }
             let decided = CONTRIBUTION_CASES.may_load(storage, *contribution_id)?.filter(|by| *by != case_id);
             match (guilty, decided) {
@@ -190,7 +190,7 @@ fn close(
                 }
                 (false, None) => {
                     CONTRIBUTION_CASES.remove(storage, *contribution_id);
-                    closing.releases = open == 0;
+                    closing.releases = is_holder;
                 }
                 (_, Some(_)) => {}
             }
