@@ -173,6 +173,8 @@ impl Profile {
         // A move in a dispute is made by programs that look once a second; all of them fit the dispute (F2).
         arbiter.move_blocks = arbiter.move_blocks.max(6);
         referee.dispute_blocks = referee.dispute_blocks.max(118);
+        // What was made longer above, a bond outlasts too (F5).
+        node_registry.unbonding_blocks = node_registry.unbonding_blocks.max(612);
         // A packet of a devnet times out within minutes; nobody waits a day for what is lost.
         gateway.grace_seconds = 60;
         // Keys of a devnet that is left running overnight still work in the morning.
