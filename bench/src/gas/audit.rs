@@ -13,11 +13,11 @@ use super::{Size, ANSWERS};
 use crate::report::Metric;
 
 /// Measures the attestation of a root by the chain's only auditor, which takes the snapshot of the weight and reaches
-/// the quorum, the claim of its pay, and the commitment to a seed.
+/// the quorum, the finality of that root, the claim of its pay, and the commitment to a seed.
 pub async fn measure(world: &World, market: &Market, size: &Size, metrics: &mut Vec<Metric>) -> Result<()> {
     let auditor = register(world).await?;
     let account = world.data_owner.address();
-    let (mut attests, mut claims) = (vec![], vec![]);
+    let (mut attests, mut finals, mut claims) = (vec![], vec![], vec![]);
     for run in 0..size.runs {
         let mut node = market.node(world, &format!("audited node {run}"), 100, account).await?;
         let (mut sessions, _) = market.sessions(world, &node, 1, ANSWERS).await?;
@@ -32,7 +32,7 @@ pub async fn measure(world: &World, market: &Market, size: &Size, metrics: &mut 
             epoch: commit.epoch,
         };
         attests.push(world.execute(&world.validator, &world.referee, &msg, 0).await?.gas_used as f64);
-        node.finalize(world).await?;
+        finals.push(node.finalize(world).await?);
         let msg = referee::ExecuteMsg::ClaimAudit {
             auditor,
             node_id: node.id,
@@ -42,6 +42,7 @@ pub async fn measure(world: &World, market: &Market, size: &Size, metrics: &mut 
         claims.push(world.execute(&world.validator, &world.referee, &msg, 0).await?.gas_used as f64);
     }
     metrics.push(Metric::of("attest", "gas", attests));
+    metrics.push(Metric::of("finalize_attested", "gas", finals));
     metrics.push(Metric::of("claim_audit", "gas", claims));
     let period = world.height().await? / world.profile.referee.seed_blocks + 1;
     let commitment = HexBinary::from([7u8; 32].as_slice());

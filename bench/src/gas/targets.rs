@@ -54,6 +54,7 @@ pub const TARGETS: [Target; 46] = [
     shown("settle_session_and_finalize", "settlement that makes the previous root final too"),
     shown("finalize", "`Finalize` of a root with one session"),
     shown("attest", "`Attest` by the only auditor: snapshot of the weight, quorum"),
+    shown("finalize_attested", "`Finalize` of a root with one session that is attested"),
     shown("claim_audit", "`ClaimAudit` of the pay for one root"),
     shown("commit_seed", "`CommitSeed`"),
     shown("dispute_open", "`Open` of a dispute: receipt, manifest, configuration, the prompt's 20 tokens"),

@@ -11,7 +11,7 @@ pub struct Gas {
     pub settle: u64,
     /// Each further one.
     pub settle_next: u64,
-    /// `Finalize`.
+    /// `Finalize` of an attested root.
     pub finalize: u64,
     /// `RequestClose` and `Refund`.
     pub close: u64,
@@ -42,7 +42,7 @@ impl Gas {
             open: figure("open_session")?,
             settle: figure("settle_session")?,
             settle_next: figure("settle_next_session")?,
-            finalize: figure("finalize")?,
+            finalize: figure("finalize_attested")?,
             close: figure("close_session")?,
             withdraw: figure("withdraw")?,
             attest: figure("attest")?,

@@ -466,13 +466,23 @@ impl Roots {
 
     /// Claims this auditor's part of a final epoch's audit pay. Says whether nothing is left to do.
     async fn claim(&self, epoch: &EpochResponse) -> Result<bool> {
-        let left = epoch.audit.u128().saturating_sub(epoch.audit_paid.u128());
-        if !epoch.attested || left < self.settings.least_claim.max(1) {
+        let left = epoch.audit.checked_sub(epoch.audit_paid).unwrap_or_default();
+        let least = self.settings.least_claim.max(1);
+        if !epoch.attested || left.u128() < least {
             return Ok(true);
         }
         let commit = &epoch.commit;
+        // By weight, as the referee shares it: the last of several auditors claims as the first does.
+        let words = self.referee.attestation(commit.node_id, &commit.denom, commit.epoch).await?;
+        let auditor = self.node.payee.node_id;
+        let own = words.auditors.iter().find(|(found, _)| *found == auditor).map(|(_, weight)| *weight);
+        let pay =
+            epoch.audit.checked_multiply_ratio(own.unwrap_or_default(), words.attested).unwrap_or_default();
+        if pay.u128() < least {
+            return Ok(true);
+        }
         let msg = ExecuteMsg::ClaimAudit {
-            auditor: self.node.payee.node_id,
+            auditor,
             node_id: commit.node_id,
             denom: commit.denom.clone(),
             epoch: commit.epoch,

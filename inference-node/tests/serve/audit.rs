@@ -303,7 +303,8 @@ impl RefereeView for FakeReferee {
             let attested = self.attested.lock().unwrap();
             let auditors: Vec<(u64, Uint128)> =
                 attested.iter().filter(|(_, of)| *of == epoch).map(|(id, _)| (*id, 5u128.into())).collect();
-            Ok(AttestationResponse { eligible: None, attested: 0u128.into(), auditors, until: None })
+            let attested = Uint128::new(5 * auditors.len() as u128);
+            Ok(AttestationResponse { eligible: None, attested, auditors, until: None })
         })
     }
     fn demands(&self, start_after: Option<u64>) -> Answer<'_, Vec<DemandResponse>> {
@@ -374,7 +375,11 @@ pub fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
 }
 
 pub fn auditor(node: &Arc<Node>, referee: &Arc<FakeReferee>, demand_budget: u128) -> Auditor {
-    let settings = AuditSettings { demand_budget, least_claim: 1, ..AuditSettings::default() };
+    auditor_who(node, referee, AuditSettings { demand_budget, least_claim: 1, ..AuditSettings::default() })
+}
+
+/// The same with settings of its own.
+fn auditor_who(node: &Arc<Node>, referee: &Arc<FakeReferee>, settings: AuditSettings) -> Auditor {
     Auditor::new(node.clone(), referee.clone(), settings)
 }
 
@@ -431,6 +436,33 @@ async fn rule_l6_an_auditor_attests_once_what_it_has_checked_and_keeps_it() {
     }
     assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ClaimAudit { .. })), 1);
     assert!(node.journal.open_audits().unwrap().is_empty());
+}
+
+/// The pay of a root is shared by weight: the message has to be worth this auditor's own part.
+#[tokio::test]
+async fn rule_f4_an_auditor_claims_when_its_own_share_is_worth_it() {
+    for (least_claim, claims) in [(251, 0), (250, 1)] {
+        let home = tempfile::tempdir().unwrap();
+        let chain = new_chain();
+        let world = posted(home.path(), &chain).await;
+        let referee = FakeReferee::new(&chain, &world.url);
+        let node = auditor_node(home.path(), &chain);
+        let audits = auditor_who(&node, &referee, AuditSettings { least_claim, ..AuditSettings::default() });
+        audits.round().await.unwrap();
+        referee.attested.lock().unwrap().push((AUDITOR + 1, 1));
+        {
+            let mut state = chain.state();
+            let record = state.epochs.get_mut(&1).unwrap();
+            (record.attested, record.audit) = (true, 500u128.into());
+            state.height += 8;
+        }
+        world.node.settle_round().await.unwrap();
+        for _ in 0..3 {
+            audits.round().await.unwrap();
+        }
+        assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ClaimAudit { .. })), claims);
+        assert!(node.journal.open_audits().unwrap().is_empty());
+    }
 }
 
 #[tokio::test]
