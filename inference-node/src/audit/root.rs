@@ -225,6 +225,15 @@ impl Roots {
         }
         let source = HttpBlobs::new(&target.node.endpoint)?.attempts(2);
         let sample = self.seeds.sample(&target.node, &target.epoch, base_bps).await?;
+        // A word given before the models are loaded, right after a start, would be one on answers that nobody looked at.
+        let coming =
+            receipts.iter().find(|r| self.node.models.is_coming(r.receipt.model_id, r.receipt.model_version));
+        if let Some(SignedReceipt { receipt, .. }) = coming {
+            let what =
+                format!("version {} of model {} is being loaded", receipt.model_version, receipt.model_id);
+            let advice = "The root is looked at again in the next round.";
+            return Err(Fault::unavailable("E-AUDIT-015", what, advice).into());
+        }
         let here =
             |r: &SignedReceipt| self.node.models.ready(r.receipt.model_id, r.receipt.model_version).is_ok();
         let due = receipts.iter().enumerate().filter(|(_, r)| here(r) && sample.has(&r.receipt.digest()));

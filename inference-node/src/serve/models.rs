@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -177,6 +177,8 @@ pub struct Models {
     citable: Mutex<HashMap<u64, u64>>,
     /// Models whose files are wrong, and since when that is known.
     refused: Mutex<HashMap<(u64, u32), Instant>>,
+    /// Whether all that is stored here was looked at once since the start.
+    looked: AtomicBool,
 }
 
 impl Models {
@@ -205,6 +207,20 @@ impl Models {
                 "See GET /v1/models for what is.",
             )),
         }
+    }
+
+    /// Whether a model may be ready soon: it is being loaded, or what is stored was not looked at since the start.
+    pub fn is_coming(&self, model_id: u64, version: u32) -> bool {
+        match lock(&self.slots).get(&(model_id, version)) {
+            Some(Slot::Ready(_)) => false,
+            Some(Slot::Loading) => true,
+            Some(Slot::Missing(_)) | None => !self.looked.load(Ordering::Relaxed),
+        }
+    }
+
+    /// All that is stored here was looked at.
+    pub fn looked(&self) {
+        self.looked.store(true, Ordering::Relaxed);
     }
 
     /// Models that are ready, in order.
@@ -354,6 +370,7 @@ impl Node {
             };
             self.models.set(key, slot);
         }
+        self.models.looked();
         self.metrics.models.store(self.models.all().len() as u64, Ordering::Relaxed);
         Ok(())
     }

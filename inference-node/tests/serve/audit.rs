@@ -11,7 +11,7 @@ use openledger_node::journal::{AuditState, Journal, SeedState};
 use openledger_node::ledger::{
     grow_to, ledger_root, parse_ledger, parse_receipts, receipts_root, SessionPart,
 };
-use openledger_node::serve::{Node, Posting, SigningKeys};
+use openledger_node::serve::{Loaded, Node, Posting, SigningKeys};
 use openledger_store::RedbStore;
 use openledger_types::faults::{datanets_hash, Court, SessionFacts};
 use openledger_types::formats::*;
@@ -367,6 +367,13 @@ impl RefereeView for FakeReferee {
 }
 
 pub fn auditor_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
+    let node = started_node(home, chain);
+    node.models.looked();
+    node
+}
+
+/// The same right after its start.
+fn started_node(home: &Path, chain: &Arc<FakeChain>) -> Arc<Node> {
     let journal = Journal::open(&home.join("audit-journal"), CHAIN, ESCROW, AUDITOR).unwrap();
     let store = Arc::new(RedbStore::open(&home.join("audit-blobs")).unwrap());
     let key = openledger_client::Key::from_bytes(&[77; 32]).unwrap();
@@ -436,6 +443,34 @@ async fn rule_l6_an_auditor_attests_once_what_it_has_checked_and_keeps_it() {
     }
     assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ClaimAudit { .. })), 1);
     assert!(node.journal.open_audits().unwrap().is_empty());
+}
+
+/// Of an auditor that has just been started the models are not loaded yet.
+#[tokio::test]
+async fn rule_l6_an_auditor_gives_no_word_before_its_models_are_loaded() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = new_chain();
+    let world = posted(home.path(), &chain).await;
+    let referee = FakeReferee::new(&chain, &world.url);
+    let node = started_node(home.path(), &chain);
+    let audits = auditor(&node, &referee, 0);
+    for _ in 0..3 {
+        assert_eq!(audits.round().await.unwrap(), 0);
+    }
+    assert!(referee.attested.lock().unwrap().is_empty());
+    // The model is there, and its answers are not those of the node.
+    let answerer = Box::new(Rote { fails: true, ..Rote::default() });
+    node.models.insert(Loaded { info: model_info(), manifest: manifest(), answerer });
+    assert_eq!(audits.round().await.unwrap(), 0);
+    assert!(referee.attested.lock().unwrap().is_empty());
+    assert_eq!(node.journal.accusations().unwrap().len(), 1);
+    // One that turns out not to hold the model says what it can.
+    let other = tempfile::tempdir().unwrap();
+    let node = started_node(other.path(), &chain);
+    let audits = auditor(&node, &referee, 0);
+    assert_eq!(audits.round().await.unwrap(), 0);
+    node.models.looked();
+    assert_eq!(audits.round().await.unwrap(), 1);
 }
 
 /// The pay of a root is shared by weight: the message has to be worth this auditor's own part.
