@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
 use cosmwasm_std::HexBinary;
+use openledger::context::DENOM;
 use openledger::dispute;
 use openledger::network::job::{Job, TOKENS};
 use openledger_client::contracts::Reader;
+use openledger_client::Coin;
 use openledger_dispute::layout::Place;
 use openledger_dispute::play;
 use openledger_dispute::trace::Trace;
@@ -17,6 +19,7 @@ use openledger_node::recompute;
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::vote_commitment;
 use openledger_types::msg::arbiter::{ExecuteMsg as Move, Outcome, Turn};
+use openledger_types::msg::node_registry;
 use openledger_types::msg::referee::{self, CaseResponse, Verdict};
 
 use super::cheater::{Cheater, Ways};
@@ -122,6 +125,11 @@ pub async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted
     let cheater = Cheater::take_over(lab, member, scratch.path(), ways).await?;
     let (job, done, bundles) = lab.job("cheats-user-2", member.node_id, &PROMPTS).await?;
     let (case_id, _) = lab.accuse(&job, &reader, &bundles[0]).await?;
+    // Asleep, the fourth auditor reveals no seed; what that costs it must leave the bond that a vote needs.
+    let sly = lab.sly_auditor()?;
+    let operator = lab.net.signer(0, &sly.key).await?;
+    let more = node_registry::ExecuteMsg::AddBond { node_id: sly.node_id };
+    operator.execute(&reader.contracts().node_registry, &more, &[Coin::new(1_000_000, DENOM)]).await?;
     drop(silence);
     let (copied, said_yes) = tokio::join!(
         node_attack_12_a_copied_vote_commitment_counts_nothing(lab, &reader, case_id),
