@@ -5,11 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
 use cosmwasm_std::HexBinary;
-use openledger::context::DENOM;
 use openledger::dispute;
 use openledger::network::job::{Job, TOKENS};
 use openledger_client::contracts::Reader;
-use openledger_client::Coin;
 use openledger_dispute::layout::Place;
 use openledger_dispute::play;
 use openledger_dispute::trace::Trace;
@@ -19,7 +17,6 @@ use openledger_node::recompute;
 use openledger_types::api::AnswerBundle;
 use openledger_types::formats::vote_commitment;
 use openledger_types::msg::arbiter::{ExecuteMsg as Move, Outcome, Turn};
-use openledger_types::msg::node_registry;
 use openledger_types::msg::referee::{self, CaseResponse, Verdict};
 
 use super::cheater::{Cheater, Ways};
@@ -124,16 +121,14 @@ pub async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted
     let ways = Ways { tricks: vec![Trick::FewerBits], contests: true, ..Ways::default() };
     let cheater = Cheater::take_over(lab, member, scratch.path(), ways).await?;
     let (job, done, bundles) = lab.job("cheats-user-2", member.node_id, &PROMPTS).await?;
-    let (case_id, _) = lab.accuse(&job, &reader, &bundles[0]).await?;
-    // Asleep, the fourth auditor reveals no seed; what that costs it must leave the bond that a vote needs.
-    let sly = lab.sly_auditor()?;
-    let operator = lab.net.signer(0, &sly.key).await?;
-    let more = node_registry::ExecuteMsg::AddBond { node_id: sly.node_id };
-    operator.execute(&reader.contracts().node_registry, &more, &[Coin::new(1_000_000, DENOM)]).await?;
+    // An auditor accuses the first wrong answer that it meets, as soon as it looks. Accused by the user, it would meet the
+    // other one only after that verdict, and by then the fourth, asleep, is jailed for a seed that it did not reveal.
+    let (by_auditor, by_user) = (&bundles[0], &bundles[1]);
+    let (case_id, _) = lab.accuse(&job, &reader, by_user).await?;
     drop(silence);
     let (copied, said_yes) = tokio::join!(
         node_attack_12_a_copied_vote_commitment_counts_nothing(lab, &reader, case_id),
-        node_attack_13_an_auditor_that_says_yes_to_everything_is_not_found(lab, &reader, &bundles[1]),
+        node_attack_13_an_auditor_that_says_yes_to_everything_is_not_found(lab, &reader, by_auditor),
     );
     copied?;
     said_yes?;
@@ -141,7 +136,7 @@ pub async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted
     let case = lab.verdict(&reader, &job.user, case_id).await?;
     ensure!(!case.guilty.is_zero() && case.not_guilty.is_zero(), "{case:?}");
     let price = lab.price(&reader, &job, &case, done.session_id).await?;
-    let fee = bundles[0].receipt.receipt.fee.u128();
+    let fee = by_user.receipt.receipt.fee.u128();
     ensure!(price.back >= fee, "{} of {fee} came back", price.back);
     let profit = i128::try_from(fee)? - i128::try_from(price.back)? - i128::try_from(price.taken)?;
     println!(
