@@ -78,7 +78,10 @@ that. A receipt has {} bytes. {}
     }
     text.push_str(
         "\nA delay of 0 hours means that no root of the days counted became final. An auditor that misses three roots in \
-         a row is punished and does not come back.\n",
+         a row is punished and does not come back. Windows are counted when they end, roots when they are posted: the part of \
+         those without a quorum may pass 100.\n\nWhere the blocks' gas is used up, messages wait for hours, roots miss their \
+         windows, and the lines after it say what the chain carries, not what nodes answer. Sessions with more answers ask \
+         less of it; so do auditors with a higher `least_claim`.\n",
     );
     text.push_str("\nWhat is different in each:\n\n");
     for scenario in &simulation.scenarios {
