@@ -17,21 +17,19 @@ use crate::report::Metric;
 const SEED: [u8; 32] = [3; 32];
 
 fn documents(contributors: usize, each: usize, sentences: usize, seed: u64) -> Vec<Document> {
-    (1u64..)
-        .zip(generated(contributors, each, sentences, seed))
-        .map(|(id, doc)| Document {
-            contribution_id: id,
-            contributor: format!("contributor{}", doc.contributor),
-            priority: (id, 0),
-            match_text: openledger_ingest::match_text(&doc.text),
-        })
-        .collect()
+    let texts = generated(contributors, each, sentences, seed);
+    numbered(texts.into_iter().map(|doc| (format!("contributor{}", doc.contributor), doc.text)))
 }
 
 /// So many megabytes of text, the same that the example `span_speed` measures: 12 million words in 72.
 fn at_size(megabytes: u64) -> Vec<Document> {
+    numbered(prose::prose(megabytes))
+}
+
+/// Documents of (contributor, text), numbered from 1 in the order of their priority.
+fn numbered(texts: impl IntoIterator<Item = (String, String)>) -> Vec<Document> {
     (1u64..)
-        .zip(prose::prose(megabytes))
+        .zip(texts)
         .map(|(id, (contributor, text))| Document {
             contribution_id: id,
             contributor,

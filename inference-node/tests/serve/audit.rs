@@ -431,18 +431,21 @@ async fn rule_l6_an_auditor_attests_once_what_it_has_checked_and_keeps_it() {
         assert_eq!(BlobRef::of(&node.stored(&root).await.unwrap().unwrap()), *blob);
     }
     // Final and attested: its pay is claimed, once.
-    {
-        let mut state = chain.state();
-        let record = state.epochs.get_mut(&1).unwrap();
-        (record.attested, record.audit) = (true, 500u128.into());
-        state.height += 8;
-    }
+    attested_and_due(&chain);
     world.node.settle_round().await.unwrap();
     for _ in 0..3 {
         assert_eq!(audits.round().await.unwrap(), 0);
     }
     assert_eq!(referee.told(|msg| matches!(msg, ExecuteMsg::ClaimAudit { .. })), 1);
     assert!(node.journal.open_audits().unwrap().is_empty());
+}
+
+/// The first root is attested, has an audit pay of 500, and may be made final.
+fn attested_and_due(chain: &FakeChain) {
+    let mut state = chain.state();
+    let record = state.epochs.get_mut(&1).unwrap();
+    (record.attested, record.audit) = (true, 500u128.into());
+    state.height += 8;
 }
 
 /// Of an auditor that has just been started the models are not loaded yet.
@@ -485,12 +488,7 @@ async fn rule_f4_an_auditor_claims_when_its_own_share_is_worth_it() {
         let audits = auditor_who(&node, &referee, AuditSettings { least_claim, ..AuditSettings::default() });
         audits.round().await.unwrap();
         referee.attested.lock().unwrap().push((AUDITOR + 1, 1));
-        {
-            let mut state = chain.state();
-            let record = state.epochs.get_mut(&1).unwrap();
-            (record.attested, record.audit) = (true, 500u128.into());
-            state.height += 8;
-        }
+        attested_and_due(&chain);
         world.node.settle_round().await.unwrap();
         for _ in 0..3 {
             audits.round().await.unwrap();
