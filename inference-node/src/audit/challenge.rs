@@ -16,7 +16,7 @@ use openledger_types::merkle::{verify_inclusion, SumNode, Tree};
 use openledger_types::money::bps_ceil;
 use openledger_types::msg::arbiter::{DisputeResponse, ExecuteMsg as Move, Turn};
 use openledger_types::msg::escrow::{EpochResponse, HeldReceipt, RootStatus};
-use openledger_types::msg::node_registry::{NodeResponse, NodeStatus};
+use openledger_types::msg::node_registry::NodeStatus;
 use openledger_types::msg::referee::{CaseResponse, ExecuteMsg, Params, ReceiptFault, Subject, Verdict};
 
 use super::cases::Cases;
@@ -233,12 +233,11 @@ impl Challenger {
             // Neither fee nor bond is at stake once the accused's notice is over: the chain takes no case then.
             let height = self.node.fresh_height().await?;
             let nodes = self.referee.nodes().await?;
-            let is_free = |node: &&NodeResponse| {
-                node.status == NodeStatus::Left || node.unbonds_at.is_some_and(|at| at <= height)
-            };
-            return Ok(
-                under && !nodes.iter().filter(|node| node.node_id == row.node_id).any(|node| is_free(&node))
-            );
+            let is_free = nodes.iter().any(|node| {
+                node.node_id == row.node_id
+                    && (node.status == NodeStatus::Left || node.unbonds_at.is_some_and(|at| at <= height))
+            });
+            return Ok(under && !is_free);
         }
         Ok(under && epoch.status == RootStatus::Pending)
     }

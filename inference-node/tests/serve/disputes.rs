@@ -367,6 +367,14 @@ async fn rule_f2_what_another_auditor_has_accused_is_left_to_it() {
     assert!(node.journal.accusations().unwrap().is_empty());
 }
 
+/// Makes a case one that a friend of the accused has opened, of a kind of which programs do not judge.
+fn as_a_friends(case: &mut referee::CaseResponse) {
+    case.challenger = "openledger1friend".into();
+    if let referee::Subject::Receipts { kind, .. } = &mut case.subject {
+        *kind = referee::ReceiptFault::MissingSource;
+    }
+}
+
 /// A friend of the accused opens cases of other kinds, of which programs do not judge.
 #[tokio::test]
 async fn rule_f2_attack_cases_of_other_kinds_keep_no_auditor_from_accusing() {
@@ -377,12 +385,7 @@ async fn rule_f2_attack_cases_of_other_kinds_keep_no_auditor_from_accusing() {
     let opened = || found.referee.told(|msg| matches!(msg, referee::ExecuteMsg::OpenCase { .. }));
     let edit = |change: fn(&mut referee::CaseResponse)| change(&mut found.referee.cases.lock().unwrap()[0]);
     // The one just opened, as if it were a friend's.
-    edit(|case| {
-        case.challenger = "openledger1friend".into();
-        if let referee::Subject::Receipts { kind, .. } = &mut case.subject {
-            *kind = referee::ReceiptFault::MissingSource;
-        }
-    });
+    edit(as_a_friends);
     assert_eq!(challenger.round().await.unwrap(), 1);
     assert_eq!(opened(), 2, "it accuses the answer all the same");
     // Guilt of any kind ends the accusation.
@@ -400,10 +403,7 @@ async fn rule_f2_a_case_that_nobody_ends_is_ended_by_an_auditor() {
     assert_eq!(found.challenger(&node, 2_000_000).round().await.unwrap(), 1);
     let end = {
         let case = &mut found.referee.cases.lock().unwrap()[0];
-        case.challenger = "openledger1friend".into();
-        if let referee::Subject::Receipts { kind, .. } = &mut case.subject {
-            *kind = referee::ReceiptFault::Influence;
-        }
+        as_a_friends(case);
         case.reveal_until
     };
     let juror = Juror::new(node, found.referee.clone());
