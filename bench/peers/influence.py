@@ -345,8 +345,12 @@ METHODS = [
 def main(folder, chosen):
     torch.set_num_threads(1)
     for path in sorted(pathlib.Path(folder).glob("influence_*/")):
-        peers = Peers(path)
+        peers = None
         for method in chosen or METHODS:
+            scores_file = path.with_name(f"{path.name}.{method}.json")
+            if scores_file.exists():  # Of this model: the bench removes those of others.
+                continue
+            peers = peers or Peers(path)
             start = time.monotonic()
             try:
                 scores = getattr(peers, method)()
@@ -354,7 +358,9 @@ def main(folder, chosen):
                 print(f"{path.name} {method} failed: {type(error).__name__}: {error}", file=sys.stderr)
                 continue
             rows = scores.detach().double().tolist()
-            path.with_name(f"{path.name}.{method}.json").write_text(json.dumps(rows))
+            part = scores_file.with_suffix(".part")
+            part.write_text(json.dumps(rows))
+            part.rename(scores_file)
             print(f"{path.name} {method} {time.monotonic() - start:.1f} s", file=sys.stderr)
 
 

@@ -46,6 +46,12 @@ enum Bench {
         /// File of plays, as a second corpus for influence.
         #[arg(long)]
         plays: Option<PathBuf>,
+        /// Of influence one corpus alone: generated or plays.
+        #[arg(long)]
+        corpus: Option<String>,
+        /// Folder for the figures of influence as SVG.
+        #[arg(long)]
+        plots: Option<PathBuf>,
         /// Small sizes.
         #[arg(long)]
         quick: bool,
@@ -240,8 +246,8 @@ async fn run(bench: Bench) -> Result<()> {
         Bench::Gas { rpc, chain_id, wasm_dir, accounts, quick, json, page } => {
             (rpc, chain_id, wasm_dir, accounts, quick, json, page)
         }
-        Bench::Attribution { cache, exchange, part, plays, quick, json } => {
-            let settings = attribution::Settings { quick, part, plays, cache, exchange };
+        Bench::Attribution { cache, exchange, part, plays, corpus, plots, quick, json } => {
+            let settings = attribution::Settings { quick, part, plays, corpus, cache, exchange, plots };
             let metrics = attribution::measure(&settings)?;
             return show("attribution", before, 1, metrics, json);
         }

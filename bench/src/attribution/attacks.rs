@@ -4,27 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use openledger_attribution::{Answer, Document, Index, Method};
-use openledger_node::train::{Experiment, Recipe};
+use openledger::audit_attribution::{standings, Verdict};
+use openledger_attribution::{Answer, Document, Index, Layers, Method};
+use openledger_node::train::{Experiment, Recipe, Retrained};
 
-use super::corpus::{generated, Doc, Numbers};
+use super::attackers::{candidates, ATTACKER, ATTACKS, CORPUS, HONEST, VICTIM};
+use super::corpus::{generated, Doc};
 use super::influence::{layers, signature};
+use super::questions::answers;
 use super::stats::mean;
 use super::Settings;
 use crate::report::Metric;
 
 const SEED: [u8; 32] = [8; 32];
-/// Seed of the corpus.
-const CORPUS: u64 = 61;
-/// The contributor who cheats, and the one who is copied.
-const ATTACKER: usize = 0;
-const VICTIM: usize = 1;
-
-/// What the attacks with new documents are to be held against: as many of its own kind.
-const HONEST: &str = "no_attack_20_own_documents";
-
-/// Documents with what an attack adds; who has a number from `first` on belongs to the coalition.
-type Attack = fn(&mut Vec<Doc>, usize);
 
 pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     let (contributors, each) = if settings.quick { (10, 8) } else { (24, 16) };
@@ -53,26 +45,24 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
             docs.push(doc)
         }
     }
-    let (honest, harmless) = paid(&recipe, &docs, contributors, &queries)?;
-    let attacks: [(&str, Attack); 11] = [
-        ("own_documents_4_times", |docs, first| clones(docs, first, ATTACKER, 4, false)),
-        ("own_documents_16_owners", |docs, first| clones(docs, first, ATTACKER, 16, true)),
-        ("victim_copied", |docs, first| clones(docs, first, VICTIM, 1, true)),
-        ("victim_copied_10_percent_new", |docs, first| near(docs, first, 10)),
-        ("victim_copied_30_percent_new", |docs, first| near(docs, first, 30)),
-        ("stuffed_words", |docs, first| stuffed(docs, first, 96, 1)),
-        ("stuffed_words_between_new_ones", between),
-        ("stuffed_pairs_of_words", |docs, first| stuffed(docs, first, 96, 2)),
-        ("stuffed_runs_of_four_words", |docs, first| stuffed(docs, first, 96, 4)),
-        ("outliers", outliers),
-        (HONEST, more),
-    ];
+    let honest = Pay::of(&Trained::on(&recipe, &docs)?, contributors, &queries)?;
     let (mut metrics, mut gains, mut copies) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, attack) in attacks {
-        let mut cheated = docs.clone();
-        attack(&mut cheated, contributors);
-        let (earned, loss) = paid(&recipe, &cheated, contributors, &queries)?;
-        let gain = earned / honest.max(1e-9);
+    let mut cheated: Vec<(&str, Vec<Doc>)> = ATTACKS
+        .iter()
+        .map(|(name, attack)| {
+            let mut cheated = docs.clone();
+            attack(&mut cheated, contributors);
+            (*name, cheated)
+        })
+        .collect();
+    cheated.push((SHADOW, shadow(&recipe, &docs, contributors)?));
+    for (name, cheated) in cheated {
+        let trained = Trained::on(&recipe, &cheated)?;
+        let found = Pay::of(&trained, contributors, &queries)?;
+        if name.starts_with("stuffed") || [HONEST, SHADOW].contains(&name) {
+            metrics.extend(audited(&trained, name, contributors, &queries)?);
+        }
+        let gain = found.coalition / honest.coalition.max(1e-9);
         if name.starts_with("own") || name == "victim_copied" {
             copies.push(gain);
         }
@@ -80,7 +70,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
             gains.push(gain);
         }
         metrics.push(Metric::of(&format!("gain_{name}"), "times", vec![gain]));
-        metrics.push(Metric::of(&format!("loss_after_{name}"), "nats a token", vec![loss - harmless]));
+        metrics.push(Metric::of(&format!("loss_after_{name}"), "nats a token", vec![found.loss - honest.loss]));
+        if name.starts_with("victim") {
+            let lost = 100.0 * (1.0 - found.victim / honest.victim.max(1e-9));
+            metrics.push(Metric::of(&format!("victim_lost_{name}"), "%", vec![lost]));
+        }
     }
     gains.sort_by(f64::total_cmp);
     let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
@@ -90,98 +84,131 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-/// The coalition's part of the queries' shares after training on what is not left out, and the loss on them.
-fn paid(recipe: &Recipe, docs: &[Doc], contributors: usize, queries: &[String]) -> Result<(f64, f64)> {
-    let all = (1u64..).zip(docs).map(|(id, doc)| Document {
-        contribution_id: id,
-        contributor: doc.contributor.to_string(),
-        priority: (id, 0),
-        match_text: openledger_ingest::match_text(&doc.text),
-    });
-    let texts = Index::build(all.collect())?;
-    let kept: Vec<Doc> =
-        (1u64..).zip(docs).filter(|(id, _)| !texts.is_left_out(*id)).map(|(_, d)| d.clone()).collect();
-    let texts: Vec<String> = kept.iter().map(|d| d.text.clone()).collect();
+/// The attack by a model of one's own.
+const SHADOW: &str = "stuffed_pairs_chosen_by_a_shadow_model";
+
+/// Of many stuffed documents the twenty that a model of the attacker's own, trained on the public data, says have most
+/// influence on what it writes itself (attack 9).
+fn shadow(recipe: &Recipe, docs: &[Doc], first: usize) -> Result<Vec<Doc>> {
+    let drawn = candidates(docs, first);
+    let all: Vec<Doc> = docs.iter().chain(&drawn).cloned().collect();
+    let texts: Vec<String> = all.iter().map(|doc| doc.text.clone()).collect();
     let experiment = Experiment::new(recipe, &texts)?;
-    let model = experiment.train(&vec![true; kept.len()])?;
-    let index = layers(&experiment, &model, &kept)?;
-    let owners: BTreeMap<u64, usize> = (1u64..).zip(kept.iter().map(|d| d.contributor)).collect();
-    let found = queries
-        .iter()
-        .map(|query| {
-            let passage = experiment.passage(query)?;
-            let (text, barred) = (experiment.decode(&passage), BTreeSet::new());
-            let signature = signature(&index, &model, &passage)?;
-            let answer =
-                Answer { prompt: "", text: &text, signature: &signature, seed: &SEED, barred: &barred };
-            let found = index.evidence(&answer);
-            let ours = found.shares.iter().filter(|share| {
-                owners.get(&share.contribution_id).is_some_and(|c| *c == ATTACKER || *c >= contributors)
-            });
-            Ok((ours.map(|share| f64::from(share.bps)).sum::<f64>(), f64::from(model.loss(&passage)?)))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let (shares, losses): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
-    Ok((mean(&shares), mean(&losses)))
-}
-
-fn clones(docs: &mut Vec<Doc>, first: usize, of: usize, times: usize, owners: bool) {
-    let own: Vec<Doc> = docs.iter().filter(|d| d.contributor == of).cloned().collect();
-    for copy in 0..times {
-        let contributor = if owners { first + copy } else { ATTACKER };
-        docs.extend(own.iter().map(|d| Doc { contributor, text: d.text.clone() }));
+    let model = experiment.train(&(0..all.len()).map(|i| i < docs.len()).collect::<Vec<_>>())?;
+    let index = layers(&experiment, &model, &all)?;
+    let mut influence: BTreeMap<u64, f64> = BTreeMap::new();
+    for answer in answers(&experiment, &model, docs.iter().map(|doc| doc.text.as_str()))? {
+        let signature = signature(&index, &model, &answer)?;
+        let found = index.influence().map(|index| index.influence(&signature).documents).unwrap_or_default();
+        let whole = found.iter().map(|(_, i)| i.abs() as f64).sum::<f64>().max(1.0);
+        for (id, i) in found {
+            *influence.entry(id).or_default() += i as f64 / whole;
+        }
     }
+    let mut best: Vec<(f64, &Doc)> = (docs.len() as u64 + 1..)
+        .zip(&drawn)
+        .filter_map(|(id, doc)| Some((*influence.get(&id)?, doc)))
+        .collect();
+    best.sort_by(|a, b| b.0.total_cmp(&a.0));
+    Ok(docs.iter().chain(best.into_iter().take(20).map(|(_, doc)| doc)).cloned().collect())
 }
 
-/// The victim's documents with so many of a hundred words swapped.
-fn near(docs: &mut Vec<Doc>, first: usize, percent: u64) {
-    let mut numbers = Numbers(percent);
-    let own: Vec<Doc> = docs.iter().filter(|d| d.contributor == VICTIM).cloned().collect();
-    docs.extend(own.iter().map(|doc| {
-        let words = doc.text.split(' ').map(|word| match numbers.below(100) < percent {
-            true => format!("zor{}", numbers.below(900)),
-            false => word.to_string(),
+/// A model trained on what is not left out, with its index.
+struct Trained {
+    kept: Vec<Doc>,
+    experiment: Experiment,
+    model: Retrained,
+    index: Layers,
+}
+
+impl Trained {
+    fn on(recipe: &Recipe, docs: &[Doc]) -> Result<Self> {
+        let all = (1u64..).zip(docs).map(|(id, doc)| Document {
+            contribution_id: id,
+            contributor: doc.contributor.to_string(),
+            priority: (id, 0),
+            match_text: openledger_ingest::match_text(&doc.text),
         });
-        Doc { contributor: first, text: words.collect::<Vec<_>>().join(" ") }
-    }));
-}
+        let texts = Index::build(all.collect())?;
+        let kept: Vec<Doc> =
+            (1u64..).zip(docs).filter(|(id, _)| !texts.is_left_out(*id)).map(|(_, d)| d.clone()).collect();
+        let texts: Vec<String> = kept.iter().map(|d| d.text.clone()).collect();
+        let experiment = Experiment::new(recipe, &texts)?;
+        let model = experiment.train(&vec![true; kept.len()])?;
+        let index = layers(&experiment, &model, &kept)?;
+        Ok(Trained { kept, experiment, model, index })
+    }
 
-/// Twenty documents of `length` of everybody's words in runs of `run` words, the runs in random order.
-fn stuffed(docs: &mut Vec<Doc>, first: usize, length: usize, run: usize) {
-    let mut numbers = Numbers(5);
-    let words: Vec<String> =
-        docs.iter().flat_map(|d| d.text.split(' ').map(str::to_string).collect::<Vec<_>>()).collect();
-    for _ in 0..20 {
-        let text: Vec<&str> = (0..length / run)
-            .map(|_| numbers.below((words.len() - run) as u64) as usize)
-            .flat_map(|at| words[at..at + run].iter().map(String::as_str))
-            .collect();
-        docs.push(Doc { contributor: first, text: text.join(" ") });
+    /// Basis points by contributor for a text.
+    fn shares(&self, passage: &[u32]) -> Result<Vec<f64>> {
+        let (text, barred) = (self.experiment.decode(passage), BTreeSet::new());
+        let signature = signature(&self.index, &self.model, passage)?;
+        let answer = Answer { prompt: "", text: &text, signature: &signature, seed: &SEED, barred: &barred };
+        let mut paid = vec![0.0; self.contributors()];
+        for share in &self.index.evidence(&answer).shares {
+            paid[self.kept[share.contribution_id as usize - 1].contributor] += f64::from(share.bps);
+        }
+        Ok(paid)
+    }
+
+    fn contributors(&self) -> usize {
+        self.kept.iter().map(|doc| doc.contributor + 1).max().unwrap_or(0)
     }
 }
 
-/// The same of single words with a word of nobody behind each, so that no two neighbours are known.
-fn between(docs: &mut Vec<Doc>, first: usize) {
-    let (mut numbers, before) = (Numbers(9), docs.len());
-    stuffed(docs, first, 48, 1);
-    for doc in docs.iter_mut().skip(before) {
-        let text = doc.text.split(' ').map(|word| format!("{word} zor{}", numbers.below(1_000_000)));
-        doc.text = text.collect::<Vec<_>>().join(" ");
+/// What the queries pay, in basis points of each, and the loss on them, nats a token.
+struct Pay {
+    coalition: f64,
+    victim: f64,
+    loss: f64,
+}
+
+impl Pay {
+    fn of(trained: &Trained, contributors: usize, queries: &[String]) -> Result<Self> {
+        let (mut coalition, mut victim, mut losses): (Vec<f64>, Vec<f64>, Vec<f64>) = Default::default();
+        for query in queries {
+            let passage = trained.experiment.passage(query)?;
+            let shares = trained.shares(&passage)?;
+            let ours = shares.iter().enumerate().filter(|(c, _)| *c == ATTACKER || *c >= contributors);
+            coalition.push(ours.map(|(_, bps)| bps).sum());
+            victim.push(shares.get(VICTIM).copied().unwrap_or(0.0));
+            losses.push(f64::from(trained.model.loss(&passage)?));
+        }
+        Ok(Pay { coalition: mean(&coalition), victim: mean(&victim), loss: mean(&losses) })
     }
 }
 
-/// Further documents of the contributor's own vocabulary.
-fn more(docs: &mut Vec<Doc>, first: usize) {
-    let before = docs.iter().filter(|d| d.contributor == ATTACKER).count() + 1;
-    let own = generated(1, before + 20, 6, CORPUS).into_iter().skip(before);
-    docs.extend(own.map(|doc| Doc { contributor: first, ..doc }));
-}
+/// Answers of the model for each contributor's question, by which an audit judges.
+const ANSWERS: usize = 4;
 
-/// Documents of what no model expects.
-fn outliers(docs: &mut Vec<Doc>, first: usize) {
-    let mut numbers = Numbers(6);
-    for _ in 0..8 {
-        let text: Vec<String> = (0..90).map(|_| format!("q{}x", numbers.below(1_000_000))).collect();
-        docs.push(Doc { contributor: first, text: text.join(" ") });
-    }
+/// What the audit by training again says after an attack (`openledger audit-attribution` takes the same verdict from
+/// the same figures): how much more the newcomer `first` is paid than its absence changes, as a part of all pay,
+/// whether it is named, and how many honest contributors are.
+fn audited(trained: &Trained, name: &str, first: usize, queries: &[String]) -> Result<Vec<Metric>> {
+    let Trained { kept, experiment, model, .. } = trained;
+    let openings = (0..ANSWERS).flat_map(|_| queries.iter().map(String::as_str));
+    let answers = answers(experiment, model, openings)?;
+    let paid: Vec<Vec<f64>> = answers.iter().map(|answer| trained.shares(answer)).collect::<Result<_>>()?;
+    let losses = |model: &Retrained| -> Result<Vec<f64>> {
+        answers.iter().map(|answer| Ok(f64::from(model.loss(answer)?))).collect()
+    };
+    let whole = losses(model)?;
+    let without = (0..trained.contributors())
+        .map(|c| losses(&experiment.train(&kept.iter().map(|d| d.contributor != c).collect::<Vec<_>>())?))
+        .collect::<Result<Vec<_>>>()?;
+    let changed: Vec<Vec<f64>> = whole
+        .iter()
+        .enumerate()
+        .map(|(number, loss)| without.iter().map(|losses| losses[number] - loss).collect())
+        .collect();
+    let standings = standings(&paid, &changed);
+    let Some(newcomer) = standings.get(first) else { return Ok(Vec::new()) };
+    let excess = Metric {
+        spread: [newcomer.excess.low, newcomer.excess.high],
+        ..Metric::of(&format!("audit_{name}_excess"), "of all pay", vec![newcomer.excess.mean])
+    };
+    let found = f64::from(u8::from(newcomer.verdict == Verdict::Favoured));
+    let honest = standings.iter().take(first).filter(|one| one.verdict == Verdict::Favoured).count();
+    let accused = Metric::of(&format!("audit_{name}_honest_named"), "", vec![honest as f64]);
+    Ok(vec![excess, Metric::of(&format!("audit_{name}_named"), "", vec![found]), accused])
 }

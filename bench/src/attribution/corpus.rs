@@ -56,6 +56,36 @@ fn sentence(numbers: &mut Numbers, own: &[String], common: &[String]) -> String 
     text
 }
 
+/// A generated text said in other words: every sentence in another template, with the same words in its places.
+pub fn reworded(text: &str, numbers: &mut Numbers) -> String {
+    let sentences = text.trim_end_matches('.').split(". ").map(|sentence| {
+        let found = TEMPLATES.iter().enumerate().find_map(|(i, t)| Some((i, places(t, sentence)?)));
+        let Some((template, places)) = found else { return sentence.to_string() };
+        let other = (template as u64 + 1 + numbers.below(7)) % 8;
+        let mut text = TEMPLATES[other as usize].to_string();
+        for (slot, word) in ["{a}", "{b}", "{c}", "{d}"].into_iter().zip(places) {
+            text = text.replace(slot, word);
+        }
+        text
+    });
+    format!("{}.", sentences.collect::<Vec<_>>().join(". "))
+}
+
+/// The words in the places a to d of a template; none where the sentence is not of it.
+fn places<'a>(template: &str, sentence: &'a str) -> Option<[&'a str; 4]> {
+    let (pattern, words): (Vec<&str>, Vec<&str>) =
+        (template.split(' ').collect(), sentence.split(' ').collect());
+    let mut found = [""; 4];
+    for (part, word) in pattern.iter().zip(&words) {
+        match part.strip_prefix('{').and_then(|part| part.bytes().next()) {
+            Some(letter) => *found.get_mut(usize::from(letter.checked_sub(b'a')?))? = word,
+            None if part != word => return None,
+            None => {}
+        }
+    }
+    (pattern.len() == words.len()).then_some(found)
+}
+
 /// Least bytes of a document of [`plays`]: more than a context of tokens.
 const SPEECH: usize = 420;
 
@@ -96,4 +126,22 @@ pub fn plays(text: &str, contributors: usize, each: usize) -> anyhow::Result<Vec
         documents.into_iter().take(each).map(move |text| Doc { contributor, text })
     });
     Ok(documents.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reworded_text_keeps_its_names_and_no_sentence() {
+        let doc = &generated(1, 1, 6, 3)[0];
+        let other = reworded(&doc.text, &mut Numbers(1));
+        let (old, new): (Vec<&str>, Vec<&str>) = (doc.text.split(". ").collect(), other.split(". ").collect());
+        assert_eq!(old.len(), new.len());
+        for (old, new) in old.iter().zip(new) {
+            assert_ne!(old.trim_end_matches('.'), new.trim_end_matches('.'));
+            let found = TEMPLATES.iter().find_map(|t| places(t, old.trim_end_matches('.'))).unwrap();
+            assert!(found.iter().all(|word| new.contains(word)), "{old} -> {new}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use openledger_attribution::calibration::Outcome;
 use openledger_node::train::{Experiment, Recipe, Retrained};
 
 use super::corpus::{generated, plays, Doc, Numbers};
+use super::questions::{questions, Kind, Question};
 use super::Settings;
 
 /// Sizes of a run.
@@ -57,19 +58,23 @@ impl Size {
     }
 }
 
-/// One corpus with a model trained on it and all that was found by training again.
+/// One corpus with a model trained on it from one seed, and all that was found by training again.
 pub struct World {
-    pub name: &'static str,
+    /// Name of the corpus, and of seeds after the first their number: `generated`, `generated_2`.
+    pub name: String,
+    /// Name of the corpus.
+    pub corpus: &'static str,
     pub docs: Vec<Doc>,
     pub experiment: Experiment,
     pub model: Retrained,
-    /// Questions: held-out texts of all contributors in turn, as tokens.
+    pub questions: Vec<Question>,
+    /// The questions' tokens.
     pub queries: Vec<Vec<u32>>,
     /// How many of them, from the first, weights are fitted by.
     pub calibration: usize,
-    /// Half of the documents left out.
+    /// Half of the documents left out; of seeds after the first none.
     pub half: Vec<Outcome>,
-    /// A tenth left out.
+    /// A tenth left out; of further seeds the first of the same subsets.
     pub tenth: Vec<Outcome>,
     /// Each contributor left out.
     pub without: Vec<Outcome>,
@@ -77,7 +82,23 @@ pub struct World {
     pub whole: Outcome,
 }
 
-/// The corpora of a run: one generated, and one of plays where a file of them is given.
+impl World {
+    /// By judged question whether it is of this kind.
+    pub fn judged(&self, kind: Kind) -> Vec<bool> {
+        self.questions.iter().skip(self.calibration).map(|question| question.kind == kind).collect()
+    }
+
+    /// By contributor, how much higher the loss on question `number` is without each; nats a token.
+    pub fn harm(&self, number: usize) -> Vec<f64> {
+        self.without.iter().map(|outcome| outcome.losses[number] - self.whole.losses[number]).collect()
+    }
+}
+
+/// Seeds of the models beside the recipe's own: other first weights, another order of the passages.
+const SEEDS: [u64; 2] = [2_001, 2_002];
+
+/// The worlds of a run, seeds of one corpus side by side: a generated corpus, and one of plays where a file of them
+/// is given.
 ///
 /// # Errors
 /// When a training fails or the disk is full.
@@ -89,44 +110,61 @@ pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
         let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
         corpora.push(("plays", plays(&text, size.contributors, size.each + held)?));
     }
-    corpora.into_iter().map(|(name, all)| world(settings, &size, name, &all)).collect()
+    let mut worlds = Vec::new();
+    for (corpus, all) in corpora.into_iter().filter(|(c, _)| settings.corpus.as_ref().is_none_or(|o| o == c)) {
+        let group = size.each + held;
+        // The last of each contributor are held out, one of each in turn.
+        let place = |i: usize| (i % group).checked_sub(size.each);
+        let docs: Vec<Doc> = (0..all.len()).filter(|i| place(*i).is_none()).map(|i| all[i].clone()).collect();
+        let mut asked: Vec<(usize, &Doc)> =
+            (0..all.len()).filter_map(|i| place(i).map(|turn| (turn, &all[i]))).collect();
+        asked.sort_by_key(|(turn, doc)| (*turn, doc.contributor));
+        asked.truncate(size.queries);
+        let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
+        let experiment = Experiment::new(&size.recipe, &texts)?;
+        worlds.push(world(settings, &size, corpus, &docs, &asked, experiment.with_seed(size.recipe.seed), None)?);
+        for (number, seed) in (2..).zip(SEEDS).filter(|_| !settings.quick) {
+            let experiment = experiment.with_seed(seed);
+            worlds.push(world(settings, &size, corpus, &docs, &asked, experiment, Some(number))?);
+        }
+    }
+    Ok(worlds)
 }
 
-fn world(settings: &Settings, size: &Size, name: &'static str, all: &[Doc]) -> Result<World> {
-    let held = size.queries.div_ceil(size.contributors);
-    let group = size.each + held;
-    // The last of each contributor are held out, one of each in turn.
-    let place = |i: usize| (i % group).checked_sub(size.each);
-    let docs: Vec<Doc> = (0..all.len()).filter(|i| place(*i).is_none()).map(|i| all[i].clone()).collect();
-    let mut asked: Vec<(usize, &Doc)> =
-        (0..all.len()).filter_map(|i| place(i).map(|turn| (turn, &all[i]))).collect();
-    asked.sort_by_key(|(turn, doc)| (*turn, doc.contributor));
-    let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
-    let experiment = Experiment::new(&size.recipe, &texts)?;
-    let queries: Vec<Vec<u32>> = asked
-        .iter()
-        .take(size.queries)
-        .map(|(_, doc)| Ok(experiment.passage(&doc.text)?))
-        .collect::<Result<_>>()?;
+fn world(
+    settings: &Settings,
+    size: &Size,
+    corpus: &'static str,
+    docs: &[Doc],
+    asked: &[(usize, &Doc)],
+    experiment: Experiment,
+    further: Option<u32>,
+) -> Result<World> {
     let all = vec![true; docs.len()];
+    let model = experiment.train(&all)?;
+    let questions = questions(&experiment, &model, asked)?;
+    let queries: Vec<Vec<u32>> = questions.iter().map(|question| question.passage.clone()).collect();
+    // Of further seeds half as many: their questions add up with those of the first.
+    let subsets = if further.is_none() { size.subsets } else { size.subsets / 2 };
     let run = |keep: Vec<bool>| ground(settings, &experiment, &queries, keep);
     let drawn = |out: usize, seed: u64| -> Result<Vec<Outcome>> {
         let mut numbers = Numbers(seed);
-        (0..size.subsets).map(|_| run(subset(docs.len(), out, &mut numbers))).collect()
+        (0..subsets).map(|_| run(subset(docs.len(), out, &mut numbers))).collect()
     };
     // A tenth first: where a run is stopped, the scarcer figures are there.
     let tenth = drawn(docs.len() / 10, 3)?;
-    let half = drawn(docs.len() / 2, 2)?;
+    let half = if further.is_none() { drawn(docs.len() / 2, 2)? } else { Vec::new() };
     let without = (0..size.contributors)
         .map(|c| run(docs.iter().map(|d| d.contributor != c).collect()))
         .collect::<Result<_>>()?;
-    let whole = run(all.clone())?;
-    let model = experiment.train(&all)?;
+    let whole = run(all)?;
     Ok(World {
-        name,
-        docs,
+        name: further.map_or(corpus.into(), |number| format!("{corpus}_{number}")),
+        corpus,
+        docs: docs.to_vec(),
         experiment,
         model,
+        questions,
         queries,
         calibration: size.calibration,
         half,
@@ -155,7 +193,7 @@ fn ground(
     queries: &[Vec<u32>],
     keep: Vec<bool>,
 ) -> Result<Outcome> {
-    let path = settings.cache.join(format!("{}-{}.json", experiment.fingerprint(&keep), queries.len()));
+    let path = settings.cache.join(format!("{}.json", experiment.asked(&keep, queries)));
     if let Some(losses) = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(Outcome { keep, losses });
     }

@@ -4,26 +4,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use openledger_attribution::calibration::{lds, mixed, parts, spearman, Scores};
+use openledger_attribution::calibration::{lds, mixed, parts, Scores};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
 use openledger_attribution::{Answer, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
 use openledger_node::train::{Experiment, Retrained};
 
+use super::contributors::{self, Judgement};
 use super::corpus::{Doc, Numbers};
-use super::exchange;
 use super::ground::{worlds, World};
 use super::methods::{alternatives, fit, Choice};
+use super::questions::Kind;
 use super::rivals::gradients;
 use super::stats::{interval, mean};
-use super::{peer_scores, Settings};
+use super::{ceiling, exchange, peer_scores, serving_mix, tail_patch, Settings};
 use crate::report::Metric;
 
-const SEED: [u8; 32] = [5; 32];
+pub(super) const SEED: [u8; 32] = [5; 32];
 
 pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
-    let mut metrics = Vec::new();
-    for world in worlds(settings)? {
-        metrics.extend(compare(settings, &world)?);
+    let worlds = worlds(settings)?;
+    let (mut metrics, mut judged): (Vec<Metric>, Vec<Judged>) = Default::default();
+    for world in &worlds {
+        let found = compare(settings, world, &mut metrics)?;
+        metrics.extend(found.figures(&world.name));
+        judged.push(found);
+    }
+    let mut corpora: Vec<&str> = worlds.iter().map(|world| world.corpus).collect();
+    corpora.dedup();
+    for corpus in corpora {
+        let of = |world: &&World| world.corpus == corpus;
+        let seeds: Vec<&World> = worlds.iter().filter(of).collect();
+        if seeds.len() > 1 {
+            let found = judged.iter().zip(&worlds).filter(|(_, world)| of(world)).map(|(judged, _)| judged);
+            metrics.extend(Judged::pooled(found).figures(&format!("{corpus}_all")));
+            metrics.extend(ceiling::measure(corpus, &seeds));
+        }
     }
     Ok(metrics)
 }
@@ -41,9 +56,99 @@ const PEERS: [&str; 7] = [
     "dattri_logra",
     "dattri_datainf",
 ];
+/// What a model is paid by without calibration, and with it: each is held against all other methods.
+const DEPLOYED: [&str; 2] = ["mix", "fitted"];
+/// The parts of the documents that trainings leave out, in percent.
+const PARTS: [u32; 2] = [50, 10];
 
-fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
-    let World { name: corpus, docs, experiment, model, queries, .. } = world;
+/// What was found on the questions that no weight was fitted by, of one model or of several of one corpus.
+#[derive(Default)]
+struct Judged {
+    /// By part left out and method, the LDS of every question; empty where that part was not left out.
+    lds: BTreeMap<(u32, String), Vec<f64>>,
+    /// By method, and as it is paid, how leaving a contributor out was foreseen for every question.
+    contributors: BTreeMap<String, Vec<Judgement>>,
+    /// By method, how much one step on its ten first documents lowers the loss on every question.
+    tail_patch: BTreeMap<String, Vec<f64>>,
+    /// By question its kind.
+    kinds: Vec<Kind>,
+}
+
+impl Judged {
+    fn pooled<'a>(all: impl Iterator<Item = &'a Judged>) -> Self {
+        let mut pooled = Judged::default();
+        for one in all {
+            one.lds.iter().for_each(|(k, v)| pooled.lds.entry(k.clone()).or_default().extend(v));
+            for (method, found) in &one.contributors {
+                pooled.contributors.entry(method.clone()).or_default().extend_from_slice(found);
+            }
+            for (method, found) in &one.tail_patch {
+                pooled.tail_patch.entry(method.clone()).or_default().extend(found);
+            }
+            pooled.kinds.extend(&one.kinds);
+        }
+        // Half of the documents are left out for the first seed alone.
+        let questions = pooled.kinds.len();
+        pooled.lds.retain(|_, found| found.len() == questions);
+        pooled.tail_patch.retain(|_, found| found.len() == questions);
+        pooled.contributors.retain(|_, found| found.len() == questions);
+        pooled
+    }
+
+    fn figures(&self, name: &str) -> Vec<Metric> {
+        let mut metrics = Vec::new();
+        for ((part, method), found) in &self.lds {
+            metrics.push(figure(&format!("lds{part}_{name}_{method}"), "LDS", found));
+            for (kind, kind_name) in Kind::ALL {
+                let of_kind = self.of(kind, found);
+                metrics.push(figure(&format!("lds{part}_{name}_{method}_{kind_name}"), "LDS", &of_kind));
+            }
+            for ours in DEPLOYED.iter().filter(|ours| *ours != method) {
+                let Some(own) = self.lds.get(&(*part, ours.to_string())) else { continue };
+                metrics.push(difference(&format!("lds{part}_{name}_{ours}_less_{method}"), own, found));
+            }
+        }
+        for (own, library) in PARITY {
+            for part in PARTS {
+                let of = |method: &str| self.lds.get(&(part, method.to_string()));
+                if let (Some(own_found), Some(theirs)) = (of(own), of(library)) {
+                    let name = format!("parity{part}_{name}_{own}_less_{library}");
+                    metrics.push(difference(&name, own_found, theirs));
+                }
+            }
+        }
+        for (method, found) in &self.contributors {
+            metrics.extend(contributors::figures(&format!("{name}_{method}"), found));
+            for (kind, kind_name) in Kind::ALL {
+                let of_kind = self.of(kind, found);
+                metrics.extend(contributors::figures(&format!("{name}_{method}_{kind_name}"), &of_kind));
+            }
+        }
+        for (method, found) in &self.tail_patch {
+            metrics.push(figure(&format!("tail_patch_{name}_{method}"), "nats a token", found));
+        }
+        metrics
+    }
+
+    /// What was found on questions of one kind.
+    fn of<T: Clone>(&self, kind: Kind, found: &[T]) -> Vec<T> {
+        found.iter().zip(&self.kinds).filter(|(_, k)| **k == kind).map(|(f, _)| f.clone()).collect()
+    }
+}
+
+/// A mean with its interval.
+pub(super) fn figure(name: &str, unit: &'static str, found: &[f64]) -> Metric {
+    Metric { spread: interval(found), ..Metric::of(name, unit, vec![mean(found)]) }
+}
+
+/// The mean of the differences, question by question.
+fn difference(name: &str, a: &[f64], b: &[f64]) -> Metric {
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    figure(name, "LDS", &differences)
+}
+
+fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Result<Judged> {
+    let World { name, docs, experiment, model, queries, .. } = world;
     exchange::write(&settings.exchange, &settings.cache, world)?;
     let index = layers(experiment, model, docs)?;
     let mut methods: BTreeMap<&str, Scores> = BTreeMap::new();
@@ -66,50 +171,43 @@ fn compare(settings: &Settings, world: &World) -> Result<Vec<Metric>> {
         methods.insert(name, scores);
     }
     methods.extend(alternatives);
-    methods.extend(gradients(experiment, model, queries)?);
+    let of = |passages: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
+        passages.iter().map(|passage| Ok(model.gradient(passage)?)).collect()
+    };
+    let documents = of(experiment.passages())?;
+    methods.extend(gradients(&documents, &of(queries)?));
     for peer in PEERS {
-        if let Some(scores) = peer_scores(&settings.exchange, &format!("influence_{corpus}.{peer}")) {
+        if let Some(scores) = peer_scores(&settings.exchange, &format!("influence_{name}.{peer}")) {
             methods.insert(peer, scores);
         }
     }
-    let mut metrics = Vec::new();
     for choice in &fitted {
         let mark = if choice.method == chosen.method { "chosen" } else { "fitted" };
         let Weights { influence, lexical, span } = choice.weights;
-        let named = |part: &str| format!("{mark}_{corpus}_{}_{part}", choice.method);
+        let named = |part: &str| format!("{mark}_{name}_{}_{part}", choice.method);
         for (part, weight) in [("influence", influence), ("lexical", lexical), ("span", span)] {
             metrics.push(Metric::of(&named(part), "of 10", vec![f64::from(weight)]));
         }
         metrics.push(Metric::of(&named("calibration"), "LDS", vec![choice.lds]));
     }
-    for (part, grounds) in [(50, &world.half), (10, &world.tenth)] {
-        // Judged are the questions that no weight was fitted by.
-        let judged = |scores: &Scores| lds(scores, grounds).split_off(world.calibration);
-        let difference = |name: &str, a: &[f64], b: &[f64]| {
-            let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-            let spread = interval(&differences);
-            Metric { spread, ..Metric::of(name, "LDS", vec![mean(&differences)]) }
-        };
-        let ours = judged(&methods["mix"]);
-        for (name, scores) in &methods {
-            let found = judged(scores);
-            let spread = interval(&found);
-            let metric = Metric::of(&format!("lds{part}_{corpus}_{name}"), "LDS", vec![mean(&found)]);
-            metrics.push(Metric { spread, ..metric });
-            if *name != "mix" {
-                metrics.push(difference(&format!("lds{part}_{corpus}_mix_less_{name}"), &ours, &found));
-            }
-        }
-        for (own, library) in PARITY {
-            if let Some(theirs) = methods.get(library) {
-                let name = format!("parity{part}_{corpus}_{own}_less_{library}");
-                metrics.push(difference(&name, &judged(&methods[own]), &judged(theirs)));
-            }
+    let mut judged = Judged::default();
+    judged.kinds.extend(world.questions.iter().skip(world.calibration).map(|question| question.kind));
+    for (part, outcomes) in PARTS.into_iter().zip([&world.half, &world.tenth]).filter(|(_, o)| !o.is_empty()) {
+        for (method, scores) in &methods {
+            let found = lds(scores, outcomes).split_off(world.calibration);
+            judged.lds.insert((part, method.to_string()), found);
         }
     }
-    metrics.extend(contributors(world, &index)?);
+    for (method, scores) in &methods {
+        judged.contributors.insert(method.to_string(), contributors::by_scores(world, scores));
+        judged.tail_patch.insert(method.to_string(), tail_patch::measure(world, &documents, scores)?);
+    }
+    let random = tail_patch::at_random(docs.len(), queries.len());
+    judged.tail_patch.insert("random".into(), tail_patch::measure(world, &documents, &random)?);
+    judged.contributors.insert("paid".into(), contributors::as_paid(world, &index)?);
     metrics.push(off_domain(world, &index)?);
-    Ok(metrics)
+    metrics.extend(serving_mix::measure(world)?);
+    Ok(judged)
 }
 
 pub(super) fn labels(passage: &[u32]) -> Vec<Option<u32>> {
@@ -213,42 +311,4 @@ fn off_domain(world: &World, index: &Layers) -> Result<Metric> {
     let worst = paid.iter().copied().fold(0.0, f64::max);
     let name = format!("off_domain_paid_{}", world.name);
     Ok(Metric { spread: [0.0, worst], ..Metric::of(&name, "%", vec![mean(&paid)]) })
-}
-
-/// Shares as they are paid against leaving each contributor out: whether the first is the right one, rank
-/// correlation, and half the sum of the differences.
-fn contributors(world: &World, index: &Layers) -> Result<Vec<Metric>> {
-    let World { experiment, model, queries, docs, whole, without, .. } = world;
-    let (mut top, mut rho, mut tv) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, query) in queries.iter().enumerate().skip(world.calibration) {
-        let signature = signature(index, model, query)?;
-        let text = experiment.decode(query);
-        let found = index.evidence(&Answer {
-            prompt: "",
-            text: &text,
-            signature: &signature,
-            seed: &SEED,
-            barred: &BTreeSet::new(),
-        });
-        let mut paid = vec![0.0; without.len()];
-        for share in &found.shares {
-            paid[docs[share.contribution_id as usize - 1].contributor] += f64::from(share.bps) / 10_000.0;
-        }
-        let harm: Vec<f64> = without.iter().map(|g| g.losses[number] - whole.losses[number]).collect();
-        let largest =
-            |values: &[f64]| (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
-        top.push(f64::from(u8::from(largest(&paid) == largest(&harm))));
-        rho.push(spearman(&paid, &harm));
-        let part = |values: &[f64]| -> Vec<f64> {
-            let all = values.iter().map(|v| v.max(0.0)).sum::<f64>().max(f64::MIN_POSITIVE);
-            values.iter().map(|v| v.max(0.0) / all).collect()
-        };
-        let (a, b) = (part(&paid), part(&harm));
-        tv.push(a.iter().zip(&b).map(|(x, y)| (x - y).abs()).sum::<f64>() / 2.0);
-    }
-    let figure = |name: &str, values: Vec<f64>| {
-        let spread = interval(&values);
-        Metric { spread, ..Metric::of(&format!("{name}_{}", world.name), "", vec![mean(&values)]) }
-    };
-    Ok(vec![figure("top1", top), figure("rho", rho), figure("tv", tv)])
 }

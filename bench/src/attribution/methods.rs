@@ -121,7 +121,10 @@ pub struct Choice {
 /// The weights, in tenths, with which a method agrees best with training again on the questions for calibration.
 pub fn fit(world: &World, method: &'static str, influence: &Scores, texts: &[Scores; 2]) -> Choice {
     let layers = [influence, &texts[0], &texts[1]];
-    let outcomes = [world.half.as_slice(), world.tenth.as_slice()];
+    let outcomes: Vec<&[_]> = [world.half.as_slice(), world.tenth.as_slice()]
+        .into_iter()
+        .filter(|outcomes| !outcomes.is_empty())
+        .collect();
     let (weights, lds) = calibration::fit(layers, &outcomes, world.calibration, 10, 0);
     Choice { method, weights, scores: mixed(layers, weights), lds }
 }

@@ -2,7 +2,10 @@
 //! influence against retraining. Never mix the two questions: provenance asks who wrote it (rank), influence
 //! what would change without it (LDS).
 
+mod attackers;
 mod attacks;
+mod ceiling;
+mod contributors;
 mod corpus;
 mod exchange;
 mod ground;
@@ -10,11 +13,15 @@ mod infinigram;
 mod influence;
 mod methods;
 mod planted;
+mod plots;
 #[path = "../../../packages/attribution/examples/prose/mod.rs"]
 mod prose;
+mod questions;
 mod rivals;
+mod serving_mix;
 mod spans;
 mod stats;
+mod tail_patch;
 
 use std::path::{Path, PathBuf};
 
@@ -44,10 +51,14 @@ pub struct Settings {
     pub quick: bool,
     /// A file of plays, the second corpus of influence.
     pub plays: Option<PathBuf>,
+    /// Of influence one corpus alone.
+    pub corpus: Option<String>,
     /// Folder in which finished trainings are kept, each under its recipe's hash.
     pub cache: PathBuf,
     /// Folder for what peers read; their scores are read from it as well.
     pub exchange: PathBuf,
+    /// Folder for the figures of influence as SVG.
+    pub plots: Option<PathBuf>,
 }
 
 /// All figures that this program makes itself, and those of peers whose scores lie in the exchange folder.
@@ -69,6 +80,9 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         if settings.part.is_none_or(|only| only == part) {
             metrics.extend(measure(settings)?);
         }
+    }
+    if let Some(folder) = &settings.plots {
+        plots::write(folder, &metrics)?;
     }
     Ok(metrics)
 }

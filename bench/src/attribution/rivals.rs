@@ -1,8 +1,6 @@
 //! Other methods of influence on the same model: products of whole gradients, and one-model TRAK.
 
-use anyhow::Result;
 use openledger_attribution::calibration::Scores;
-use openledger_node::train::{Experiment, Retrained};
 
 /// Damping of TRAK's matrix, as a part of its mean squared gradient. Peers are given the same.
 const DAMP: f64 = 0.1;
@@ -11,27 +9,19 @@ const DAMP: f64 = 0.1;
 /// between them (TRAK with one model; Park et al., arXiv 2303.14186). TRAK projects gradients, so that this matrix
 /// fits memory; here the documents are few, so it is solved in their span, which is the limit of ever more
 /// projections: with `K` the products of the documents' gradients and `k` a question's, `(K + d · mean(diag K) I)⁻¹ k`.
-pub fn gradients(
-    experiment: &Experiment,
-    model: &Retrained,
-    queries: &[Vec<u32>],
-) -> Result<Vec<(&'static str, Scores)>> {
-    let of = |passages: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
-        passages.iter().map(|p| Ok(model.gradient(p)?)).collect()
-    };
-    let (documents, asked) = (of(experiment.passages())?, of(queries)?);
+pub fn gradients(documents: &[Vec<f32>], asked: &[Vec<f32>]) -> Vec<(&'static str, Scores)> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
     let products = |rows: &[Vec<f32>]| -> Scores {
         rows.iter().map(|q| documents.iter().map(|d| dot(q, d)).collect()).collect()
     };
-    let (plain, mut matrix) = (products(&asked), products(&documents));
+    let (plain, mut matrix) = (products(asked), products(documents));
     let count = matrix.len();
     let trace: f64 = matrix.iter().enumerate().map(|(i, line)| line[i]).sum();
     for (i, line) in matrix.iter_mut().enumerate() {
         line[i] += DAMP * trace / count.max(1) as f64;
     }
     let trak = solve(matrix, plain.clone());
-    Ok(vec![("grad_dot", plain), ("trak1_own", trak)])
+    vec![("grad_dot", plain), ("trak1_own", trak)]
 }
 
 /// Solves a symmetric positive system for many right sides by elimination.

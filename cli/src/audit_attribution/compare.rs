@@ -1,5 +1,6 @@
 //! What was paid held against what training again shows: ranks, distances, intervals. Pure.
 
+use openledger_attribution::calibration::spearman;
 use serde::{Deserialize, Serialize};
 
 /// Draws of a bootstrap.
@@ -135,27 +136,6 @@ fn median(values: &[f64]) -> f64 {
         0 => 0.0,
         n if n % 2 == 1 => sorted[n / 2],
         n => (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0,
-    }
-}
-
-/// Ranks from 0, the mean rank for equals.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let below = |value: f64| values.iter().filter(|other| **other < value).count() as f64;
-    let equal = |value: f64| values.iter().filter(|other| **other == value).count() as f64;
-    values.iter().map(|value| below(*value) + (equal(*value) - 1.0) / 2.0).collect()
-}
-
-/// Spearman's rank correlation; 0 where one side is constant.
-fn spearman(a: &[f64], b: &[f64]) -> f64 {
-    let (a, b) = (ranks(a), ranks(b));
-    let middle = (a.len() as f64 - 1.0) / 2.0;
-    let product: f64 = a.iter().zip(&b).map(|(x, y)| (x - middle) * (y - middle)).sum();
-    let size = |ranks: &[f64]| ranks.iter().map(|x| (x - middle).powi(2)).sum::<f64>().sqrt();
-    let norm = size(&a) * size(&b);
-    if norm > 0.0 {
-        product / norm
-    } else {
-        0.0
     }
 }
 

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::corpus::{train_tokenizer, Document, END_OF_TEXT_ID};
-use super::optimizer::Params;
+use super::optimizer::{Param, Params};
 use super::recipe::{Plan, Recipe};
 use crate::attribution::Positions;
 use crate::engine::files::weights_bytes;
@@ -33,7 +33,7 @@ pub struct Experiment {
 pub struct Retrained {
     pub(super) params: Params,
     pub(super) net: Arc<Net>,
-    pub(super) width: usize,
+    pub(super) config: ModelConfig,
 }
 
 impl Experiment {
@@ -163,7 +163,7 @@ impl Experiment {
     }
 
     /// Names a training and the questions asked after it.
-    pub(crate) fn asked(&self, keep: &[bool], queries: &[Vec<u32>]) -> String {
+    pub fn asked(&self, keep: &[bool], queries: &[Vec<u32>]) -> String {
         let mut hasher = Sha256::new();
         hasher.update(self.fingerprint(keep));
         for query in queries {
@@ -209,7 +209,7 @@ impl Experiment {
             params.take_gradients(&[gradients])?;
             params.update(recipe, recipe.rate(step, &schedule), step)?;
         }
-        Ok(Retrained { params, net: Arc::new(net), width: config.hidden_size })
+        Ok(Retrained { params, net: Arc::new(net), config })
     }
 
     /// Order of the passages in pass `pass`.
@@ -344,7 +344,37 @@ impl Retrained {
 
     /// Numbers in a hidden vector.
     pub fn width(&self) -> usize {
-        self.width
+        self.config.hidden_size
+    }
+
+    /// The model after one step of plain gradient descent: `rate` times the mean of `gradients`, each as
+    /// [`Retrained::gradient`] gives it, taken from all parameters. None of them changes nothing.
+    ///
+    /// # Errors
+    /// When a gradient is not of this model's shape.
+    pub fn stepped(&self, gradients: &[&[f32]], rate: f32) -> Result<Self> {
+        let size: usize = self.params.0.iter().map(|param| param.values.len()).sum();
+        if let Some(other) = gradients.iter().find(|gradient| gradient.len() != size) {
+            return Err(Error::new(
+                "E-TRAIN-001",
+                format!("a gradient of {} numbers is not one of a model of {size} parameters", other.len()),
+                "Give gradients of this model.",
+            ));
+        }
+        let part = rate / gradients.len().max(1) as f32;
+        let (mut params, mut at) = (Vec::with_capacity(self.params.0.len()), 0);
+        for param in &self.params.0 {
+            let mut values = param.values.clone();
+            for gradient in gradients {
+                let own = &gradient[at..at + values.len()];
+                values.iter_mut().zip(own).for_each(|(value, slope)| *value -= part * slope);
+            }
+            at += values.len();
+            params.push(Param::new(param.name.clone(), param.shape.clone(), values)?);
+        }
+        let params = Params(params);
+        let net = Net::new(&self.config, |name| params.tensor(name))?;
+        Ok(Retrained { params, net: Arc::new(net), config: self.config.clone() })
     }
 }
 
@@ -352,14 +382,34 @@ impl Retrained {
 mod tests {
     use super::*;
 
-    #[test]
-    fn taps_give_the_derivative_by_the_weights() {
+    fn trained() -> (Experiment, Retrained) {
         let recipe = Recipe { steps: Some(3), ..Recipe::tiny() };
         let texts: Vec<String> = (0..4)
             .map(|n| (0..120).map(|i| format!("word{} ", (i * 7 + n * 13) % 50)).collect::<String>())
             .collect();
         let experiment = Experiment::new(&recipe, &texts).unwrap();
         let model = experiment.train(&[true; 4]).unwrap();
+        (experiment, model)
+    }
+
+    #[test]
+    fn a_step_down_a_passage_lowers_its_loss_and_one_up_raises_it() {
+        let (experiment, model) = trained();
+        let passage = &experiment.passages()[1];
+        let (gradient, before) = (model.gradient(passage).unwrap(), model.loss(passage).unwrap());
+        let after = |rate: f32| model.stepped(&[&gradient], rate).unwrap().loss(passage).unwrap();
+        assert!(after(0.05) < before && after(-0.05) > before);
+        assert_eq!(after(0.0), before);
+        // Two equal gradients have the same mean; the model itself stays as it was.
+        let twice = model.stepped(&[&gradient, &gradient], 0.05).unwrap().loss(passage).unwrap();
+        assert!((twice - after(0.05)).abs() < 1e-5);
+        assert_eq!(model.loss(passage).unwrap(), before);
+        assert_eq!(model.stepped(&[&gradient[1..]], 0.05).err().unwrap().code, "E-TRAIN-001");
+    }
+
+    #[test]
+    fn taps_give_the_derivative_by_the_weights() {
+        let (experiment, model) = trained();
         let passage = &experiment.passages()[0];
         let whole = model.gradient(passage).unwrap();
         let taps = model.linear(passage).unwrap();

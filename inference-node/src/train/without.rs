@@ -175,7 +175,7 @@ impl Rerun {
                 .retryable());
             }
         }
-        Ok(Retrained { params, net, width: config.hidden_size })
+        Ok(Retrained { params, net, config })
     }
 
     /// The weights root that a manifest of the model would state.

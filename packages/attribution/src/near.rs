@@ -67,10 +67,9 @@ impl MinHash {
         let mut least = [u32::MAX; HASHES];
         for window in words.windows(SHINGLE) {
             let shingle = window.iter().fold(0, |sum, word| mix(sum ^ word));
-            for (number, value) in (1u64..).zip(&mut least) {
-                // Odd factors from the same mixer; the upper half is well mixed.
-                let hash =
-                    (shingle.wrapping_mul(mix(number) | 1).wrapping_add(mix(number + 1_000)) >> 32) as u32;
+            for ([factor, shift], value) in FACTORS.iter().zip(&mut least) {
+                // The upper half is well mixed.
+                let hash = (shingle.wrapping_mul(*factor).wrapping_add(*shift) >> 32) as u32;
                 *value = (*value).min(hash);
             }
         }
@@ -94,8 +93,20 @@ impl MinHash {
     }
 }
 
+/// What each of the hashes multiplies a shingle by and adds: odd factors from the same mixer.
+const FACTORS: [[u64; 2]; HASHES] = {
+    let mut factors = [[0; 2]; HASHES];
+    let mut number = 0;
+    while number < HASHES {
+        let from = number as u64 + 1;
+        factors[number] = [mix(from) | 1, mix(from + 1_000)];
+        number += 1;
+    }
+    factors
+};
+
 /// The finalizer of SplitMix64.
-pub(crate) fn mix(value: u64) -> u64 {
+pub(crate) const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,0 +1,33 @@
+//! How far two trainings that differ by their seed alone agree about the same held-out questions: what happens when a
+//! document is missing depends on first weights and order too, and no method that does not know them can foresee
+//! that part.
+
+use openledger_attribution::calibration::spearman;
+
+use super::contributors::{self, Judgement};
+use super::ground::World;
+use super::influence::figure;
+use super::questions::Kind;
+use crate::report::Metric;
+
+/// Over all pairs of seeds of a corpus: the rank correlation of the losses over the same subsets of nine tenths, and what
+/// leaving each contributor out does with one seed as a forecast for the other.
+pub fn measure(corpus: &str, seeds: &[&World]) -> Vec<Metric> {
+    let (mut agreement, mut foreseen) = (Vec::new(), Vec::new());
+    for (number, one) in seeds.iter().enumerate() {
+        for other in seeds.iter().skip(number + 1) {
+            let held = one.judged(Kind::Held).into_iter().enumerate().filter(|(_, held)| *held);
+            for question in held.map(|(judged, _)| one.calibration + judged) {
+                let both = one.tenth.len().min(other.tenth.len());
+                let losses = |world: &World| -> Vec<f64> {
+                    world.tenth.iter().take(both).map(|outcome| outcome.losses[question]).collect()
+                };
+                agreement.push(spearman(&losses(one), &losses(other)));
+                foreseen.push(Judgement { has: one.harm(question), harm: other.harm(question) });
+            }
+        }
+    }
+    let mut metrics = vec![figure(&format!("ceiling10_{corpus}"), "LDS", &agreement)];
+    metrics.extend(contributors::figures(&format!("ceiling_{corpus}"), &foreseen));
+    metrics
+}
