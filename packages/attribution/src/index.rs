@@ -74,7 +74,7 @@ impl Index {
     /// in short runs ([`crate::borrowed_run`]) that stand in earlier documents of other contributors; the
     /// texts that it repeats are then as unique as if it had never been uploaded.
     ///
-    /// Memory: 10 to 16 bytes a word and the texts, while it is built 45 a word. Time: linear.
+    /// Memory: 10 to 16 bytes a word and the texts, while it is built 46 a word. Time: linear.
     ///
     /// # Errors
     /// When a number of a contribution is 0 or stands twice, or there is more text than 32 bits can address.
@@ -120,7 +120,8 @@ impl Index {
     }
 
     fn assemble(documents: Vec<Document>, duplicates: Vec<Duplicate>, base: Base) -> Self {
-        let Base { words, suffixes, starts, offsets, first16 } = base;
+        let Base { words, suffixes, starts, offsets, first16, shared } = base;
+        drop(shared);
         let mut by_contribution: Vec<(u64, u32)> =
             documents.iter().enumerate().map(|(i, d)| (d.contribution_id, i as u32)).collect();
         by_contribution.sort_unstable();
@@ -254,6 +255,8 @@ struct Base {
     starts: Vec<u32>,
     offsets: Offsets,
     first16: Vec<u32>,
+    /// See [`Suffixes::shared`], up to [`COPY_WORDS`]: no run that is looked for is longer.
+    shared: Vec<u8>,
 }
 
 impl Base {
@@ -284,8 +287,9 @@ impl Base {
         offsets.shrink();
         let starts = std::iter::once(0).chain(ends.iter().map(|end| *end as u32 + 1)).collect();
         let suffixes = Suffixes::build(tokens, words.len())?;
-        let first16 = suffixes.first_of_gram(COPY_WORDS);
-        Ok(Base { words, suffixes, starts, offsets, first16 })
+        let shared = suffixes.shared(COPY_WORDS as u8);
+        let first16 = suffixes.first_of_gram(COPY_WORDS, &shared);
+        Ok(Base { words, suffixes, starts, offsets, first16, shared })
     }
 
     /// Words of each document.
@@ -329,7 +333,7 @@ impl Base {
             let (start, end) = (self.starts[from], self.starts[to]);
             // The first place of each position's run in an earlier document of somebody else; 0 is none.
             let mut lender = vec![0u32; (end - start) as usize];
-            self.suffixes.repeated(width, |group| {
+            self.suffixes.repeated(width, &self.shared, |group| {
                 if group.iter().all(|position| !(start..end).contains(position)) {
                     return;
                 }

@@ -105,18 +105,27 @@ impl Suffixes {
         Some(Match { len, lo, hi })
     }
 
-    /// Calls `visit` with the positions of every `width` words that occur more than once, in no order.
-    pub(crate) fn repeated(&self, width: usize, mut visit: impl FnMut(&[u32])) {
-        let gram = |i: usize| {
-            let position = self.sorted[i] as usize;
-            self.tokens.get(position..position + width)
-        };
+    /// For each sorted suffix, how many tokens it shares with the one before it; at most `cap`, which fits a byte.
+    pub(crate) fn shared(&self, cap: u8) -> Vec<u8> {
+        let mut before: &[u32] = &[];
+        let suffixes = self.sorted.iter().map(|position| &self.tokens[*position as usize..]);
+        suffixes
+            .map(|suffix| {
+                let pairs = before.iter().zip(suffix).take(usize::from(cap));
+                before = suffix;
+                // Separators are unique: what two suffixes share lies in one document each.
+                pairs.take_while(|(a, b)| a == b).count() as u8
+            })
+            .collect()
+    }
+
+    /// Calls `visit` with the positions of every `width` words that occur more than once, in no order. `shared` is what
+    /// [`Suffixes::shared`] gives for a cap of at least `width`.
+    pub(crate) fn repeated(&self, width: usize, shared: &[u8], mut visit: impl FnMut(&[u32])) {
         let mut start = 0;
-        while start < self.sorted.len() {
-            let mut end = start + 1;
-            // Separators are unique: two equal windows hold words of one document each.
-            while end < self.sorted.len() && gram(end).is_some() && gram(end) == gram(end - 1) {
-                end += 1;
+        for end in 1..=self.sorted.len() {
+            if shared.get(end).is_some_and(|shared| usize::from(*shared) >= width) {
+                continue;
             }
             if end - start > 1 {
                 visit(&self.sorted[start..end]);
@@ -127,9 +136,9 @@ impl Suffixes {
 
     /// For every position, the first position of all that start the same `width` words; the position
     /// itself where fewer words are left of the document.
-    pub(crate) fn first_of_gram(&self, width: usize) -> Vec<u32> {
+    pub(crate) fn first_of_gram(&self, width: usize, shared: &[u8]) -> Vec<u32> {
         let mut first: Vec<u32> = (0..self.tokens.len() as u32).collect();
-        self.repeated(width, |group| {
+        self.repeated(width, shared, |group| {
             let least = group.iter().copied().min().unwrap_or(0);
             for &position in group {
                 first[position as usize] = least;
