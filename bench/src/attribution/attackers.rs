@@ -8,6 +8,9 @@ pub const CORPUS: u64 = 61;
 pub const ATTACKER: usize = 0;
 pub const VICTIM: usize = 1;
 
+/// Documents of each contributor that nothing is trained on: the first asks what is paid, all ask what an audit says.
+pub const HELD: usize = 4;
+
 /// Documents with what an attack adds.
 pub type Attack = fn(&mut Vec<Doc>, usize);
 
@@ -98,7 +101,7 @@ fn between(docs: &mut Vec<Doc>, first: usize) {
 
 /// Further documents of the contributor's own vocabulary.
 fn more(docs: &mut Vec<Doc>, first: usize) {
-    let before = docs.iter().filter(|d| d.contributor == ATTACKER).count() + 1;
+    let before = docs.iter().filter(|d| d.contributor == ATTACKER).count() + HELD;
     let own = generated(1, before + 20, 6, CORPUS).into_iter().skip(before);
     docs.extend(own.map(|doc| Doc { contributor: first, ..doc }));
 }

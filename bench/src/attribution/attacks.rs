@@ -8,7 +8,7 @@ use openledger::audit_attribution::{standings, Verdict};
 use openledger_attribution::{Answer, Document, Index, Layers, Method};
 use openledger_node::train::{Experiment, Recipe, Retrained};
 
-use super::attackers::{candidates, ATTACKER, ATTACKS, CORPUS, HONEST, VICTIM};
+use super::attackers::{candidates, ATTACKER, ATTACKS, CORPUS, HELD, HONEST, VICTIM};
 use super::corpus::{generated, Doc};
 use super::influence::{layers, signature};
 use super::questions::answers;
@@ -36,13 +36,17 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         warmup: 20,
         ..Recipe::default()
     };
-    let all = generated(contributors, each + 1, 6, CORPUS);
-    let (mut docs, mut queries) = (Vec::new(), Vec::new());
+    let all = generated(contributors, each + HELD, 6, CORPUS);
+    let (mut docs, mut queries, mut held): (Vec<_>, Vec<_>, Vec<_>) = Default::default();
     for (i, doc) in all.into_iter().enumerate() {
-        if i % (each + 1) == each {
-            queries.push(doc.text)
-        } else {
-            docs.push(doc)
+        match (i % (each + HELD)).checked_sub(each) {
+            None => docs.push(doc),
+            Some(turn) => {
+                held.push(doc.text.clone());
+                if turn == 0 {
+                    queries.push(doc.text);
+                }
+            }
         }
     }
     let honest = Pay::of(&Trained::on(&recipe, &docs)?, contributors, &queries)?;
@@ -60,7 +64,7 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
         let trained = Trained::on(&recipe, &cheated)?;
         let found = Pay::of(&trained, contributors, &queries)?;
         if name.starts_with("stuffed") || [HONEST, SHADOW].contains(&name) {
-            metrics.extend(audited(&trained, name, contributors, &queries)?);
+            metrics.extend(audited(&trained, name, contributors, &held)?);
         }
         let gain = found.coalition / honest.coalition.max(1e-9);
         if name.starts_with("own") || name == "victim_copied" {
@@ -70,7 +74,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
             gains.push(gain);
         }
         metrics.push(Metric::of(&format!("gain_{name}"), "times", vec![gain]));
-        metrics.push(Metric::of(&format!("loss_after_{name}"), "nats a token", vec![found.loss - honest.loss]));
+        metrics.push(Metric::of(
+            &format!("loss_after_{name}"),
+            "nats a token",
+            vec![found.loss - honest.loss],
+        ));
         if name.starts_with("victim") {
             let lost = 100.0 * (1.0 - found.victim / honest.victim.max(1e-9));
             metrics.push(Metric::of(&format!("victim_lost_{name}"), "%", vec![lost]));
@@ -178,16 +186,14 @@ impl Pay {
     }
 }
 
-/// Answers of the model for each contributor's question, by which an audit judges.
-const ANSWERS: usize = 4;
-
 /// What the audit by training again says after an attack (`openledger audit-attribution` takes the same verdict from
 /// the same figures): how much more the newcomer `first` is paid than its absence changes, as a part of all pay,
-/// whether it is named, and how many honest contributors are.
-fn audited(trained: &Trained, name: &str, first: usize, queries: &[String]) -> Result<Vec<Metric>> {
+/// whether it is named, and how many honest contributors are. Questions are held-out texts: what so small a model writes
+/// says no more than chance does and pays nobody.
+fn audited(trained: &Trained, name: &str, first: usize, held: &[String]) -> Result<Vec<Metric>> {
     let Trained { kept, experiment, model, .. } = trained;
-    let openings = (0..ANSWERS).flat_map(|_| queries.iter().map(String::as_str));
-    let answers = answers(experiment, model, openings)?;
+    let answers: Vec<Vec<u32>> =
+        held.iter().map(|text| Ok(experiment.passage(text)?)).collect::<Result<_>>()?;
     let paid: Vec<Vec<f64>> = answers.iter().map(|answer| trained.shares(answer)).collect::<Result<_>>()?;
     let losses = |model: &Retrained| -> Result<Vec<f64>> {
         answers.iter().map(|answer| Ok(f64::from(model.loss(answer)?))).collect()

@@ -58,8 +58,7 @@ pub fn as_paid(world: &World, index: &Layers) -> Result<Vec<Judgement>> {
 /// The figures of `openledger audit-attribution`, by the same code: questions for which nobody has anything are passed
 /// over. How much contributors have of the whole is told of what is paid alone, scores have no whole.
 pub fn figures(name: &str, found: &[Judgement]) -> Vec<Metric> {
-    let (has, harm): (Vec<_>, Vec<_>) =
-        found.iter().map(|one| (one.has.clone(), one.harm.clone())).unzip();
+    let (has, harm): (Vec<_>, Vec<_>) = found.iter().map(|one| (one.has.clone(), one.harm.clone())).unzip();
     let Some(agreement) = agreement(&has, &harm) else { return Vec::new() };
     let metric = |what: &str, figure: Figure| {
         let spread = [figure.low, figure.high];

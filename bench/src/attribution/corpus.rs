@@ -136,7 +136,8 @@ mod tests {
     fn a_reworded_text_keeps_its_names_and_no_sentence() {
         let doc = &generated(1, 1, 6, 3)[0];
         let other = reworded(&doc.text, &mut Numbers(1));
-        let (old, new): (Vec<&str>, Vec<&str>) = (doc.text.split(". ").collect(), other.split(". ").collect());
+        let (old, new): (Vec<&str>, Vec<&str>) =
+            (doc.text.split(". ").collect(), other.split(". ").collect());
         assert_eq!(old.len(), new.len());
         for (old, new) in old.iter().zip(new) {
             assert_ne!(old.trim_end_matches('.'), new.trim_end_matches('.'));

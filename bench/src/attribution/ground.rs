@@ -114,7 +114,8 @@ pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
         corpora.push(("plays", plays(&text, size.contributors, size.each + held)?));
     }
     let mut worlds = Vec::new();
-    for (corpus, all) in corpora.into_iter().filter(|(c, _)| settings.corpus.as_ref().is_none_or(|o| o == c)) {
+    for (corpus, all) in corpora.into_iter().filter(|(c, _)| settings.corpus.as_ref().is_none_or(|o| o == c))
+    {
         let group = size.each + held;
         // The last of each contributor are held out, one of each in turn.
         let place = |i: usize| (i % group).checked_sub(size.each);
@@ -125,7 +126,15 @@ pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
         asked.truncate(size.queries);
         let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
         let experiment = Experiment::new(&size.recipe, &texts)?;
-        worlds.push(world(settings, &size, corpus, &docs, &asked, experiment.with_seed(size.recipe.seed), None)?);
+        worlds.push(world(
+            settings,
+            &size,
+            corpus,
+            &docs,
+            &asked,
+            experiment.with_seed(size.recipe.seed),
+            None,
+        )?);
         for (number, seed) in (2..).zip(SEEDS).filter(|_| !settings.quick) {
             let experiment = experiment.with_seed(seed);
             worlds.push(world(settings, &size, corpus, &docs, &asked, experiment, Some(number))?);

@@ -192,7 +192,8 @@ fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Res
     }
     let mut judged = Judged::default();
     judged.kinds.extend(world.questions.iter().skip(world.calibration).map(|question| question.kind));
-    for (part, outcomes) in PARTS.into_iter().zip([&world.half, &world.tenth]).filter(|(_, o)| !o.is_empty()) {
+    for (part, outcomes) in PARTS.into_iter().zip([&world.half, &world.tenth]).filter(|(_, o)| !o.is_empty())
+    {
         for (method, scores) in &methods {
             let found = lds(scores, outcomes).split_off(world.calibration);
             judged.lds.insert((part, method.to_string()), found);

@@ -74,9 +74,11 @@ fn fitted(tokens: &[Token]) -> Vec<f64> {
             let found = (least..PARTS)
                 .map(|part| f64::from(part) / f64::from(PARTS))
                 .map(|weight| (weight, of.iter().map(|token| -token.mixed(weight).ln()).sum::<f64>()))
-                .fold((f64::from(least) / f64::from(PARTS), f64::INFINITY), |best, next| match next.1 < best.1 {
-                    true => next,
-                    false => best,
+                .fold((f64::from(least) / f64::from(PARTS), f64::INFINITY), |best, next| {
+                    match next.1 < best.1 {
+                        true => next,
+                        false => best,
+                    }
                 });
             least = (found.0 * f64::from(PARTS)) as u32;
             found.0

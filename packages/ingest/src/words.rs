@@ -127,7 +127,10 @@ fn ascii_word(bytes: &[u8], start: usize, end: usize) -> usize {
     loop {
         let (here, next) = (class(at), class(at + 1));
         let joined = match (here, next) {
-            (Class::Letter | Class::Digit | Class::Extender, Class::Letter | Class::Digit | Class::Extender) => 1,
+            (
+                Class::Letter | Class::Digit | Class::Extender,
+                Class::Letter | Class::Digit | Class::Extender,
+            ) => 1,
             (Class::Letter, Class::InLetters | Class::InBoth) if class(at + 2) == Class::Letter => 2,
             (Class::Digit, Class::InDigits | Class::InBoth) if class(at + 2) == Class::Digit => 2,
             _ => return at + 1,
@@ -151,8 +154,28 @@ mod tests {
 
     /// A character of every kind that the rules tell apart, ASCII and others.
     const KINDS: [char; 22] = [
-        'a', 'Z', '7', '_', ':', ',', ';', '.', '\'', '"', '-', ' ', '\r', '\n', '\u{B}', '\0', '\u{308}', '\u{200D}',
-        '\u{2000}', 'ж', 'א', '\u{1F1E6}',
+        'a',
+        'Z',
+        '7',
+        '_',
+        ':',
+        ',',
+        ';',
+        '.',
+        '\'',
+        '"',
+        '-',
+        ' ',
+        '\r',
+        '\n',
+        '\u{B}',
+        '\0',
+        '\u{308}',
+        '\u{200D}',
+        '\u{2000}',
+        'ж',
+        'א',
+        '\u{1F1E6}',
     ];
 
     #[test]
