@@ -33,25 +33,30 @@ pub const ATTACKS: [(&str, Attack); 12] = [
 /// What the attacks with new documents are to be held against: as many of its own kind.
 pub const HONEST: &str = "no_attack_20_own_documents";
 
-/// Documents that a stuffer could put together for each that it takes.
-const DRAWN: usize = 20;
+/// Times that a stuffer puts twenty documents together before it chooses twenty.
+const ROUNDS: u64 = 10;
 
 /// Candidates of everybody's pairs of words for an attacker who chooses among them by a model of its own.
 pub fn candidates(docs: &[Doc], first: usize) -> Vec<Doc> {
     let mut all = docs.to_vec();
-    (0..DRAWN as u64 / 2).for_each(|round| pieces(&mut all, first, 96, 2, 100 + round));
+    (0..ROUNDS).for_each(|round| pieces(&mut all, first, 96, 2, 100 + round));
     all.split_off(docs.len())
+}
+
+/// A contributor's documents.
+fn of(docs: &[Doc], contributor: usize) -> Vec<Doc> {
+    docs.iter().filter(|doc| doc.contributor == contributor).cloned().collect()
 }
 
 /// The victim's documents said in other words: the same names in other sentences.
 fn rewording(docs: &mut Vec<Doc>, first: usize) {
     let mut numbers = Numbers(13);
-    let own: Vec<Doc> = docs.iter().filter(|d| d.contributor == VICTIM).cloned().collect();
+    let own = of(docs, VICTIM);
     docs.extend(own.iter().map(|doc| Doc { contributor: first, text: reworded(&doc.text, &mut numbers) }));
 }
 
-fn clones(docs: &mut Vec<Doc>, first: usize, of: usize, times: usize, owners: bool) {
-    let own: Vec<Doc> = docs.iter().filter(|d| d.contributor == of).cloned().collect();
+fn clones(docs: &mut Vec<Doc>, first: usize, copied: usize, times: usize, owners: bool) {
+    let own = of(docs, copied);
     for copy in 0..times {
         let contributor = if owners { first + copy } else { ATTACKER };
         docs.extend(own.iter().map(|d| Doc { contributor, text: d.text.clone() }));
@@ -61,7 +66,7 @@ fn clones(docs: &mut Vec<Doc>, first: usize, of: usize, times: usize, owners: bo
 /// The victim's documents with so many of a hundred words swapped.
 fn near(docs: &mut Vec<Doc>, first: usize, percent: u64) {
     let mut numbers = Numbers(percent);
-    let own: Vec<Doc> = docs.iter().filter(|d| d.contributor == VICTIM).cloned().collect();
+    let own = of(docs, VICTIM);
     docs.extend(own.iter().map(|doc| {
         let words = doc.text.split(' ').map(|word| match numbers.below(100) < percent {
             true => format!("zor{}", numbers.below(900)),
@@ -101,7 +106,7 @@ fn between(docs: &mut Vec<Doc>, first: usize) {
 
 /// Further documents of the contributor's own vocabulary.
 fn more(docs: &mut Vec<Doc>, first: usize) {
-    let before = docs.iter().filter(|d| d.contributor == ATTACKER).count() + HELD;
+    let before = of(docs, ATTACKER).len() + HELD;
     let own = generated(1, before + 20, 6, CORPUS).into_iter().skip(before);
     docs.extend(own.map(|doc| Doc { contributor: first, ..doc }));
 }

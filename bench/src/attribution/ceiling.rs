@@ -16,8 +16,8 @@ pub fn measure(corpus: &str, seeds: &[&World]) -> Vec<Metric> {
     let (mut agreement, mut foreseen) = (Vec::new(), Vec::new());
     for (number, one) in seeds.iter().enumerate() {
         for other in seeds.iter().skip(number + 1) {
-            let held = one.judged(Kind::Held).into_iter().enumerate().filter(|(_, held)| *held);
-            for question in held.map(|(judged, _)| one.calibration + judged) {
+            let judged = one.calibration..one.kinds.len();
+            for question in judged.filter(|question| one.kinds[*question] == Kind::Held) {
                 let both = one.tenth.len().min(other.tenth.len());
                 let losses = |world: &World| -> Vec<f64> {
                     world.tenth.iter().take(both).map(|outcome| outcome.losses[question]).collect()

@@ -6,7 +6,7 @@ use openledger_attribution::calibration::Outcome;
 use openledger_node::train::{Experiment, Recipe, Retrained};
 
 use super::corpus::{generated, plays, Doc, Numbers};
-use super::questions::{questions, Kind, Question};
+use super::questions::{questions, Kind};
 use super::Settings;
 
 /// Sizes of a run.
@@ -70,7 +70,8 @@ pub struct World {
     pub docs: Vec<Doc>,
     pub experiment: Experiment,
     pub model: Retrained,
-    pub questions: Vec<Question>,
+    /// What each question is.
+    pub kinds: Vec<Kind>,
     /// The questions' tokens.
     pub queries: Vec<Vec<u32>>,
     /// How many of them, from the first, weights are fitted by.
@@ -86,11 +87,6 @@ pub struct World {
 }
 
 impl World {
-    /// By judged question whether it is of this kind.
-    pub fn judged(&self, kind: Kind) -> Vec<bool> {
-        self.questions.iter().skip(self.calibration).map(|question| question.kind == kind).collect()
-    }
-
     /// By contributor, how much higher the loss on question `number` is without each; nats a token.
     pub fn harm(&self, number: usize) -> Vec<f64> {
         self.without.iter().map(|outcome| outcome.losses[number] - self.whole.losses[number]).collect()
@@ -154,8 +150,8 @@ fn world(
 ) -> Result<World> {
     let all = vec![true; docs.len()];
     let model = experiment.train(&all)?;
-    let questions = questions(&experiment, &model, asked)?;
-    let queries: Vec<Vec<u32>> = questions.iter().map(|question| question.passage.clone()).collect();
+    let (kinds, queries): (Vec<Kind>, Vec<Vec<u32>>) =
+        questions(&experiment, &model, asked)?.into_iter().unzip();
     // Of further seeds half as many: their questions add up with those of the first.
     let subsets = if further.is_none() { size.subsets } else { size.subsets / 2 };
     let run = |keep: Vec<bool>| ground(settings, &experiment, &queries, keep);
@@ -176,7 +172,7 @@ fn world(
         docs: docs.to_vec(),
         experiment,
         model,
-        questions,
+        kinds,
         queries,
         calibration: size.calibration,
         half,

@@ -191,7 +191,7 @@ fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Res
         metrics.push(Metric::of(&named("calibration"), "LDS", vec![choice.lds]));
     }
     let mut judged = Judged::default();
-    judged.kinds.extend(world.questions.iter().skip(world.calibration).map(|question| question.kind));
+    judged.kinds.extend(&world.kinds[world.calibration..]);
     for (part, outcomes) in PARTS.into_iter().zip([&world.half, &world.tenth]).filter(|(_, o)| !o.is_empty())
     {
         for (method, scores) in &methods {

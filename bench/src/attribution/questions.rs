@@ -20,18 +20,11 @@ impl Kind {
     pub const ALL: [(Kind, &'static str); 2] = [(Kind::Held, "held"), (Kind::Written, "written")];
 }
 
-/// A text of which is asked what it rests on.
-pub struct Question {
-    pub kind: Kind,
-    /// Its tokens, the start of a text before them.
-    pub passage: Vec<u32>,
-}
-
 /// Tokens of the held-out text that a written one begins with.
 const OPENING: usize = 8;
 
 /// A question for each held-out text: its own words or what the model writes behind its beginning, in turn, so that
-/// each contributor has both kinds.
+/// each contributor has both kinds. With each its tokens, the start of a text before them.
 ///
 /// # Errors
 /// Those of the model.
@@ -39,15 +32,15 @@ pub fn questions(
     experiment: &Experiment,
     model: &Retrained,
     asked: &[(usize, &Doc)],
-) -> Result<Vec<Question>> {
+) -> Result<Vec<(Kind, Vec<u32>)>> {
     let mut numbers = Numbers(29);
     asked
         .iter()
         .map(|(turn, doc)| {
             let passage = experiment.passage(&doc.text)?;
             Ok(match (turn + doc.contributor) % 2 {
-                0 => Question { kind: Kind::Held, passage },
-                _ => Question { kind: Kind::Written, passage: written(model, &passage, &mut numbers)? },
+                0 => (Kind::Held, passage),
+                _ => (Kind::Written, written(model, &passage, &mut numbers)?),
             })
         })
         .collect()

@@ -105,8 +105,9 @@ pub fn measure(world: &World) -> Result<Vec<Metric>> {
             .collect())
     };
     let (mut fit, mut judged) = (Vec::new(), Vec::new());
-    for (number, question) in world.questions.iter().enumerate().filter(|(_, q)| q.kind == Kind::Held) {
-        let tokens = read(&question.passage)?;
+    let held = world.queries.iter().enumerate().filter(|(number, _)| world.kinds[*number] == Kind::Held);
+    for (number, passage) in held {
+        let tokens = read(passage)?;
         match number < world.calibration {
             true => fit.extend(tokens),
             false => judged.push(tokens),
