@@ -202,7 +202,8 @@ pub fn earnings(
                 .map(|(contribution_id, draft)| Source { contribution_id, text: &draft.content })
                 .collect();
             let influence = with_documents(model, influence, &kept)?;
-            let layers = Layers::new(index, influence, attribution.weights());
+            let weights = attribution.weights();
+            let layers = Layers::of_scheme(attribution.scheme(), index, influence, weights);
             Box::new(layers.map_err(|e| {
                 CliError::new(
                     Class::Verification,

@@ -15,9 +15,10 @@ pub const HELD: usize = 4;
 pub type Attack = fn(&mut Vec<Doc>, usize);
 
 /// The attacks that need no model, by name.
-pub const ATTACKS: [(&str, Attack); 12] = [
+pub const ATTACKS: [(&str, Attack); 16] = [
     ("own_documents_4_times", |docs, first| clones(docs, first, ATTACKER, 4, false)),
     ("own_documents_16_owners", |docs, first| clones(docs, first, ATTACKER, 16, true)),
+    (APART, |docs, first| apart(docs, first, ATTACKER)),
     ("victim_copied", |docs, first| clones(docs, first, VICTIM, 1, true)),
     ("victim_copied_10_percent_new", |docs, first| near(docs, first, 10)),
     ("victim_copied_30_percent_new", |docs, first| near(docs, first, 30)),
@@ -26,12 +27,26 @@ pub const ATTACKS: [(&str, Attack); 12] = [
     ("stuffed_words_between_new_ones", between),
     ("stuffed_pairs_of_words", |docs, first| stuffed(docs, first, 96, 2)),
     ("stuffed_runs_of_four_words", |docs, first| stuffed(docs, first, 96, 4)),
+    ("stuffed_pairs_of_words_20_owners", |docs, first| {
+        stuffed(docs, first, 96, 2);
+        apart(docs, first, first);
+    }),
+    ("stuffed_runs_of_four_words_20_owners", |docs, first| {
+        stuffed(docs, first, 96, 4);
+        apart(docs, first, first);
+    }),
     ("outliers", outliers),
     (HONEST, more),
+    (HONEST_OF_ALL, of_all),
 ];
 
-/// What the attacks with new documents are to be held against: as many of its own kind.
+/// What the attacks with new documents are to be held against: as many honest ones, of its own kind and of what the
+/// others write about.
 pub const HONEST: &str = "no_attack_20_own_documents";
+pub const HONEST_OF_ALL: &str = "no_attack_20_documents_of_all";
+
+/// The same documents under as many names.
+pub const APART: &str = "own_documents_apart";
 
 /// Times that a stuffer puts twenty documents together before it chooses twenty.
 const ROUNDS: u64 = 10;
@@ -61,6 +76,12 @@ fn clones(docs: &mut Vec<Doc>, first: usize, copied: usize, times: usize, owners
         let contributor = if owners { first + copy } else { ATTACKER };
         docs.extend(own.iter().map(|d| Doc { contributor, text: d.text.clone() }));
     }
+}
+
+/// Each document of `contributor` under a name of its own.
+fn apart(docs: &mut [Doc], first: usize, contributor: usize) {
+    let own = docs.iter_mut().filter(|doc| doc.contributor == contributor);
+    own.zip(first..).for_each(|(doc, name)| doc.contributor = name);
 }
 
 /// The victim's documents with so many of a hundred words swapped.
@@ -109,6 +130,14 @@ fn more(docs: &mut Vec<Doc>, first: usize) {
     let before = of(docs, ATTACKER).len() + HELD;
     let own = generated(1, before + 20, 6, CORPUS).into_iter().skip(before);
     docs.extend(own.map(|doc| Doc { contributor: first, ..doc }));
+}
+
+/// Honest documents about what each of the others writes about in turn.
+fn of_all(docs: &mut Vec<Doc>, first: usize) {
+    let before = of(docs, ATTACKER).len() + HELD;
+    let all = generated(first, before + 20, 6, CORPUS);
+    let fresh = (0..20).filter_map(|n| all.get((1 + n % (first - 1)) * (before + 20) + before + n));
+    docs.extend(fresh.map(|doc| Doc { contributor: first, text: doc.text.clone() }));
 }
 
 /// Documents of what no model expects.

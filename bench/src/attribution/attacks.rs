@@ -8,7 +8,7 @@ use openledger::audit_attribution::{standings, Verdict};
 use openledger_attribution::{Answer, Document, Index, Layers, Method};
 use openledger_node::train::{Experiment, Recipe, Retrained};
 
-use super::attackers::{candidates, ATTACKER, ATTACKS, CORPUS, HELD, HONEST, VICTIM};
+use super::attackers::{candidates, APART, ATTACKER, ATTACKS, CORPUS, HELD, HONEST, HONEST_OF_ALL, VICTIM};
 use super::corpus::{generated, Doc};
 use super::influence::{layers, signature};
 use super::questions::answers;
@@ -63,14 +63,14 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     for (name, cheated) in cheated {
         let trained = Trained::on(&recipe, &cheated)?;
         let found = Pay::of(&trained, contributors, &queries)?;
-        if name.starts_with("stuffed") || [HONEST, SHADOW].contains(&name) {
+        if (name.starts_with("stuffed") && !name.ends_with("owners")) || [HONEST, SHADOW].contains(&name) {
             metrics.extend(audited(&trained, name, contributors, &held)?);
         }
         let gain = found.coalition / honest.coalition.max(1e-9);
-        if name.starts_with("own") || name == "victim_copied" {
+        if (name.starts_with("own") && name != APART) || name == "victim_copied" {
             copies.push(gain);
         }
-        if name != HONEST {
+        if ![HONEST, HONEST_OF_ALL].contains(&name) {
             gains.push(gain);
         }
         metrics.push(Metric::of(&format!("gain_{name}"), "times", vec![gain]));

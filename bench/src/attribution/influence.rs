@@ -280,8 +280,7 @@ fn layer_scores(world: &World, index: &Layers) -> Result<[Scores; 3]> {
     let [mut influence, mut vocabulary, mut wording]: [Scores; 3] = Default::default();
     for query in queries {
         let signature = signature(index, model, query)?;
-        let found = index.influence().context("the method has an influence index")?.influence(&signature);
-        let by_id: BTreeMap<u64, i64> = found.documents.into_iter().collect();
+        let by_id: BTreeMap<u64, i128> = index.influences(&signature).into_iter().collect();
         influence.push(all.clone().map(|id| by_id.get(&id).map_or(0.0, |i| *i as f64)).collect());
         let trace = texts.trace("", &experiment.decode(query), &SEED);
         vocabulary.push(parts(&texts.vocabulary(&trace), *all.end()));

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Signature, READOUT};
 use openledger_attribution::{
-    echoes, Answer, Credits, Index, Layers, Method, Trace, Weights, SPAN_ONLY, THREE_LAYERS, TWO_LAYERS,
+    echoes, Answer, Credits, Index, Layers, Method, Trace, Weights, SPAN_ONLY, THREE_LAYERS,
+    THREE_LAYERS_FLOORED, TWO_LAYERS,
 };
 use openledger_types::formats::Manifest;
 use openledger_types::merkle::{Hash, ZERO_HASH};
@@ -40,17 +41,15 @@ impl Attribution {
         };
         match (manifest.attribution.as_str(), &manifest.influence, influence) {
             (SPAN_ONLY, None, _) => Ok(Self::spans(index)),
-            (scheme @ (TWO_LAYERS | THREE_LAYERS), Some(params), Some(bytes)) => {
+            (scheme @ (TWO_LAYERS | THREE_LAYERS_FLOORED | THREE_LAYERS), Some(params), Some(bytes)) => {
                 let found = InfluenceIndex::parse(bytes).map_err(|e| refuse(e.to_string()))?;
                 if params.index_root.as_slice() != found.root() || found.scheme() != READOUT {
                     return Err(refuse("the influence index has another root or scheme".into()));
                 }
                 let weights = Weights::of(params).map_err(|e| refuse(e.to_string()))?;
-                if weights.scheme() != scheme {
-                    return Err(refuse(format!("its weights are those of the scheme {}", weights.scheme())));
-                }
                 let signer = Builder::of(&found);
-                let layers = Layers::new(index, found, weights).map_err(|e| refuse(e.to_string()))?;
+                let layers = Layers::of_scheme(scheme, index, found, weights);
+                let layers = layers.map_err(|e| refuse(e.to_string()))?;
                 if params.chance_bps != layers.chance() {
                     return Err(refuse(format!(
                         "chance grounds {} basis points in its texts, not {}",
@@ -60,7 +59,9 @@ impl Attribution {
                 }
                 Ok(Attribution { method: Box::new(layers), signer: Some(signer) })
             }
-            (TWO_LAYERS | THREE_LAYERS, _, _) => Err(refuse("the influence index is missing".into())),
+            (TWO_LAYERS | THREE_LAYERS_FLOORED | THREE_LAYERS, _, _) => {
+                Err(refuse("the influence index is missing".into()))
+            }
             (other, ..) => Err(refuse(format!("the scheme {other:?} is not known here"))),
         }
     }

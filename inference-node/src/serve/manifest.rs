@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use openledger_attribution::{SPAN_ONLY, THREE_LAYERS, TWO_LAYERS};
+use openledger_attribution::{SPAN_ONLY, THREE_LAYERS, THREE_LAYERS_FLOORED, TWO_LAYERS};
 use openledger_types::formats::{manifest_hash, BlobRef, Manifest, ModelFile};
 use openledger_types::msg::model_registry::ModelVersionResponse;
 
@@ -16,7 +16,7 @@ use crate::engine::{joined, MANIFEST_FILE};
 use crate::fault::{Class, Fault, Result};
 
 /// Names of the attribution schemes that this node computes.
-pub const ATTRIBUTION: [&str; 3] = [SPAN_ONLY, TWO_LAYERS, THREE_LAYERS];
+pub const ATTRIBUTION: [&str; 4] = [SPAN_ONLY, TWO_LAYERS, THREE_LAYERS_FLOORED, THREE_LAYERS];
 
 /// Most bytes of a manifest.
 pub(super) const MAX_MANIFEST: u64 = 4 << 20;

@@ -16,8 +16,13 @@ pub const SPAN_ONLY: &str = "span/1";
 /// Name of the scheme with the readout's influence beside it.
 pub const TWO_LAYERS: &str = "rkf16-span/1";
 
-/// Name of the scheme with the readout's influence, the answer's vocabulary and its wording.
-pub const THREE_LAYERS: &str = "rkf16-lex-span/1";
+/// Name of the scheme with the readout's influence, the answer's vocabulary and its wording, in which a
+/// contributor's influence counts above a noise floor. New models have [`THREE_LAYERS`].
+pub const THREE_LAYERS_FLOORED: &str = "rkf16-lex-span/1";
+
+/// Name of the scheme with the readout's influence less a part of the average, the answer's vocabulary and its
+/// wording.
+pub const THREE_LAYERS: &str = "rkf16-lex-span/2";
 
 /// Part of an answer's words, one in so many, that must be grounded for its influence and vocabulary to
 /// count in full; of an answer of which the data knows less they count in proportion.
@@ -86,12 +91,19 @@ impl Weights {
         }
     }
 
-    /// The scheme that these weights belong to.
+    /// The scheme of new models with these weights.
     pub fn scheme(&self) -> &'static str {
         match self.lexical {
             0 => TWO_LAYERS,
             _ => THREE_LAYERS,
         }
+    }
+
+    /// The scheme of this name, if these weights can belong to it.
+    fn of_scheme(&self, name: &str) -> Option<&'static str> {
+        [TWO_LAYERS, THREE_LAYERS_FLOORED, THREE_LAYERS]
+            .into_iter()
+            .find(|known| *known == name && (*known == TWO_LAYERS) == (self.lexical == 0))
     }
 }
 
@@ -229,17 +241,35 @@ pub struct Layers {
     index: Index,
     influence: InfluenceIndex,
     weights: Weights,
+    scheme: &'static str,
+    /// Bytes of match text of each document of the influence index.
+    sizes: Vec<u64>,
     /// See [`Index::chance`].
     chance: u16,
 }
 
 impl Layers {
-    /// Puts an influence index beside the index over the same documents.
+    /// Puts an influence index beside the index over the same documents, to pay as new models do.
     ///
     /// # Errors
-    /// [`Error::ForeignDocument`] when the influence index holds a contribution that is not indexed:
-    /// unknown, or a duplicate, which earns nothing; [`Error::MissingDocument`] when it leaves one out that is.
+    /// Those of [`Layers::of_scheme`].
     pub fn new(index: Index, influence: InfluenceIndex, weights: Weights) -> Result<Self, Error> {
+        Self::of_scheme(weights.scheme(), index, influence, weights)
+    }
+
+    /// The same, to pay by a scheme that an earlier model may have.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] when the weights are those of another scheme; [`Error::ForeignDocument`] when the influence index holds a contribution that is not indexed:
+    /// unknown, or a duplicate, which earns nothing; [`Error::MissingDocument`] when it leaves one out that is.
+    pub fn of_scheme(
+        scheme: &str,
+        index: Index,
+        influence: InfluenceIndex,
+        weights: Weights,
+    ) -> Result<Self, Error> {
+        let Weights { influence: first, lexical, span } = weights;
+        let scheme = weights.of_scheme(scheme).ok_or(Error::Weights([first, lexical, span]))?;
         let held = influence.documents();
         if let Some((id, _)) = held.iter().find(|(id, _)| index.document(*id).is_none()) {
             return Err(Error::ForeignDocument(*id));
@@ -248,8 +278,10 @@ impl Layers {
         if let Some(missing) = index.documents().iter().find(|d| !is_held(d.contribution_id)) {
             return Err(Error::MissingDocument(missing.contribution_id));
         }
+        let size = |id: u64| index.document(id).map_or(0, |document| document.match_text.len() as u64);
+        let sizes = held.iter().map(|(id, _)| size(*id)).collect();
         let chance = if weights.lexical == 0 { 0 } else { index.chance() };
-        Ok(Layers { index, influence, weights, chance })
+        Ok(Layers { index, influence, weights, scheme, sizes, chance })
     }
 
     /// Basis points of an answer that chance alone grounds ([`Index::chance`]); 0 in the schemes that
@@ -260,7 +292,16 @@ impl Layers {
 
     /// The influence layer's own credits.
     pub fn influence_credits(&self, signature: &Signature) -> Credits {
-        self.influence.influence(signature).credits(|id| self.owner(id))
+        let found = self.influence.influence(signature);
+        match self.scheme {
+            THREE_LAYERS => found.credits(&self.sizes, |id| self.owner(id)),
+            _ => found.credits_above_floor(|id| self.owner(id)),
+        }
+    }
+
+    /// What new models pay every document's influence by, before owners are added up.
+    pub fn influences(&self, signature: &Signature) -> Vec<(u64, i128)> {
+        self.influence.influence(signature).less_average(&self.sizes)
     }
 
     /// The contributor of a document.
@@ -271,7 +312,7 @@ impl Layers {
 
 impl Method for Layers {
     fn scheme(&self) -> &'static str {
-        self.weights.scheme()
+        self.scheme
     }
 
     fn index(&self) -> &Index {

@@ -38,7 +38,7 @@ pub use highlight::echoes;
 pub use index::{Document, Duplicate, Index, COPY_WORDS};
 pub use layers::{
     combine, grounded, heard, Answer, Credits, Layer, Layers, Method, Weights, SPAN_ONLY, THREE_LAYERS,
-    TWO_LAYERS,
+    THREE_LAYERS_FLOORED, TWO_LAYERS,
 };
 pub use near::{borrowed_run, MinHash, LEAST_WORDS};
 pub use owners::MAX_OWNERS;

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::{InfluenceIndex, Signature};
 use crate::Credits;
 
+/// One in so many parts of the average influence is taken from every document.
+const AVERAGE_PART: i128 = 4;
+
 /// What one contributor's documents did to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerInfluence {
@@ -56,12 +59,45 @@ impl Influence {
         owners
     }
 
-    /// Credits of the contributions. An owner's influence above the noise floor is credited to the
-    /// strongest of the owner's documents; what lies below the floor has no evidence.
+    /// Every document's influence less a quarter of what falls to its size of the influence of all, rounded down.
+    /// `sizes` go with [`Influence::documents`].
+    pub fn less_average(&self, sizes: &[u64]) -> Vec<(u64, i128)> {
+        // Influences of 2^20 documents are below 2^83 together, sizes below 2^32.
+        let all: i128 = self.documents.iter().map(|(_, influence)| i128::from(*influence)).sum();
+        let whole: i128 = AVERAGE_PART * sizes.iter().map(|size| i128::from(*size)).sum::<i128>();
+        let taken = |size: u64| (all * i128::from(size)).checked_div_euclid(whole).unwrap_or(0);
+        let documents = self.documents.iter().zip(sizes);
+        documents.map(|((id, influence), size)| (*id, i128::from(*influence) - taken(*size))).collect()
+    }
+
+    /// Credits of the contributions: sums by owner of [`Influence::less_average`] that are above 0, credited to the
+    /// strongest of the owner's documents. Nothing has no evidence.
     ///
-    /// One contribution stands for its owner, because a receipt has room for 64: spread over hundreds of
-    /// documents, most of it would be cut.
-    pub fn credits<'a>(&self, owner: impl Fn(u64) -> Option<&'a str>) -> Credits {
+    /// A model is trained for a number of steps, whatever the data: the place that a document takes, all others
+    /// together would fill. Taking the whole average would say so best, but then whoever splits what it has among many
+    /// names gains by every part that is below it; at a quarter nobody does (docs/adr/0043).
+    ///
+    /// One contribution stands for its owner, because a receipt has room for 64: spread over hundreds of documents,
+    /// most of it would be cut.
+    pub fn credits<'a>(&self, sizes: &[u64], owner: impl Fn(u64) -> Option<&'a str>) -> Credits {
+        let mut owners: BTreeMap<&str, (i128, i128, u64)> = BTreeMap::new();
+        for (id, beyond) in self.less_average(sizes) {
+            let Some(name) = owner(id) else { continue };
+            let (sum, peak, strongest) = owners.entry(name).or_insert((0, beyond, id));
+            *sum += beyond;
+            if beyond > *peak {
+                (*peak, *strongest) = (beyond, id);
+            }
+        }
+        let helped = owners.into_values().filter(|(sum, ..)| *sum > 0);
+        let contributions = helped.map(|(sum, _, strongest)| (strongest, sum.unsigned_abs())).collect();
+        Credits { contributions, no_evidence: 0 }
+    }
+
+    /// Credits as models of [`crate::THREE_LAYERS_FLOORED`] and [`crate::TWO_LAYERS`] pay: an owner's influence above
+    /// the noise floor is credited to the strongest of the owner's documents; what lies below the floor has no
+    /// evidence. Who has few documents hardly ever reaches it.
+    pub fn credits_above_floor<'a>(&self, owner: impl Fn(u64) -> Option<&'a str>) -> Credits {
         let owners = self.by_owner(owner);
         let floor = noise_floor(owners.values().map(|sum| sum.influence).collect());
         let mut credits = Credits::default();
@@ -105,9 +141,30 @@ mod tests {
     fn what_lies_below_the_floor_has_no_evidence_and_harm_earns_nothing() {
         let influence = Influence { documents: vec![(1, 100), (2, -50), (3, 4), (4, 2), (5, 60), (6, 3)] };
         let names = ["", "a", "b", "c", "d", "a", "e"];
-        let credits = influence.credits(|id| names.get(id as usize).copied());
+        let credits = influence.credits_above_floor(|id| names.get(id as usize).copied());
         // Sums: a 160, b -50, c 4, d 2, e 3; median 3, distances 157, 53, 1, 1, 0: floor 1.
         assert_eq!(credits.contributions, BTreeMap::from([(1, 159), (3, 3), (4, 1), (6, 2)]));
         assert_eq!(credits.no_evidence, 4);
+    }
+
+    #[test]
+    fn a_quarter_of_the_average_is_taken_from_every_document() {
+        let influence = Influence { documents: vec![(1, 100), (2, -50), (3, 40), (4, 10)] };
+        let owner = |id| ["", "a", "b", "a", "c"].get(id as usize).copied();
+        // Of the average, 20, 30, 30 and 20 by size, a quarter: 5, 7, 7 and 5.
+        let credits = influence.credits(&[20, 30, 30, 20], owner);
+        assert_eq!(credits, Credits { contributions: BTreeMap::from([(1, 128), (4, 5)]), no_evidence: 0 });
+        // Rounded down where it is negative, too.
+        let influence = Influence { documents: vec![(1, 0), (2, -5)] };
+        assert_eq!(influence.credits(&[1, 1], owner).contributions, BTreeMap::from([(1, 1)]));
+    }
+
+    #[test]
+    fn sizes_of_nothing_and_the_largest_numbers_are_counted_with() {
+        let empty = Influence { documents: vec![(1, 7), (2, 1)] };
+        assert_eq!(empty.credits(&[0, 0], |_| Some("a")).contributions, BTreeMap::from([(1, 8)]));
+        let largest = Influence { documents: vec![(1, i64::MAX), (2, i64::MIN), (3, i64::MAX)] };
+        let credits = largest.credits(&[u64::from(u32::MAX); 3], |_| Some("a"));
+        assert!(credits.contributions[&1] > 0);
     }
 }

@@ -215,6 +215,28 @@ fn attr_attack_10_splitting_gains_nothing() {
 }
 
 #[test]
+fn who_has_a_single_document_is_paid_as_who_has_many() {
+    // Eight documents under one name and under eight, beside three contributors of eight each.
+    let texts = texts(32);
+    let owned = |apart: bool| {
+        let documents = (1..).zip(&texts).map(|(id, text)| match (id - 1) / 8 {
+            0 if apart => document(id, &format!("us{id}"), text),
+            0 => document(id, "us", text),
+            other => document(id, &format!("owner{other}"), text),
+        });
+        method(documents.collect())
+    };
+    let (together, apart) = (owned(false), owned(true));
+    let (mut one, mut many) = (0, 0);
+    for seed in 0..rounds(24) {
+        let answer = phrases(&texts, seed);
+        one += paid(&together, &answer, "us");
+        many += paid(&apart, &answer, "us");
+    }
+    assert!(many * 10 >= one * 9 && many * 100 <= one * 102, "{one} together, {many} apart");
+}
+
+#[test]
 fn attr_attack_14_steering_within_the_tolerance_moves_little() {
     let texts = texts(24);
     let method = method(honest(&texts));
@@ -268,8 +290,10 @@ fn attr_attack_16_a_harmful_document_earns_nothing() {
     let poisoned = InfluenceIndex::new(READOUT, parameters(), &raw).influence(&signature);
     let harm = poisoned.documents.iter().find(|(id, _)| *id == 60).map_or(0, |(_, i)| *i);
     assert!(harm < 0, "the poison pushes the other way");
-    let credits = poisoned.credits(|id| (id == 60).then_some("attacker"));
+    let sizes = vec![1_000; poisoned.documents.len()];
+    let credits = poisoned.credits(&sizes, |id| (id == 60).then_some("attacker"));
     assert!(credits.contributions.is_empty());
+    assert!(poisoned.credits_above_floor(|id| (id == 60).then_some("attacker")).contributions.is_empty());
     let rest: Vec<_> = poisoned.documents.into_iter().filter(|(id, _)| *id != 60).collect();
     assert_eq!(rest, influence.documents, "nobody else's influence changes");
 }

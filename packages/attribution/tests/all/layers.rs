@@ -7,6 +7,7 @@ use openledger_attribution::influence::{
 };
 use openledger_attribution::{
     combine, grounded, heard, shares, Answer, Credits, Grounding, Layer, Layers, Method, Weights,
+    THREE_LAYERS, THREE_LAYERS_FLOORED, TWO_LAYERS,
 };
 use openledger_types::formats::validate_shares;
 use proptest::prelude::*;
@@ -56,7 +57,9 @@ fn computed() -> Value {
     let (index, signature) = (small(), signature());
     let influence = index.influence(&signature);
     let owners = ["", "a", "b", "c"];
-    let credits = influence.credits(|id| owners.get(id as usize).copied());
+    let sizes = [90, 120, 210];
+    let credits = influence.credits(&sizes, |id| owners.get(id as usize).copied());
+    let by_owner = influence.credits_above_floor(|id| owners.get(id as usize).copied());
     let span = Credits { contributions: BTreeMap::from([(1, 700u128), (2, 200)]), no_evidence: 100 };
     let weights = Weights::default();
     let lexical = Credits { contributions: BTreeMap::from([(2, 500u128), (3, 90)]), no_evidence: 10 };
@@ -81,7 +84,9 @@ fn computed() -> Value {
         "signature_root": hex(&signature.root(READOUT)),
         "owners": [[1, "a"], [2, "b"], [3, "c"]],
         "influence": influence.documents.iter().map(|(id, i)| json!([id, i.to_string()])).collect::<Vec<_>>(),
+        "sizes": sizes,
         "influence_credits": map(&credits),
+        "influence_credits_above_floor": map(&by_owner),
         "span_credits": map(&span),
         "lexical_credits": map(&lexical),
         "weights": [weights.influence, weights.lexical, weights.span],
@@ -184,6 +189,27 @@ fn attr_attack_13_an_influence_index_that_drops_a_contributor_is_refused() {
     let influence = InfluenceIndex::new(READOUT, parameters(4), &rows);
     let refused = Layers::new(index(texts), influence, Weights::default()).unwrap_err();
     assert_eq!(refused.code(), "E-ATTR-009");
+}
+
+/// Models of earlier schemes pay as they did, and no scheme takes the weights of another.
+#[test]
+fn each_scheme_pays_by_its_own_rule() {
+    let texts: Vec<String> = (1..=3).map(|seed| prose(seed, 60)).collect();
+    let documents = || index((1u64..).zip(&texts).map(|(id, text)| document(id, "abc", text)).collect());
+    let rows: BTreeMap<u64, Raw> = (1u64..=3).map(|id| (id, raw(&[(1, [20 * id as i32, 0, 0])]))).collect();
+    let influence = InfluenceIndex::new(READOUT, parameters(4), &rows);
+    let of = |scheme: &str, weights| Layers::of_scheme(scheme, documents(), influence.clone(), weights);
+    let signature = Signature::quantise(&raw(&[(1, [10, 0, 0])]));
+    let credits = |scheme: &str, weights| of(scheme, weights).unwrap().influence_credits(&signature);
+    let (three, two) = (Weights::default(), Weights { lexical: 0, ..Weights::default() });
+    let old = credits(THREE_LAYERS_FLOORED, three);
+    assert_eq!(old, credits(TWO_LAYERS, two));
+    assert!(credits(THREE_LAYERS, three).contributions[&3] < old.contributions[&3]);
+    for (scheme, weights) in
+        [(THREE_LAYERS, two), (THREE_LAYERS_FLOORED, two), (TWO_LAYERS, three), ("span/1", three)]
+    {
+        assert_eq!(of(scheme, weights).unwrap_err().code(), "E-ATTR-008", "{scheme}");
+    }
 }
 
 #[test]

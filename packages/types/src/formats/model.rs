@@ -79,7 +79,7 @@ pub struct Manifest {
     /// Commitment scheme of answers: `proj32-f32/1` or `hidden-q8/1`.
     pub commit_scheme: String,
     /// Attribution scheme: `span/1`, or with an influence layer beside it `rkf16-span/1`, and with the
-    /// vocabulary beside both `rkf16-lex-span/1`.
+    /// vocabulary beside both `rkf16-lex-span/2` (in earlier models `rkf16-lex-span/1`).
     pub attribution: String,
     /// What the influence layer rests on; none with `span/1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
