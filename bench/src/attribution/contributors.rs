@@ -6,9 +6,11 @@ use anyhow::Result;
 use openledger::audit_attribution::{agreement, Figure};
 use openledger_attribution::calibration::Scores;
 use openledger_attribution::{Answer, Layers, Method};
+use openledger_types::formats::Share;
 
+use super::corpus::Doc;
 use super::ground::World;
-use super::influence::{figure, signature, SEED};
+use super::influence::{figure, layers, signature, SEED};
 use crate::report::Metric;
 
 /// One question: by contributor what is paid or scored, and by how much the loss rises without the contributor.
@@ -34,9 +36,24 @@ pub fn by_scores(world: &World, scores: &Scores) -> Vec<Judgement> {
 /// # Errors
 /// Those of the model.
 pub fn as_paid(world: &World, index: &Layers) -> Result<Vec<Judgement>> {
-    let questions = world.queries.iter().enumerate().skip(world.calibration);
+    let questions = paid(world, index)?.into_iter().enumerate();
+    Ok(questions
+        .map(|(number, shares)| {
+            let mut has = vec![0.0; world.without.len()];
+            for share in &shares {
+                let document = share.contribution_id as usize - 1;
+                has[world.docs[document].contributor] += f64::from(share.bps) / 10_000.0;
+            }
+            Judgement { has, harm: world.harm(world.calibration + number) }
+        })
+        .collect())
+}
+
+/// The shares of the judged questions.
+fn paid(world: &World, index: &Layers) -> Result<Vec<Vec<Share>>> {
+    let questions = world.queries.iter().skip(world.calibration);
     questions
-        .map(|(number, query)| {
+        .map(|query| {
             let signature = signature(index, &world.model, query)?;
             let found = index.evidence(&Answer {
                 prompt: "",
@@ -45,14 +62,25 @@ pub fn as_paid(world: &World, index: &Layers) -> Result<Vec<Judgement>> {
                 seed: &SEED,
                 barred: &BTreeSet::new(),
             });
-            let mut has = vec![0.0; world.without.len()];
-            for share in &found.shares {
-                let document = share.contribution_id as usize - 1;
-                has[world.docs[document].contributor] += f64::from(share.bps) / 10_000.0;
-            }
-            Ok(Judgement { has, harm: world.harm(number) })
+            Ok(found.shares)
         })
         .collect()
+}
+
+/// What part of the judged questions is paid out where every document is of a contributor of its own: a receipt has room for
+/// 64 of them.
+///
+/// # Errors
+/// Those of the model.
+pub fn paid_apart(world: &World) -> Result<Metric> {
+    let apart = world.docs.iter().enumerate();
+    let apart: Vec<Doc> = apart.map(|(contributor, doc)| Doc { contributor, ..doc.clone() }).collect();
+    let index = layers(&world.experiment, &world.model, &apart)?;
+    let paid: Vec<f64> = paid(world, &index)?
+        .into_iter()
+        .map(|shares| shares.iter().map(|share| f64::from(share.bps) / 10_000.0).sum())
+        .collect();
+    Ok(figure(&format!("given_{}_apart", world.name), "", &paid))
 }
 
 /// The figures of `openledger audit-attribution`, by the same code: questions for which nobody has anything are passed

@@ -206,6 +206,7 @@ fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Res
     let random = tail_patch::at_random(docs.len(), queries.len());
     judged.tail_patch.insert("random".into(), tail_patch::measure(world, &documents, &random)?);
     judged.contributors.insert("paid".into(), contributors::as_paid(world, &index)?);
+    metrics.push(contributors::paid_apart(world)?);
     metrics.push(off_domain(world, &index)?);
     metrics.extend(serving_mix::measure(world)?);
     Ok(judged)
