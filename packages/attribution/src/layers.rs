@@ -260,8 +260,9 @@ impl Layers {
     /// The same, to pay by a scheme that an earlier model may have.
     ///
     /// # Errors
-    /// [`Error::Weights`] when the weights are those of another scheme; [`Error::ForeignDocument`] when the influence index holds a contribution that is not indexed:
-    /// unknown, or a duplicate, which earns nothing; [`Error::MissingDocument`] when it leaves one out that is.
+    /// [`Error::Weights`] when the weights are those of another scheme; [`Error::ForeignDocument`] when the influence
+    /// index holds a contribution that is not indexed: unknown, or a duplicate, which earns nothing;
+    /// [`Error::MissingDocument`] when it leaves one out that is.
     pub fn of_scheme(
         scheme: &str,
         index: Index,

@@ -160,7 +160,7 @@ export const tests = {
     const bundles = summary.answers.map(({ receipt_id: id }) =>
       JSON.parse(readFileSync(`${demo}home/answers/${id}.json`, "utf8")),
     );
-    // An answer is drawn and may repeat nobody: then there is no evidence to bend.
+    // An answer is drawn and may repeat nobody: then a piece is made up instead of bent.
     const bundle = bundles.find(({ evidence }) => evidence.length > 0) ?? bundles[0];
     await page.goto(`${url}#/verify`);
     await settle(page);
@@ -173,10 +173,11 @@ export const tests = {
     await check({ ...bundle, answer: `${bundle.answer}!` });
     await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
     const [first, ...rest] = bundle.evidence;
-    if (first) {
-      await check({ ...bundle, evidence: [{ ...first, source_start: first.source_start + 1 }, ...rest] });
-      await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
-    }
+    const bent = first
+      ? { ...first, source_start: first.source_start + 1 }
+      : { answer_start: 0, len: 3, contribution_id: 1, source_start: 0 };
+    await check({ ...bundle, evidence: [bent, ...rest] });
+    await page.getByText("This receipt does not hold.").waitFor({ timeout: 60_000 });
     await made.close();
   },
 };

@@ -10,7 +10,7 @@
 //!   comes out is checked within one unit of the last place ([`Signature::distance`]).
 //! - [`Signature`]: an answer's rows, committed in the receipt.
 //! - [`InfluenceIndex`]: the rows of a model's documents as postings by slot, committed in the manifest.
-//! - `score`: the products, the noise floor and who is credited. Integers only.
+//! - `score`: the products, what is taken from them and who is credited. Integers only.
 //!
 //! What a slot is and how rows are made is the scheme's matter ([`RowMethod`]), so other methods of influence use
 //! the same formats, products and shares: [`Ekfac`] of the last block and head, and [`Logra`], projected gradients
@@ -36,7 +36,7 @@ pub use openledger_types::formats::{Row, RANK};
 pub use readout::{Builder, Passage, Raw, Statistics, SEGMENT};
 pub use scale::Scale;
 pub(crate) use score::noise_floor;
-pub use score::{Influence, OwnerInfluence};
+pub use score::Influence;
 pub use signature::{Agreement, Distance, Signature};
 pub use whiten::{top_eigenvectors, Symmetric};
 

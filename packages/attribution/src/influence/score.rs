@@ -1,4 +1,4 @@
-//! From a signature to credits: products, owners, the noise floor. Integers only.
+//! From a signature to credits: products, the average or the noise floor, owners. Integers only.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,34 @@ use crate::Credits;
 const AVERAGE_PART: i128 = 4;
 
 /// What one contributor's documents did to an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnerInfluence {
+struct Owned<T> {
     /// Sum over the contributor's documents.
-    pub influence: i64,
+    sum: T,
     /// The document with the largest influence, the smaller number of equals: it is cited for all.
-    pub strongest: u64,
+    strongest: u64,
     /// Its influence.
-    pub peak: i64,
+    peak: T,
+}
+
+/// Sums by owner. Documents of no known owner are left out.
+fn by_owner<'a, T: Copy + Ord>(
+    documents: impl IntoIterator<Item = (u64, T)>,
+    add: fn(T, T) -> T,
+    owner: impl Fn(u64) -> Option<&'a str>,
+) -> BTreeMap<&'a str, Owned<T>> {
+    let mut owners: BTreeMap<&str, Owned<T>> = BTreeMap::new();
+    for (id, influence) in documents {
+        let Some(name) = owner(id) else { continue };
+        let Some(owned) = owners.get_mut(name) else {
+            owners.insert(name, Owned { sum: influence, strongest: id, peak: influence });
+            continue;
+        };
+        owned.sum = add(owned.sum, influence);
+        if influence > owned.peak {
+            (owned.strongest, owned.peak) = (id, influence);
+        }
+    }
+    owners
 }
 
 /// The influences of all documents on an answer.
@@ -44,21 +64,6 @@ impl InfluenceIndex {
 }
 
 impl Influence {
-    /// Sums by owner. Documents of no known owner are left out.
-    pub fn by_owner<'a>(&self, owner: impl Fn(u64) -> Option<&'a str>) -> BTreeMap<&'a str, OwnerInfluence> {
-        let mut owners: BTreeMap<&str, OwnerInfluence> = BTreeMap::new();
-        for (contribution_id, influence) in &self.documents {
-            let Some(name) = owner(*contribution_id) else { continue };
-            let first = OwnerInfluence { influence: 0, strongest: *contribution_id, peak: i64::MIN };
-            let sum = owners.entry(name).or_insert(first);
-            sum.influence = sum.influence.saturating_add(*influence);
-            if *influence > sum.peak {
-                (sum.strongest, sum.peak) = (*contribution_id, *influence);
-            }
-        }
-        owners
-    }
-
     /// Every document's influence less a quarter of what falls to its size of the influence of all, rounded down.
     /// `sizes` go with [`Influence::documents`].
     pub fn less_average(&self, sizes: &[u64]) -> Vec<(u64, i128)> {
@@ -80,17 +85,9 @@ impl Influence {
     /// One contribution stands for its owner, because a receipt has room for 64: spread over hundreds of documents,
     /// most of it would be cut.
     pub fn credits<'a>(&self, sizes: &[u64], owner: impl Fn(u64) -> Option<&'a str>) -> Credits {
-        let mut owners: BTreeMap<&str, (i128, i128, u64)> = BTreeMap::new();
-        for (id, beyond) in self.less_average(sizes) {
-            let Some(name) = owner(id) else { continue };
-            let (sum, peak, strongest) = owners.entry(name).or_insert((0, beyond, id));
-            *sum += beyond;
-            if beyond > *peak {
-                (*peak, *strongest) = (beyond, id);
-            }
-        }
-        let helped = owners.into_values().filter(|(sum, ..)| *sum > 0);
-        let contributions = helped.map(|(sum, _, strongest)| (strongest, sum.unsigned_abs())).collect();
+        let owners = by_owner(self.less_average(sizes), i128::saturating_add, owner);
+        let helped = owners.into_values().filter(|owned| owned.sum > 0);
+        let contributions = helped.map(|owned| (owned.strongest, owned.sum.unsigned_abs())).collect();
         Credits { contributions, no_evidence: 0 }
     }
 
@@ -98,14 +95,14 @@ impl Influence {
     /// the noise floor is credited to the strongest of the owner's documents; what lies below the floor has no
     /// evidence. Who has few documents hardly ever reaches it.
     pub fn credits_above_floor<'a>(&self, owner: impl Fn(u64) -> Option<&'a str>) -> Credits {
-        let owners = self.by_owner(owner);
-        let floor = noise_floor(owners.values().map(|sum| sum.influence).collect());
+        let owners = by_owner(self.documents.iter().copied(), i64::saturating_add, owner);
+        let floor = noise_floor(owners.values().map(|owned| owned.sum).collect());
         let mut credits = Credits::default();
-        for sum in owners.values() {
-            let helped = sum.influence.max(0).unsigned_abs();
+        for owned in owners.values() {
+            let helped = owned.sum.max(0).unsigned_abs();
             let above = helped.saturating_sub(floor);
             if above > 0 {
-                *credits.contributions.entry(sum.strongest).or_default() += u128::from(above);
+                *credits.contributions.entry(owned.strongest).or_default() += u128::from(above);
             }
             credits.no_evidence += u128::from(helped - above);
         }
