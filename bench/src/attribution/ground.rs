@@ -78,6 +78,8 @@ pub struct World {
     pub calibration: usize,
     /// Half of the documents left out; of seeds after the first none.
     pub half: Vec<Outcome>,
+    /// By further seed, the same halves left out and the losses on the same questions; of [`averaged`] worlds alone.
+    pub half_again: Vec<Vec<Outcome>>,
     /// A tenth left out; of further seeds the first of the same subsets.
     pub tenth: Vec<Outcome>,
     /// Each contributor left out.
@@ -91,95 +93,160 @@ impl World {
     pub fn harm(&self, number: usize) -> Vec<f64> {
         self.without.iter().map(|outcome| outcome.losses[number] - self.whole.losses[number]).collect()
     }
+
+    /// The halves with the mean loss of all seeds that trained without them: what a document does whatever the first
+    /// weights and the order are.
+    pub fn half_mean(&self) -> Vec<Outcome> {
+        let seeds = self.half_again.len() as f64 + 1.0;
+        let mut means = self.half.clone();
+        for (number, outcome) in means.iter_mut().enumerate() {
+            for (question, loss) in outcome.losses.iter_mut().enumerate() {
+                let others: f64 = self.half_again.iter().map(|seed| seed[number].losses[question]).sum();
+                *loss = (*loss + others) / seeds;
+            }
+        }
+        means
+    }
 }
 
 /// Seeds of the models beside the recipe's own: other first weights, another order of the passages.
 const SEEDS: [u64; 2] = [2_001, 2_002];
+/// The seeds from which the halves of [`averaged`] worlds are trained beside the recipe's own.
+const AVERAGED: std::ops::Range<u64> = 3_001..3_005;
 
-/// The worlds of a run, seeds of one corpus side by side: a generated corpus, and one of plays where a file of them
-/// is given.
-///
-/// # Errors
-/// When a training fails or the disk is full.
-pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
-    let size = Size::of(settings);
+/// A corpus cut into what is trained on and what is asked.
+struct Given {
+    corpus: &'static str,
+    docs: Vec<Doc>,
+    /// Held-out documents, each with the turn in which its contributor is asked.
+    asked: Vec<(usize, Doc)>,
+    experiment: Experiment,
+}
+
+/// A generated corpus, and one of plays where a file of them is given.
+fn given(settings: &Settings, size: &Size) -> Result<Vec<Given>> {
     let held = size.queries.div_ceil(size.contributors);
     let mut corpora = vec![("generated", generated(size.contributors, size.each + held, 6, 41))];
     if let Some(path) = &settings.plays {
         let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
         corpora.push(("plays", plays(&text, size.contributors, size.each + held)?));
     }
+    let group = size.each + held;
+    // The last of each contributor are held out.
+    let place = |i: usize| (i % group).checked_sub(size.each);
+    corpora
+        .into_iter()
+        .filter(|(corpus, _)| settings.corpus.as_ref().is_none_or(|only| only == corpus))
+        .map(|(corpus, all)| {
+            let docs: Vec<Doc> =
+                (0..all.len()).filter(|i| place(*i).is_none()).map(|i| all[i].clone()).collect();
+            let mut asked: Vec<(usize, Doc)> =
+                (0..all.len()).filter_map(|i| Some((place(i)?, all[i].clone()))).collect();
+            asked.sort_by_key(|(turn, doc)| (*turn, doc.contributor));
+            asked.truncate(size.queries);
+            let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
+            let experiment = Experiment::new(&size.recipe, &texts)?;
+            Ok(Given { corpus, docs, asked, experiment })
+        })
+        .collect()
+}
+
+/// The worlds of a run, seeds of one corpus side by side.
+///
+/// # Errors
+/// When a training fails or the disk is full.
+pub fn worlds(settings: &Settings) -> Result<Vec<World>> {
+    let size = Size::of(settings);
     let mut worlds = Vec::new();
-    for (corpus, all) in corpora.into_iter().filter(|(c, _)| settings.corpus.as_ref().is_none_or(|o| o == c))
-    {
-        let group = size.each + held;
-        // The last of each contributor are held out, one of each in turn.
-        let place = |i: usize| (i % group).checked_sub(size.each);
-        let docs: Vec<Doc> = (0..all.len()).filter(|i| place(*i).is_none()).map(|i| all[i].clone()).collect();
-        let mut asked: Vec<(usize, &Doc)> =
-            (0..all.len()).filter_map(|i| place(i).map(|turn| (turn, &all[i]))).collect();
-        asked.sort_by_key(|(turn, doc)| (*turn, doc.contributor));
-        asked.truncate(size.queries);
-        let texts: Vec<String> = docs.iter().map(|d| d.text.clone()).collect();
-        let experiment = Experiment::new(&size.recipe, &texts)?;
-        worlds.push(world(
-            settings,
-            &size,
-            corpus,
-            &docs,
-            &asked,
-            experiment.with_seed(size.recipe.seed),
-            None,
-        )?);
+    for given in given(settings, &size)? {
+        let mut first = World::new(&size, &given, size.recipe.seed, given.corpus.into())?;
+        // A tenth first: where a run is stopped, the scarcer figures are there.
+        first.tenth = first.without_a_tenth(settings, size.subsets)?;
+        first.half = first.without_a_half(settings, size.subsets)?;
+        first.without = first.without_each(settings, size.contributors)?;
+        worlds.push(first);
         for (number, seed) in (2..).zip(SEEDS).filter(|_| !settings.quick) {
-            let experiment = experiment.with_seed(seed);
-            worlds.push(world(settings, &size, corpus, &docs, &asked, experiment, Some(number))?);
+            let mut further = World::new(&size, &given, seed, format!("{}_{number}", given.corpus))?;
+            // Half as many: their questions add up with those of the first.
+            further.tenth = further.without_a_tenth(settings, size.subsets / 2)?;
+            further.without = further.without_each(settings, size.contributors)?;
+            worlds.push(further);
         }
     }
     Ok(worlds)
 }
 
-fn world(
-    settings: &Settings,
-    size: &Size,
-    corpus: &'static str,
-    docs: &[Doc],
-    asked: &[(usize, &Doc)],
-    experiment: Experiment,
-    further: Option<u32>,
-) -> Result<World> {
-    let all = vec![true; docs.len()];
-    let model = experiment.train(&all)?;
-    let (kinds, queries): (Vec<Kind>, Vec<Vec<u32>>) =
-        questions(&experiment, &model, asked)?.into_iter().unzip();
-    // Of further seeds half as many: their questions add up with those of the first.
-    let subsets = if further.is_none() { size.subsets } else { size.subsets / 2 };
-    let run = |keep: Vec<bool>| ground(settings, &experiment, &queries, keep);
-    let drawn = |out: usize, seed: u64| -> Result<Vec<Outcome>> {
+/// The first world of each corpus, with halves that further seeds trained as well and nothing else left out.
+///
+/// # Errors
+/// When a training fails or the disk is full.
+pub fn averaged(settings: &Settings) -> Result<Vec<World>> {
+    let size = Size::of(settings);
+    let mut worlds = Vec::new();
+    for given in given(settings, &size)? {
+        let mut world = World::new(&size, &given, size.recipe.seed, given.corpus.into())?;
+        world.half = world.without_a_half(settings, size.subsets)?;
+        for seed in AVERAGED {
+            let experiment = given.experiment.with_seed(seed);
+            let again = |half: &Outcome| ground(settings, &experiment, &world.queries, half.keep.clone());
+            let trained = world.half.iter().map(again).collect::<Result<_>>()?;
+            world.half_again.push(trained);
+        }
+        worlds.push(world);
+    }
+    Ok(worlds)
+}
+
+impl World {
+    /// The model and its questions; nothing is trained without anything yet.
+    fn new(size: &Size, given: &Given, seed: u64, name: String) -> Result<Self> {
+        let experiment = given.experiment.with_seed(seed);
+        let model = experiment.train(&vec![true; given.docs.len()])?;
+        let (kinds, queries): (Vec<Kind>, Vec<Vec<u32>>) =
+            questions(&experiment, &model, &given.asked)?.into_iter().unzip();
+        let losses =
+            queries.iter().map(|query| Ok(f64::from(model.loss(query)?))).collect::<Result<Vec<_>>>()?;
+        Ok(World {
+            name,
+            corpus: given.corpus,
+            docs: given.docs.clone(),
+            experiment,
+            whole: Outcome { keep: vec![true; given.docs.len()], losses },
+            model,
+            kinds,
+            queries,
+            calibration: size.calibration,
+            half: Vec::new(),
+            half_again: Vec::new(),
+            tenth: Vec::new(),
+            without: Vec::new(),
+        })
+    }
+
+    fn drawn(&self, settings: &Settings, out: usize, subsets: usize, seed: u64) -> Result<Vec<Outcome>> {
         let mut numbers = Numbers(seed);
-        (0..subsets).map(|_| run(subset(docs.len(), out, &mut numbers))).collect()
-    };
-    // A tenth first: where a run is stopped, the scarcer figures are there.
-    let tenth = drawn(docs.len() / 10, 3)?;
-    let half = if further.is_none() { drawn(docs.len() / 2, 2)? } else { Vec::new() };
-    let without = (0..size.contributors)
-        .map(|c| run(docs.iter().map(|d| d.contributor != c).collect()))
-        .collect::<Result<_>>()?;
-    let whole = run(all)?;
-    Ok(World {
-        name: further.map_or(corpus.into(), |number| format!("{corpus}_{number}")),
-        corpus,
-        docs: docs.to_vec(),
-        experiment,
-        model,
-        kinds,
-        queries,
-        calibration: size.calibration,
-        half,
-        tenth,
-        without,
-        whole,
-    })
+        let count = self.docs.len();
+        (0..subsets)
+            .map(|_| ground(settings, &self.experiment, &self.queries, subset(count, out, &mut numbers)))
+            .collect()
+    }
+
+    fn without_a_half(&self, settings: &Settings, subsets: usize) -> Result<Vec<Outcome>> {
+        self.drawn(settings, self.docs.len() / 2, subsets, 2)
+    }
+
+    fn without_a_tenth(&self, settings: &Settings, subsets: usize) -> Result<Vec<Outcome>> {
+        self.drawn(settings, self.docs.len() / 10, subsets, 3)
+    }
+
+    fn without_each(&self, settings: &Settings, contributors: usize) -> Result<Vec<Outcome>> {
+        (0..contributors)
+            .map(|c| {
+                let keep = self.docs.iter().map(|doc| doc.contributor != c).collect();
+                ground(settings, &self.experiment, &self.queries, keep)
+            })
+            .collect()
+    }
 }
 
 /// All but exactly `out` of `count`: with subsets of different sizes a rank correlation would measure who

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use openledger_attribution::calibration::{lds, mixed, parts, Scores};
+use openledger_attribution::calibration::{lds, mixed, parts, Outcome, Scores};
 use openledger_attribution::influence::{Builder, InfluenceIndex, Passage, Raw, Signature, Statistics};
 use openledger_attribution::{Answer, Document, Index, Layers, Method, Weights, GROUNDED_WORDS};
 use openledger_node::train::{Experiment, Retrained};
@@ -58,14 +58,12 @@ const PEERS: [&str; 7] = [
 ];
 /// What a model is paid by without calibration, and with it: each is held against all other methods.
 const DEPLOYED: [&str; 2] = ["mix", "fitted"];
-/// The parts of the documents that trainings leave out, in percent.
-const PARTS: [u32; 2] = [50, 10];
 
 /// What was found on the questions that no weight was fitted by, of one model or of several of one corpus.
 #[derive(Default)]
-struct Judged {
-    /// By part left out and method, the LDS of every question; empty where that part was not left out.
-    lds: BTreeMap<(u32, String), Vec<f64>>,
+pub(super) struct Judged {
+    /// By what is left out, in percent, and method, the LDS of every question.
+    lds: BTreeMap<(&'static str, String), Vec<f64>>,
     /// By method, and as it is paid, how leaving a contributor out was foreseen for every question.
     contributors: BTreeMap<String, Vec<Judgement>>,
     /// By method, how much one step on its ten first documents lowers the loss on every question.
@@ -75,6 +73,24 @@ struct Judged {
 }
 
 impl Judged {
+    pub(super) fn new(world: &World) -> Self {
+        Judged { kinds: world.kinds[world.calibration..].to_vec(), ..Judged::default() }
+    }
+
+    /// The LDS of every method against trainings that left `part` out; nothing where there are none.
+    pub(super) fn add_lds(
+        &mut self,
+        world: &World,
+        part: &'static str,
+        outcomes: &[Outcome],
+        methods: &BTreeMap<&'static str, Scores>,
+    ) {
+        for (method, scores) in methods.iter().filter(|_| !outcomes.is_empty()) {
+            let found = lds(scores, outcomes).split_off(world.calibration);
+            self.lds.insert((part, method.to_string()), found);
+        }
+    }
+
     fn pooled<'a>(all: impl Iterator<Item = &'a Judged>) -> Self {
         let mut pooled = Judged::default();
         for one in all {
@@ -95,7 +111,7 @@ impl Judged {
         pooled
     }
 
-    fn figures(&self, name: &str) -> Vec<Metric> {
+    pub(super) fn figures(&self, name: &str) -> Vec<Metric> {
         let mut metrics = Vec::new();
         for ((part, method), found) in &self.lds {
             metrics.push(figure(&format!("lds{part}_{name}_{method}"), "LDS", found));
@@ -104,14 +120,13 @@ impl Judged {
                 metrics.push(figure(&format!("lds{part}_{name}_{method}_{kind_name}"), "LDS", &of_kind));
             }
             for ours in DEPLOYED.iter().filter(|ours| *ours != method) {
-                let Some(own) = self.lds.get(&(*part, ours.to_string())) else { continue };
+                let Some(own) = self.lds.get(&(part, ours.to_string())) else { continue };
                 metrics.push(difference(&format!("lds{part}_{name}_{ours}_less_{method}"), own, found));
             }
         }
         for (own, library) in PARITY {
-            for part in PARTS {
-                let of = |method: &str| self.lds.get(&(part, method.to_string()));
-                if let (Some(own_found), Some(theirs)) = (of(own), of(library)) {
+            for ((part, _), own_found) in self.lds.iter().filter(|((_, method), _)| method == own) {
+                if let Some(theirs) = self.lds.get(&(part, library.to_string())) {
                     let name = format!("parity{part}_{name}_{own}_less_{library}");
                     metrics.push(difference(&name, own_found, theirs));
                 }
@@ -147,7 +162,25 @@ fn difference(name: &str, a: &[f64], b: &[f64]) -> Metric {
     figure(name, "LDS", &differences)
 }
 
-fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Result<Judged> {
+/// Scores of every method on one model, and what was chosen among those it can be registered with.
+pub(super) struct Scored {
+    pub methods: BTreeMap<&'static str, Scores>,
+    /// Those with weights fitted on the questions for calibration.
+    fitted: Vec<Choice>,
+    /// The method of the best of them.
+    chosen: &'static str,
+    /// Layers as a node has them.
+    index: Layers,
+    /// Gradient of the loss on each passage.
+    gradients: Vec<Vec<f32>>,
+}
+
+/// Scores all methods on a model; those of peers where they lie in the exchange folder, into which it writes what peers
+/// read.
+///
+/// # Errors
+/// Those of the model, or when the folder cannot be written.
+pub(super) fn scored(settings: &Settings, world: &World) -> Result<Scored> {
     let World { name, docs, experiment, model, queries, .. } = world;
     exchange::write(&settings.exchange, &settings.cache, world)?;
     let index = layers(experiment, model, docs)?;
@@ -181,8 +214,14 @@ fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Res
             methods.insert(peer, scores);
         }
     }
+    Ok(Scored { methods, chosen: chosen.method, fitted, index, gradients: documents })
+}
+
+fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Result<Judged> {
+    let World { name, docs, queries, .. } = world;
+    let Scored { methods, fitted, chosen, index, gradients } = scored(settings, world)?;
     for choice in &fitted {
-        let mark = if choice.method == chosen.method { "chosen" } else { "fitted" };
+        let mark = if choice.method == chosen { "chosen" } else { "fitted" };
         let Weights { influence, lexical, span } = choice.weights;
         let named = |part: &str| format!("{mark}_{name}_{}_{part}", choice.method);
         for (part, weight) in [("influence", influence), ("lexical", lexical), ("span", span)] {
@@ -190,21 +229,16 @@ fn compare(settings: &Settings, world: &World, metrics: &mut Vec<Metric>) -> Res
         }
         metrics.push(Metric::of(&named("calibration"), "LDS", vec![choice.lds]));
     }
-    let mut judged = Judged::default();
-    judged.kinds.extend(&world.kinds[world.calibration..]);
-    for (part, outcomes) in PARTS.into_iter().zip([&world.half, &world.tenth]).filter(|(_, o)| !o.is_empty())
-    {
-        for (method, scores) in &methods {
-            let found = lds(scores, outcomes).split_off(world.calibration);
-            judged.lds.insert((part, method.to_string()), found);
-        }
+    let mut judged = Judged::new(world);
+    for (part, outcomes) in [("50", &world.half), ("10", &world.tenth)] {
+        judged.add_lds(world, part, outcomes, &methods);
     }
     for (method, scores) in &methods {
         judged.contributors.insert(method.to_string(), contributors::by_scores(world, scores));
-        judged.tail_patch.insert(method.to_string(), tail_patch::measure(world, &documents, scores)?);
+        judged.tail_patch.insert(method.to_string(), tail_patch::measure(world, &gradients, scores)?);
     }
     let random = tail_patch::at_random(docs.len(), queries.len());
-    judged.tail_patch.insert("random".into(), tail_patch::measure(world, &documents, &random)?);
+    judged.tail_patch.insert("random".into(), tail_patch::measure(world, &gradients, &random)?);
     judged.contributors.insert("paid".into(), contributors::as_paid(world, &index)?);
     metrics.push(contributors::paid_apart(world)?);
     metrics.push(off_domain(world, &index)?);

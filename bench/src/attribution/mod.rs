@@ -4,6 +4,7 @@
 
 mod attackers;
 mod attacks;
+mod averaged;
 mod ceiling;
 mod contributors;
 mod corpus;
@@ -38,6 +39,8 @@ pub enum Part {
     Planted,
     /// Influence against training again.
     Influence,
+    /// Influence against the mean of trainings from several seeds.
+    Averaged,
     /// What attacks gain.
     Attacks,
 }
@@ -70,10 +73,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
     std::fs::create_dir_all(&settings.exchange)?;
     let mut metrics = Vec::new();
     type Measure = fn(&Settings) -> Result<Vec<Metric>>;
-    let parts: [(Part, Measure); 4] = [
+    let parts: [(Part, Measure); 5] = [
         (Part::Spans, spans::measure),
         (Part::Planted, planted::measure),
         (Part::Influence, influence::measure),
+        (Part::Averaged, averaged::measure),
         (Part::Attacks, attacks::measure),
     ];
     for (part, measure) in parts {

@@ -29,8 +29,12 @@ const METHODS: [(&str, &str, bool); 18] = [
     ("bm25", "BM25", true),
 ];
 
-/// What is asked of the LDS, by the part left out.
-const ASKED: [(u32, f64); 2] = [(50, 0.60), (10, 0.45)];
+/// What is left out, how a title says it, and what is asked of the LDS.
+const ASKED: [(&str, &str, f64); 3] = [
+    ("50", "half left out", 0.60),
+    ("10", "a tenth left out", 0.45),
+    ("50_mean", "half left out, mean of five seeds", 0.60),
+];
 
 /// Writes `ldsPART_CORPUS.svg` for every corpus and part that was measured, over all of its seeds where there are
 /// several.
@@ -40,7 +44,7 @@ const ASKED: [(u32, f64); 2] = [(50, 0.60), (10, 0.45)];
 pub fn write(folder: &Path, metrics: &[Metric]) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     for corpus in ["generated", "plays"] {
-        for (part, asked) in ASKED {
+        for (part, said, asked) in ASKED {
             // All seeds where there are several, for every method: one of a single seed is left out of that plot.
             let all = format!("lds{part}_{corpus}_all_");
             let of_all = metrics.iter().any(|metric| metric.metric.starts_with(&all));
@@ -53,7 +57,7 @@ pub fn write(folder: &Path, metrics: &[Metric]) -> Result<()> {
                 .filter_map(|(id, label, library)| Some((*label, *library, find(id)?)))
                 .collect();
             if !rows.is_empty() {
-                let title = format!("LDS, {corpus}, {part} % left out");
+                let title = format!("LDS, {corpus}, {said}");
                 let path = folder.join(format!("lds{part}_{corpus}.svg"));
                 std::fs::write(&path, dots(&title, &rows, asked))
                     .with_context(|| format!("{} cannot be written", path.display()))?;

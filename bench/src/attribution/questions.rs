@@ -31,7 +31,7 @@ const OPENING: usize = 8;
 pub fn questions(
     experiment: &Experiment,
     model: &Retrained,
-    asked: &[(usize, &Doc)],
+    asked: &[(usize, Doc)],
 ) -> Result<Vec<(Kind, Vec<u32>)>> {
     let mut numbers = Numbers(29);
     asked

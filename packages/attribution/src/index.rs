@@ -1,10 +1,10 @@
 //! The index over the documents of the datanet versions that a model rests on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use openledger_types::formats::Piece;
 
-use crate::near::{borrowed_run, near_duplicates, LEAST_WORDS};
+use crate::near::{borrowed_run, may_resemble, near_duplicates, LEAST_WORDS};
 use crate::owners::Owners;
 use crate::packed::{Mostly, Offsets};
 use crate::proof::TextProof;
@@ -298,14 +298,23 @@ impl Base {
         bounds.map(|bounds| &self.suffixes.tokens[bounds[0] as usize..bounds[1] as usize - 1])
     }
 
+    /// The document of every position.
+    fn numbers(&self) -> Vec<u32> {
+        let mut numbers = vec![0u32; self.suffixes.tokens.len()];
+        for (document, bounds) in self.starts.windows(2).enumerate() {
+            numbers[bounds[0] as usize..bounds[1] as usize].fill(document as u32);
+        }
+        numbers
+    }
+
     /// Documents that resemble an earlier one, with the earliest that they do; those `contained` already
     /// are neither compared nor compared with.
     fn near(&self, documents: &[Document], contained: &[(u64, u64)]) -> Vec<(u64, u64)> {
-        let known: BTreeMap<u64, u64> = contained.iter().copied().collect();
-        let skip =
-            (0..documents.len()).filter(|i| known.contains_key(&documents[*i].contribution_id)).collect();
+        let known: BTreeSet<u64> = contained.iter().map(|(id, _)| *id).collect();
         let texts: Vec<&[u32]> = self.texts().collect();
-        near_duplicates(&texts, &self.words.values(), &skip)
+        let may = may_resemble(&self.suffixes, &self.shared, &texts, &self.numbers());
+        let compared = |i: usize| may[i] && !known.contains(&documents[i].contribution_id);
+        near_duplicates(&texts, &self.words.values(), compared)
             .into_iter()
             .map(|(later, first)| (documents[later].contribution_id, documents[first].contribution_id))
             .collect()
@@ -316,10 +325,7 @@ impl Base {
     fn borrowed(&self, documents: &[Document], known: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = known.iter().copied().collect();
         let (owners, _) = owners(documents);
-        let mut numbers = vec![0u32; self.suffixes.tokens.len()];
-        for (document, bounds) in self.starts.windows(2).enumerate() {
-            numbers[bounds[0] as usize..bounds[1] as usize].fill(document as u32);
-        }
+        let numbers = self.numbers();
         let document_at = |position: u32| numbers[position as usize] as usize;
         let owner = |document: usize| owners[document];
         let mut found = Vec::new();

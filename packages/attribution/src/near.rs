@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
+use crate::suffix::Suffixes;
+
 /// Words of a shingle.
 pub const SHINGLE: usize = 5;
 /// Values of a signature.
@@ -122,19 +124,52 @@ pub(crate) fn resemble(one: &[u32], other: &[u32]) -> bool {
     all > 0 && common * 10 >= all * 7
 }
 
+/// Documents that can resemble another: at least 70 % of their different shingles stand in other documents too.
+///
+/// Two texts resemble each other when 70 % of the shingles of both are common, so 70 % of each one's are. In a
+/// datanet of texts that people wrote hardly any document is left, and signatures, 128 hashes a word, are the
+/// dearest part of an index. `numbers` holds the document of every position.
+pub(crate) fn may_resemble(
+    suffixes: &Suffixes,
+    shared: &[u8],
+    documents: &[&[u32]],
+    numbers: &[u32],
+) -> Vec<bool> {
+    // Different shingles of each document, and how many of them stand elsewhere too.
+    let mut different: Vec<usize> = documents.iter().map(|d| (d.len() + 1).saturating_sub(SHINGLE)).collect();
+    let mut elsewhere = vec![0usize; documents.len()];
+    let mut group_of: Vec<u32> = vec![0; documents.len()];
+    let mut group = 0;
+    let mut members: Vec<usize> = Vec::new();
+    suffixes.repeated(SHINGLE, shared, |positions| {
+        group += 1;
+        members.clear();
+        for position in positions {
+            let document = numbers[*position as usize] as usize;
+            if std::mem::replace(&mut group_of[document], group) == group {
+                different[document] -= 1;
+            } else {
+                members.push(document);
+            }
+        }
+        if members.len() > 1 {
+            members.iter().for_each(|document| elsewhere[*document] += 1);
+        }
+    });
+    different.iter().zip(&elsewhere).map(|(all, common)| common * 10 >= all * 7).collect()
+}
+
 /// Documents, in order of priority, that resemble an earlier one which is kept: (document, the earliest
-/// that it resembles). `values` are the words' values, by number; `skip` are left out beforehand.
+/// that it resembles). `values` are the words' values, by number; `compared` names the documents that are
+/// compared at all.
 pub(crate) fn near_duplicates(
     documents: &[&[u32]],
     values: &[u64],
-    skip: &BTreeSet<usize>,
+    compared: impl Fn(usize) -> bool,
 ) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut bands: HashMap<(usize, Vec<u32>), Vec<usize>> = HashMap::new();
-    for (number, words) in documents.iter().enumerate() {
-        if skip.contains(&number) {
-            continue;
-        }
+    for (number, words) in documents.iter().enumerate().filter(|(number, _)| compared(*number)) {
         let own: Vec<u64> =
             words.iter().map(|word| values.get(*word as usize).copied().unwrap_or(0)).collect();
         let Some(signature) = MinHash::of_values(&own) else { continue };
@@ -157,7 +192,59 @@ pub(crate) fn near_duplicates(
 
 #[cfg(test)]
 mod tests {
-    use super::borrowed_run;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_cannot_resemble_need_not_be_compared(
+            base in prop::collection::vec(0u32..40, 30..60),
+            edits in prop::collection::vec(
+                (prop::collection::vec((any::<prop::sample::Index>(), 0u32..40), 0..6), 0usize..3, 0u32..40), 2..12),
+        ) {
+            // Texts with few and with many words changed, repeated whole, and of words of their own.
+            let documents: Vec<Vec<u32>> = edits
+                .iter()
+                .map(|(edits, copies, own)| {
+                    let mut text = base.clone();
+                    edits.iter().for_each(|(at, word)| *at.get_mut(&mut text) = *word);
+                    match copies {
+                        0 => text.iter().map(|word| (word + own) % 40).collect(),
+                        n => text.repeat(*n),
+                    }
+                })
+                .collect();
+            let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
+            for (document, words) in documents.iter().enumerate() {
+                tokens.extend(words.iter().map(|word| *word as i32).chain([40 + document as i32]));
+                numbers.extend(std::iter::repeat_n(document as u32, words.len() + 1));
+            }
+            let suffixes = Suffixes::build(tokens, 40).unwrap();
+            let texts: Vec<&[u32]> = documents.iter().map(Vec::as_slice).collect();
+            let may = may_resemble(&suffixes, &suffixes.shared(16), &texts, &numbers);
+            let values: Vec<u64> = (0..40).map(mix).collect();
+            prop_assert_eq!(near_duplicates(&texts, &values, |d| may[d]), near_duplicates(&texts, &values, |_| true));
+            for (one, other) in (0..texts.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+                prop_assert!(!resemble(texts[one], texts[other]) || may[one] && may[other]);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_their_own_words_are_not_compared() {
+        let documents: Vec<Vec<u32>> = (0..4).map(|d| (d * 30..d * 30 + 30).collect()).collect();
+        let copy: Vec<u32> = (0..25).chain(200..205).collect();
+        let texts: Vec<&[u32]> = documents.iter().chain([&copy]).map(Vec::as_slice).collect();
+        let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
+        for (document, words) in texts.iter().enumerate() {
+            tokens.extend(words.iter().map(|word| *word as i32).chain([300 + document as i32]));
+            numbers.extend(std::iter::repeat_n(document as u32, words.len() + 1));
+        }
+        let suffixes = Suffixes::build(tokens, 300).unwrap();
+        let may = may_resemble(&suffixes, &suffixes.shared(16), &texts, &numbers);
+        assert_eq!(may, [true, false, false, false, true]);
+    }
 
     #[test]
     fn runs_grow_with_what_stands_before() {
