@@ -56,6 +56,16 @@ impl<'a> Iterator for Words<'a> {
             }
             if self.at >= self.ascii {
                 let spaces = self.at;
+                // Most fields are one word of letters and digits behind one space.
+                let bytes = self.text.as_bytes();
+                let start = spaces + usize::from(bytes.get(spaces) == Some(&b' '));
+                let rest = bytes.get(start..)?;
+                let len = rest.iter().position(|byte| !JOINED[usize::from(*byte)]).unwrap_or(rest.len());
+                if len > 0 && rest.get(len).is_none_or(|behind| *behind == b' ') {
+                    let end = start + len;
+                    (self.at, self.ascii) = (end, end);
+                    return Some((start..end, &self.text[start..end]));
+                }
                 let (start, mut end, ascii) = self.field(spaces)?;
                 if ascii {
                     (self.at, self.ascii) = (start, end);
@@ -109,6 +119,17 @@ const CLASS: [Class; 128] = {
             b'.' | b'\'' => Class::InBoth,
             _ => Class::Other,
         };
+        byte += 1;
+    }
+    table
+};
+
+/// Bytes between which no rule sets a boundary: ASCII letters, digits and `_`.
+const JOINED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = matches!(CLASS[byte], Class::Letter | Class::Digit | Class::Extender);
         byte += 1;
     }
     table
