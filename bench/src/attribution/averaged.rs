@@ -2,8 +2,9 @@
 //! order; one training a subset adds their noise to the truth, which no method can foresee (see [`super::ceiling`]).
 
 use anyhow::Result;
-use openledger_attribution::calibration::{spearman, Outcome};
+use openledger_attribution::calibration::Outcome;
 
+use super::ceiling::agree;
 use super::ground::{averaged, World};
 use super::influence::{figure, scored, Judged, Scored};
 use super::stats::mean;
@@ -26,14 +27,11 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
 fn agreement(world: &World) -> Metric {
     let seeds: Vec<&[Outcome]> =
         std::iter::once(&world.half).chain(&world.half_again).map(Vec::as_slice).collect();
-    let losses = |seed: usize, question: usize| -> Vec<f64> {
-        seeds[seed].iter().map(|outcome| outcome.losses[question]).collect()
-    };
     let pairs: Vec<(usize, usize)> = (0..seeds.len()).flat_map(|a| (0..a).map(move |b| (a, b))).collect();
     let judged = world.calibration..world.kinds.len();
     let found: Vec<f64> = judged
         .map(|question| {
-            let pair = |(a, b): &(usize, usize)| spearman(&losses(*a, question), &losses(*b, question));
+            let pair = |(a, b): &(usize, usize)| agree(seeds[*a], seeds[*b], question);
             // Pairs share seeds, so a question counts once in the interval.
             mean(&pairs.iter().map(pair).collect::<Vec<_>>())
         })

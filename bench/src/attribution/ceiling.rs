@@ -2,13 +2,20 @@
 //! document is missing depends on first weights and order too, and no method that does not know them can foresee
 //! that part.
 
-use openledger_attribution::calibration::spearman;
+use openledger_attribution::calibration::{spearman, Outcome};
 
 use super::contributors::{self, Judgement};
 use super::ground::World;
 use super::influence::figure;
 use super::questions::Kind;
 use crate::report::Metric;
+
+/// Rank correlation of the losses on a question over the subsets that both seeds were trained on, the first of each.
+pub fn agree(one: &[Outcome], other: &[Outcome], question: usize) -> f64 {
+    let losses = one.iter().zip(other).map(|(one, other)| (one.losses[question], other.losses[question]));
+    let (one, other): (Vec<f64>, Vec<f64>) = losses.unzip();
+    spearman(&one, &other)
+}
 
 /// Over all pairs of seeds of a corpus: the rank correlation of the losses over the same subsets of nine tenths, and what
 /// leaving each contributor out does with one seed as a forecast for the other.
@@ -18,11 +25,7 @@ pub fn measure(corpus: &str, seeds: &[&World]) -> Vec<Metric> {
         for other in seeds.iter().skip(number + 1) {
             let judged = one.calibration..one.kinds.len();
             for question in judged.filter(|question| one.kinds[*question] == Kind::Held) {
-                let both = one.tenth.len().min(other.tenth.len());
-                let losses = |world: &World| -> Vec<f64> {
-                    world.tenth.iter().take(both).map(|outcome| outcome.losses[question]).collect()
-                };
-                agreement.push(spearman(&losses(one), &losses(other)));
+                agreement.push(agree(&one.tenth, &other.tenth, question));
                 foreseen.push(Judgement { has: one.harm(question), harm: other.harm(question) });
             }
         }

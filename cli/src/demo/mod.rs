@@ -352,9 +352,11 @@ async fn job(ctx: Context, args: Args) -> Result<()> {
     let mut answers: Vec<(String, ask::Answer)> = Vec::new();
     // A model of a few steps writes answers that say no more than chance does, and those pay nobody: then the
     // questions are asked again.
-    let most = ROUNDS * questions.len();
+    let most = (ROUNDS * questions.len()).min(ANSWERS).max(questions.len());
     for (question, session_id) in questions.iter().cycle().zip(sessions.iter().cycle()).take(most) {
-        let paid: BTreeSet<u64> = answers.iter().flat_map(|(_, answer)| contributions(answer)).collect();
+        let shares = answers.iter().flat_map(|(_, answer)| &answer.bundle.receipt.receipt.shares);
+        let paid: BTreeSet<&Contributor> =
+            shares.filter_map(|share| names.get(&share.contribution_id)).collect();
         if answers.len() >= questions.len() && paid.len() >= PAID {
             break;
         }
@@ -520,13 +522,10 @@ fn read_corpus(args: &Args) -> Result<Corpus> {
 
 /// How often the questions are asked at most.
 const ROUNDS: usize = 4;
-/// Contributions that the answers pay at least, where so many rounds suffice: one each for both ways of paying out.
+/// Answers beyond which no question is asked again: what a session's deposit pays for.
+const ANSWERS: usize = 12;
+/// Contributors whom the answers pay at least, where asking again suffices: one each for both ways of paying out.
 const PAID: usize = 2;
-
-/// The contributions that an answer pays.
-fn contributions(answer: &ask::Answer) -> impl Iterator<Item = u64> + '_ {
-    answer.bundle.receipt.receipt.shares.iter().map(|share| share.contribution_id)
-}
 
 /// Steps of a small run's training: some 30 to 60 seconds on two cores.
 const SMALL_STEPS: u64 = 150;

@@ -103,8 +103,10 @@ impl Index {
         documents.retain(|d| !of.contains_key(&d.contribution_id));
         let mut base = Base::build(&documents)?;
         let mut left_out = base.contained(&documents);
-        left_out.extend(base.near(&documents, &left_out));
-        left_out.extend(base.borrowed(&documents, &left_out));
+        let numbers = base.numbers();
+        left_out.extend(base.near(&documents, &numbers, &left_out));
+        left_out.extend(base.borrowed(&documents, &numbers, &left_out));
+        drop(numbers);
         if !left_out.is_empty() {
             of.extend(left_out);
             documents.retain(|d| !of.contains_key(&d.contribution_id));
@@ -308,11 +310,11 @@ impl Base {
     }
 
     /// Documents that resemble an earlier one, with the earliest that they do; those `contained` already
-    /// are neither compared nor compared with.
-    fn near(&self, documents: &[Document], contained: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    /// are neither compared nor compared with. `numbers` is what [`Base::numbers`] gives.
+    fn near(&self, documents: &[Document], numbers: &[u32], contained: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeSet<u64> = contained.iter().map(|(id, _)| *id).collect();
         let texts: Vec<&[u32]> = self.texts().collect();
-        let may = may_resemble(&self.suffixes, &self.shared, &texts, &self.numbers());
+        let may = may_resemble(&self.suffixes, &self.shared, &texts, numbers);
         let compared = |i: usize| may[i] && !known.contains(&documents[i].contribution_id);
         near_duplicates(&texts, &self.words.values(), compared)
             .into_iter()
@@ -322,10 +324,9 @@ impl Base {
 
     /// Documents of whose words at least 60 % lie in runs of [`borrowed_run`] words that earlier documents
     /// of other contributors have, with the contribution where most of these runs stand first.
-    fn borrowed(&self, documents: &[Document], known: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    fn borrowed(&self, documents: &[Document], numbers: &[u32], known: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let known: BTreeMap<u64, u64> = known.iter().copied().collect();
         let (owners, _) = owners(documents);
-        let numbers = self.numbers();
         let document_at = |position: u32| numbers[position as usize] as usize;
         let owner = |document: usize| owners[document];
         let mut found = Vec::new();

@@ -196,6 +196,17 @@ mod tests {
 
     use super::*;
 
+    /// [`may_resemble`] of texts over so many words.
+    fn may(texts: &[&[u32]], words: u32) -> Vec<bool> {
+        let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
+        for (document, text) in (0u32..).zip(texts) {
+            tokens.extend(text.iter().copied().chain([words + document]).map(|token| token as i32));
+            numbers.extend(std::iter::repeat_n(document, text.len() + 1));
+        }
+        let suffixes = Suffixes::build(tokens, words as usize).unwrap();
+        may_resemble(&suffixes, &suffixes.shared(16), texts, &numbers)
+    }
+
     proptest! {
         #[test]
         fn what_cannot_resemble_need_not_be_compared(
@@ -215,14 +226,8 @@ mod tests {
                     }
                 })
                 .collect();
-            let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
-            for (document, words) in documents.iter().enumerate() {
-                tokens.extend(words.iter().map(|word| *word as i32).chain([40 + document as i32]));
-                numbers.extend(std::iter::repeat_n(document as u32, words.len() + 1));
-            }
-            let suffixes = Suffixes::build(tokens, 40).unwrap();
             let texts: Vec<&[u32]> = documents.iter().map(Vec::as_slice).collect();
-            let may = may_resemble(&suffixes, &suffixes.shared(16), &texts, &numbers);
+            let may = may(&texts, 40);
             let values: Vec<u64> = (0..40).map(mix).collect();
             prop_assert_eq!(near_duplicates(&texts, &values, |d| may[d]), near_duplicates(&texts, &values, |_| true));
             for (one, other) in (0..texts.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
@@ -236,14 +241,7 @@ mod tests {
         let documents: Vec<Vec<u32>> = (0..4).map(|d| (d * 30..d * 30 + 30).collect()).collect();
         let copy: Vec<u32> = (0..25).chain(200..205).collect();
         let texts: Vec<&[u32]> = documents.iter().chain([&copy]).map(Vec::as_slice).collect();
-        let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
-        for (document, words) in texts.iter().enumerate() {
-            tokens.extend(words.iter().map(|word| *word as i32).chain([300 + document as i32]));
-            numbers.extend(std::iter::repeat_n(document as u32, words.len() + 1));
-        }
-        let suffixes = Suffixes::build(tokens, 300).unwrap();
-        let may = may_resemble(&suffixes, &suffixes.shared(16), &texts, &numbers);
-        assert_eq!(may, [true, false, false, false, true]);
+        assert_eq!(may(&texts, 300), [true, false, false, false, true]);
     }
 
     #[test]
