@@ -121,8 +121,8 @@ pub async fn node_attack_02_a_cheat_that_contests_what_it_was_asked_is_convicted
     let ways = Ways { tricks: vec![Trick::FewerBits], contests: true, ..Ways::default() };
     let cheater = Cheater::take_over(lab, member, scratch.path(), ways).await?;
     let (job, done, bundles) = lab.job("cheats-user-2", member.node_id, &PROMPTS).await?;
-    // An auditor accuses the first wrong answer that it meets, as soon as it looks. Accused by the user, it would meet the
-    // other one only after that verdict, and by then the fourth, asleep, is jailed for a seed that it did not reveal.
+    // An auditor accuses the first wrong answer that it meets, as soon as it looks; were the user to accuse that one, it
+    // would meet the other only after the verdict.
     let (by_auditor, by_user) = (&bundles[0], &bundles[1]);
     let (case_id, _) = lab.accuse(&job, &reader, by_user).await?;
     drop(silence);

@@ -24,6 +24,7 @@ use openledger_client::proto::prost::{Message as _, Name as _};
 use openledger_client::{Account, Any, Coin, Signer};
 use openledger_node::audit::{case_bond, held};
 use openledger_node::config::Home;
+use openledger_node::journal::Journal;
 use openledger_node::ledger::parse_receipts;
 use openledger_types::api::AnswerBundle;
 use openledger_types::msg::escrow::{self, EpochResponse, HeldReceipt};
@@ -364,6 +365,33 @@ impl Lab {
     /// The auditor that is the test's own: its process stays asleep.
     pub fn sly_auditor(&self) -> Result<&Member> {
         self.net.auditors.get(HONEST_AUDITORS).context("there is no fourth auditor")
+    }
+
+    /// Reveals what the fourth auditor had committed when it fell asleep, each seed in its time: others report one that
+    /// stays secret, and the auditor would have no weight left to vote with.
+    pub async fn reveal_seeds(&self) -> Result<()> {
+        let reader = self.net.reader(0).await?;
+        let sly = self.sly_auditor()?;
+        let operator = self.net.signer(0, &sly.key).await?;
+        let contracts = reader.contracts();
+        let blocks = reader.referee_config().await?.params.seed_blocks;
+        let present = reader.chain().latest_height().await? / blocks;
+        let drawn = {
+            let journal = Home(sly.home.clone()).journal();
+            let chain_id = &reader.chain().config().chain_id;
+            Journal::open(&journal, chain_id, &contracts.payable_escrow, sly.node_id)?
+                .seeds(present.saturating_sub(1), present + 1)?
+        };
+        for (period, row) in drawn {
+            let known = reader.seed(sly.node_id, period).await?;
+            if known.commitment.is_none() || known.seed.is_some() {
+                continue;
+            }
+            reader.chain().wait_for_height((period + 1) * blocks, 2 * PATIENCE).await?;
+            let msg = referee::ExecuteMsg::RevealSeed { auditor: sly.node_id, period, seed: row.seed };
+            operator.execute(&contracts.referee, &msg, &[]).await?;
+        }
+        Ok(())
     }
 }
 

@@ -57,15 +57,15 @@ export const tests = {
       const sent = await Promise.race([
         page.getByText("The payment is on its way").waitFor({ timeout: 60_000 }).then(() => true),
         page.getByRole("alert").waitFor({ timeout: 60_000 }).then(() => false),
-        page.getByRole("button", { name: "Send" }).waitFor({ timeout: 60_000 }).then(() => true),
+        page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 }).then(() => true),
       ]);
       if (sent) break;
       await page.waitForTimeout(3_000);
     }
-    await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 180_000 });
+    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 180_000 });
     claim(wallet.signed === before + 1, "one signature on the other chain opens the session");
     await page.getByLabel("Your text").fill("pub fn new(");
-    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Send", exact: true }).click();
     await page.getByText(/checks hold/).first().waitFor({ timeout: 120_000 });
     await page.getByRole("button", { name: "Close and refund" }).click();
     await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 180_000 });
