@@ -47,7 +47,7 @@ pub fn measure(settings: &Settings) -> Result<Vec<Metric>> {
 /// right only where both agree.
 const PARITY: [(&str, &str); 2] = [("ekfac_own", "kronfluence_ekfac"), ("trak1_own", "dattri_trak1")];
 /// Scores that peers write, where they are installed.
-const PEERS: [&str; 7] = [
+const PEERS: [&str; 8] = [
     "bm25",
     "kronfluence_ekfac",
     "kronfluence_ekfac_all",
@@ -55,6 +55,7 @@ const PEERS: [&str; 7] = [
     "dattri_trak10",
     "dattri_logra",
     "dattri_datainf",
+    "bergson_trackstar",
 ];
 /// What a model is paid by without calibration, and with it: each is held against all other methods.
 const DEPLOYED: [&str; 2] = ["mix", "fitted"];

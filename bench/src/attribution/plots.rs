@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::report::{number, Metric};
 
 /// Names of methods as a reader knows them, and whether a library made the scores.
-const METHODS: [(&str, &str, bool); 18] = [
+const METHODS: [(&str, &str, bool); 19] = [
     ("mix", "mix 8 : 1 : 1, the default", false),
     ("fitted", "readout, weights fitted", false),
     ("chosen", "method and weights chosen", false),
@@ -26,6 +26,7 @@ const METHODS: [(&str, &str, bool); 18] = [
     ("dattri_trak10", "dattri TRAK, ten models", true),
     ("dattri_logra", "dattri LoGra", true),
     ("dattri_datainf", "dattri DataInf", true),
+    ("bergson_trackstar", "bergson TrackStar", true),
     ("bm25", "BM25", true),
 ];
 
