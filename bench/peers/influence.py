@@ -1,4 +1,4 @@
-"""Scores of dattri and kronfluence on the models that `openledger-bench attribution` wrote into a folder.
+"""Scores of dattri, kronfluence and bergson on the models that `openledger-bench attribution` wrote into a folder.
 
 For every folder influence_NAME (config.json, tokens.json, model_K.safetensors) rebuilds the model in PyTorch, refuses
 when its logits differ from ours by more than 1e-3, and writes influence_NAME.METHOD.json for every method: one row a
@@ -7,15 +7,20 @@ question, one column a document, above 0 where the document helped.
 dattri 0.3.0's own EK-FAC takes no sequences (its covariance reads a name that is set for two dimensions alone), so
 EK-FAC is kronfluence's.
 """
+import contextlib
+import io
 import json
+import logging
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
 import types
 
-os.environ["TQDM_DISABLE"] = "1"  # read when the libraries are imported
+# Read when the libraries are imported: no bars, nothing from the network, and no device but the CPU.
+os.environ.update(TQDM_DISABLE="1", HF_HUB_OFFLINE="1", CUDA_VISIBLE_DEVICES="")
 
 import torch
 from safetensors.torch import load_file
@@ -170,10 +175,9 @@ class Peers:
         self.folder = folder
         given = json.loads((folder / "tokens.json").read_text())
         passages = {name: torch.tensor(given[name]) for name in ("documents", "queries")}
+        self.passages, self.logits = passages, torch.tensor(given["logits"])
         model = load(folder, 0, Untied)
-        with torch.no_grad():
-            logits = model(passages["queries"][:1, :-1]).flatten()
-        difference = (logits - torch.tensor(given["logits"])).abs().max().item()
+        difference = self.difference(model)
         if difference > LOGITS_TOLERANCE:
             raise SystemExit(f"{folder.name}: the logits in PyTorch differ from ours by {difference}")
         print(f"{folder.name}: logits differ by {difference:.1e} at most", file=sys.stderr)
@@ -184,6 +188,12 @@ class Peers:
             for name, module in model.named_modules()
             if isinstance(module, nn.Linear) and (name.startswith(self.block) or name == "lm_head")
         ]
+
+    def difference(self, model):
+        """How far the model's logits are from ours at most."""
+        with torch.no_grad():
+            logits = model(self.passages["queries"][:1, :-1])
+        return (logits.flatten() - self.logits).abs().max().item()
 
     def loader(self, name, size=16):
         return DataLoader(self.sets[name], batch_size=size, shuffle=False)
@@ -271,6 +281,47 @@ class Peers:
             attributor.cache(loader("documents"))
             return attributor.attribute(loader("documents"), loader("queries")).T
 
+    def bergson_trackstar(self):
+        """The library's own pipeline on Hugging Face's Llama: a projection of 16 x 16 for each of the layers it takes,
+        which are all linear ones but the head, and gradients of length one, as in its examples. Without Adam's second
+        moments, which are not kept. The curvature is the documents' alone, as the library advises for few questions of
+        the same kind: its default mixes in that of the questions, of which there are fewer than a layer's 256 numbers.
+        """
+        # The newest torchaudio, which the library asks for and does not use, fails to load beside the newest PyTorch.
+        sys.modules.setdefault("torchaudio", None)
+        from bergson.cli.trackstar import trackstar
+        from bergson.config.config import DataConfig, PreprocessConfig, QuerySetConfig
+        from bergson.config.config import TrackstarConfig, TrackstarIndexConfig
+        from bergson.data import load_scores
+        from datasets import Dataset
+        from tokenizers import Tokenizer, models
+        from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+        logging.disable(logging.INFO)  # which the library turns on for all
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            model = f"{folder}/model"
+            # The library takes no batch of more tokens than a text may have. Positions are rotations: none is added.
+            config = json.loads((self.folder / "config.json").read_text()) | {"max_position_embeddings": 2048}
+            # Asked for even where texts are tokens already.
+            PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({}))).save_pretrained(model)
+            pathlib.Path(model, "config.json").write_text(json.dumps(config))
+            shutil.copy(self.folder / "model_0.safetensors", f"{model}/model.safetensors")
+            llama = LlamaForCausalLM.from_pretrained(model)
+            difference = self.difference(lambda tokens: llama(tokens).logits)
+            if difference > LOGITS_TOLERANCE:
+                raise ValueError(f"the logits of its Llama differ from ours by {difference}")
+            for name, passages in self.passages.items():
+                Dataset.from_dict({"input_ids": passages.tolist()}).save_to_disk(f"{folder}/{name}")
+            trackstar(
+                TrackstarIndexConfig(f"{folder}/run", model=model, data=DataConfig(f"{folder}/documents")),
+                TrackstarConfig(
+                    query=QuerySetConfig(f"{folder}/queries"),
+                    preprocess_cfg=PreprocessConfig(unit_normalize=True),
+                    mix_hessians=False,
+                ),
+            )
+            return torch.tensor(load_scores(pathlib.Path(folder, "run/scores"))[:]).T
+
     def kronfluence(self, modules, **factors):
         from kronfluence.analyzer import Analyzer, prepare_model
         from kronfluence.arguments import FactorArguments, ScoreArguments
@@ -337,6 +388,7 @@ METHODS = [
     "kronfluence_ekfac_all",
     "dattri_trak1",
     "dattri_logra",
+    "bergson_trackstar",
     "dattri_datainf",
     "dattri_trak10",
 ]
