@@ -14,6 +14,8 @@ import { execute, type Account, type Call, type Sent } from "./wallet";
 
 /** Most leaves of one claim. */
 const MAX_CLAIMS = 32;
+/** What the escrow says of a path that leads to an earlier ledger. */
+const OUTDATED = "is not in the newest final ledger";
 
 /** What an account has with one node in one denom. */
 export interface NodeEarnings {
@@ -164,21 +166,32 @@ export async function history(address: string, most = 50): Promise<HistoryLine[]
 /**
  * Claims everything that is due and pays it out, here or to the account of another chain that the owner named:
  * then the gateway sends it in the same transaction.
+ *
+ * Leaves are looked up here, not taken from what a page shows: a path leads to the root of one final ledger, and the
+ * next one may have come since. Where one comes in between the claim is made again.
  */
-export async function claim(account: Account, found: Earnings): Promise<Sent> {
+export async function claim(account: Account): Promise<Sent> {
+  try {
+    return await execute(account, await claimCalls(account.address));
+  } catch (error) {
+    if (!asAppError(error).detail.includes(OUTDATED)) throw error;
+    return execute(account, await claimCalls(account.address));
+  }
+}
+
+async function claimCalls(address: string): Promise<Call[]> {
   const known = await config();
   const contract = known.contracts.payable_escrow;
+  const found = await earnings(address);
   const due = found.ledgers.filter((entry) => entry.claimable > 0n).slice(0, MAX_CLAIMS);
   const items = due.flatMap((entry) => (entry.item ? [entry.item] : []));
   const calls: Call[] = [];
   if (items.length > 0) calls.push({ contract, msg: { claim: { claims: packed.claims(items) } } });
   const denoms = [...new Set([...due.map((e) => e.denom), ...found.withdrawable.map((a) => a.denom)])].sort();
-  const to = known.contracts.ibc_gateway
-    ? (await (await gateway()).account({ address: account.address })).preference
-    : null;
-  for (const denom of to ? denoms : []) calls.push(flushCall(gatewayOf(known), to!.route, denom, account.address));
+  const to = known.contracts.ibc_gateway ? (await (await gateway()).account({ address })).preference : null;
+  for (const denom of to ? denoms : []) calls.push(flushCall(gatewayOf(known), to!.route, denom, address));
   if (!to && denoms.length > 0) calls.push({ contract, msg: { withdraw: { denoms } } });
-  return execute(account, calls);
+  return calls;
 }
 
 /** Makes the root of a node final, when its windows are over. */

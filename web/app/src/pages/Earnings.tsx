@@ -89,7 +89,7 @@ function Sums({ found, own, reload }: { found: Found; own: boolean; reload: () =
             disabled={busy || !due}
             onClick={() =>
               void run(async () => {
-                setTx((await claim(account, found)).hash);
+                setTx((await claim(account)).hash);
                 reload();
               })
             }
