@@ -8,6 +8,11 @@ use openledger::{ask, session};
 
 use super::{Lab, LONG_ANSWER, PATIENCE};
 
+/// What is asked, one after the other, until a node is frozen before its answer is whole.
+const PROMPTS: [&str; 6] = ["pub fn ", "use std::", "impl<T> ", "let mut ", "match ", "/// Returns "];
+/// Base units: each node can be promised every one of these answers.
+const DEPOSIT: u128 = PROMPTS.len() as u128 * job::DEPOSIT;
+
 /// Ends a freeze, also when the scenario fails midway.
 struct Frozen(u32);
 
@@ -29,7 +34,7 @@ pub async fn frozen_in_the_middle(lab: &Lab) -> Result<()> {
         model_version: Some(lab.model.1),
         nodes: nodes.clone(),
         choose: 2,
-        deposit: job::DEPOSIT,
+        deposit: DEPOSIT,
         blocks: None,
     };
     let session_id = session::open(&job.ctx, &job.user, args).await?.session_id;
@@ -37,7 +42,7 @@ pub async fn frozen_in_the_middle(lab: &Lab) -> Result<()> {
         lab.net.nodes.iter().filter_map(|member| Some((member.node_id, member.pid()?))).collect();
     // The whole answer may have come before the signal: then another one is asked for.
     let (mut paid, mut asked, mut left) = (0, 0, None);
-    for prompt in ["pub fn ", "use std::", "impl<T> ", "let mut ", "match ", "/// Returns "] {
+    for prompt in PROMPTS {
         let (mut frozen, mut longest) = (None::<(Frozen, Instant)>, Duration::ZERO);
         let question = ask::AskArgs { max_tokens: LONG_ANSWER, ..job.question(session_id, prompt) };
         let answer = ask::ask(&job.ctx, question, &mut |_| {
@@ -81,7 +86,7 @@ pub async fn frozen_in_the_middle(lab: &Lab) -> Result<()> {
     ensure!(left.is_some(), "every answer was complete before its node was frozen");
     let done = job.close(session_id, asked).await?;
     // The frozen node is back and has signed for what it had written; nothing else was paid.
-    ensure!(done.fees > paid && done.fees + done.refunded == job::DEPOSIT, "{done:?} for {paid}");
+    ensure!(done.fees > paid && done.fees + done.refunded == DEPOSIT, "{done:?} for {paid}");
     for node_id in nodes {
         job::wait_final(&job.ctx.reader().await?, &job.user, node_id, PATIENCE).await?;
     }
