@@ -2,7 +2,7 @@
 // to everyone, and withdrawn.
 import { randomBytes } from "node:crypto";
 
-import { accessible, claim, context, picture, settle } from "./kit.mjs";
+import { accessible, button, claim, context, picture, settle } from "./kit.mjs";
 import { install } from "./wallet.mjs";
 
 export const tests = {
@@ -15,7 +15,7 @@ export const tests = {
     const name = `Test ${randomBytes(4).toString("hex")}`;
     await page.getByLabel("Name").fill(name);
     await page.getByLabel("Description").fill("Made by a test");
-    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await button(page, "Create").click();
     await page.getByRole("heading", { name, level: 1 }).waitFor({ timeout: 60_000 });
 
     await page.getByRole("link", { name: "Contribute", exact: true }).click();
@@ -61,7 +61,7 @@ export const tests = {
     claim((await page.getByLabel("Curators", { exact: true }).inputValue()) === wallet.address, "its maker is named first");
     await accessible(page, "create a curated datanet");
     await picture(page, "create-curated-1280-light");
-    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await button(page, "Create").click();
     await page.getByRole("heading", { name, level: 1 }).waitFor({ timeout: 60_000 });
     await page.getByText("1 of 1 curators").waitFor();
 

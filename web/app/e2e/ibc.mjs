@@ -2,7 +2,7 @@
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { DirectSecp256k1Wallet } from "@cosmjs/proto-signing";
 
-import { accessible, claim, context, picture, settle } from "./kit.mjs";
+import { accessible, button, claim, context, picture, settle } from "./kit.mjs";
 import { install, secretOf } from "./wallet.mjs";
 
 /** Base units of OPEN that the payer needs on the other chain. */
@@ -57,15 +57,15 @@ export const tests = {
       const sent = await Promise.race([
         page.getByText("The payment is on its way").waitFor({ timeout: 60_000 }).then(() => true),
         page.getByRole("alert").waitFor({ timeout: 60_000 }).then(() => false),
-        page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 }).then(() => true),
+        button(page, "Send").waitFor({ timeout: 60_000 }).then(() => true),
       ]);
       if (sent) break;
       await page.waitForTimeout(3_000);
     }
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 180_000 });
+    await button(page, "Send").waitFor({ timeout: 180_000 });
     claim(wallet.signed === before + 1, "one signature on the other chain opens the session");
     await page.getByLabel("Your text").fill("pub fn new(");
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     await page.getByText(/checks hold/).first().waitFor({ timeout: 120_000 });
     await page.getByRole("button", { name: "Close and refund" }).click();
     await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 180_000 });

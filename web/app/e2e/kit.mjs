@@ -51,6 +51,11 @@ export async function context(browser, options = {}) {
   return { made, problems };
 }
 
+/** The button of this whole name: words of an answer that rest on data are buttons too, named by what they say. */
+export function button(page, name) {
+  return page.getByRole("button", { name, exact: true });
+}
+
 /** Waits until a page shows what it knows. */
 export async function settle(page) {
   await page.waitForFunction(() => !document.querySelector("main .loading"), null, { timeout: 60_000 });

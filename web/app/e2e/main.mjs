@@ -1,5 +1,5 @@
 // The main path: connect, open a session, ask, see shares, verify, close, earnings, claim.
-import { accessible, claim, context, picture, settle } from "./kit.mjs";
+import { accessible, button, claim, context, picture, settle } from "./kit.mjs";
 import { install } from "./wallet.mjs";
 
 /** The beginning of a text like those that the demo's model was trained on. */
@@ -21,12 +21,12 @@ export const tests = {
     const before = wallet.signed;
     await page.getByLabel(/^Deposit/).fill("0.5");
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     claim(wallet.signed === before + 1, "one signature opens a session");
     const id = /#\/ask\/(\d+)/.exec(page.url())?.[1];
 
     await page.getByLabel("Your text").fill(PROMPT);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     await page.getByText(/checks hold/).first().waitFor({ timeout: 60_000 });
     await page.getByLabel("Your text").fill("pub fn new(");
     await page.keyboard.press("Enter");
@@ -69,7 +69,7 @@ async function groundedAnswer(page) {
     const answer = page.getByRole("article", { name: `Answer ${number}` });
     if (number > 2) {
       await page.getByLabel("Your text").fill(PROMPT);
-      await page.getByRole("button", { name: "Send", exact: true }).click();
+      await button(page, "Send").click();
     }
     await answer.waitFor({ timeout: 60_000 });
     await answer.getByText(/checks hold/).first().waitFor({ timeout: 60_000 });

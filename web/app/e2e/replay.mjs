@@ -1,7 +1,7 @@
 // Replay: an answer is computed again in the page, and by a node.
 import { readFileSync } from "node:fs";
 
-import { accessible, claim, context, picture } from "./kit.mjs";
+import { accessible, button, claim, context, picture } from "./kit.mjs";
 
 export const tests = {
   async "an answer is computed again in the page, to the bit; a changed one is not"({ browser, url, summary, demo }) {
@@ -24,7 +24,7 @@ export const tests = {
     const tokens = bundle.tokens.map((token, at) => (at === 3 ? token ^ 1 : token));
     await page.goto(`${url}#/verify`);
     await page.getByLabel("Receipt's number or an answer as JSON").fill(JSON.stringify({ ...bundle, tokens }));
-    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await button(page, "Check").click();
     await page.getByText("This receipt does not hold.").waitFor({ timeout: 120_000 });
     await replay.click();
     await page.getByText("The replay does not give this answer.").waitFor({ timeout: 180_000 });

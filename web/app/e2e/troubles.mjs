@@ -2,7 +2,7 @@
 // answer, a page that is loaded again in the middle, a receipt that was tampered with.
 import { readFileSync } from "node:fs";
 
-import { claim, context, settle } from "./kit.mjs";
+import { button, claim, context, settle } from "./kit.mjs";
 import { install } from "./wallet.mjs";
 
 const PROMPT = "pub struct ";
@@ -40,7 +40,7 @@ export const tests = {
     wallet.refuse = false;
     claim(wallet.signed === 0, "nothing was signed");
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     await made.close();
   },
 
@@ -60,7 +60,7 @@ export const tests = {
   async "a node that goes away in the middle of an answer is paid once"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     // The paid request is taken by the node; what comes back is cut off on the way.
     let cut = 0;
     await page.route("**/v1/completions", async (route) => {
@@ -71,7 +71,7 @@ export const tests = {
       return route.fulfill({ response, body: body.slice(0, Math.floor(body.length / 3)) });
     });
     await page.getByLabel("Your text").fill(PROMPT);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     await page.getByText("The answer broke off").waitFor({ timeout: 60_000 });
     await page.reload();
     await page.getByRole("button", { name: "Fetch the answer" }).click();
@@ -83,7 +83,7 @@ export const tests = {
   async "a node that goes away in the middle of an answer costs nothing: it is fetched when the node is back"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     let down = false;
     await page.route(NODE, async (route) => {
       if (down) return route.abort("connectionrefused");
@@ -94,7 +94,7 @@ export const tests = {
       return route.abort("connectionreset");
     });
     await page.getByLabel("Your text").fill(PROMPT);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     const fetchIt = page.getByRole("button", { name: "Fetch the answer" });
     await fetchIt.waitFor({ timeout: 60_000 });
     await fetchIt.click();
@@ -109,7 +109,7 @@ export const tests = {
   async "a node that stays away after it took a question keeps nobody's deposit"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     let down = false;
     await page.route(NODE, async (route) => {
       if (!down && !route.request().headers()["payment-signature"]) return route.continue();
@@ -117,7 +117,7 @@ export const tests = {
       return route.abort("connectionrefused");
     });
     await page.getByLabel("Your text").fill(PROMPT);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     await page.getByRole("button", { name: "Fetch the answer" }).waitFor({ timeout: 60_000 });
     await page.getByRole("button", { name: "Close and refund" }).click();
     await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 120_000 });
@@ -129,7 +129,7 @@ export const tests = {
     await page.getByLabel("Life in blocks").fill("12");
     await page.getByRole("button", { name: "Open the session" }).click();
     await page.getByText(/over since block/).waitFor({ timeout: 120_000 });
-    claim((await page.getByRole("button", { name: "Send", exact: true }).count()) === 0, "nothing can be asked");
+    claim((await button(page, "Send").count()) === 0, "nothing can be asked");
     await page.getByRole("button", { name: "Close and refund" }).click();
     await page.locator(".pill", { hasText: "closed" }).waitFor({ timeout: 120_000 });
     await made.close();
@@ -138,10 +138,10 @@ export const tests = {
   async "a page that is loaded again in the middle fetches the same answer"({ browser, url, key }) {
     const { made, page } = await opened(browser, url, key);
     await page.getByRole("button", { name: "Open the session" }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor({ timeout: 60_000 });
+    await button(page, "Send").waitFor({ timeout: 60_000 });
     await page.getByLabel("Your text").fill(PROMPT);
     const sent = page.waitForRequest((request) => request.headers()["payment-signature"] !== undefined);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await button(page, "Send").click();
     await sent;
     await page.reload();
     const resume = page.getByRole("button", { name: "Fetch the answer" });
@@ -166,7 +166,7 @@ export const tests = {
     await settle(page);
     const check = async (changed) => {
       await page.getByLabel("Receipt's number or an answer as JSON").fill(JSON.stringify(changed));
-      await page.getByRole("button", { name: "Check", exact: true }).click();
+      await button(page, "Check").click();
     };
     await check(bundle);
     await page.getByText("Everything that was checked holds.").waitFor({ timeout: 60_000 });

@@ -17,22 +17,30 @@ const MAX_CLAIMS = 32;
 /** What the escrow says of a path that leads to an earlier ledger. */
 const OUTDATED = "is not in the newest final ledger";
 
-/** What an account has with one node in one denom. */
-export interface NodeEarnings {
+/** Where a ledger is kept. */
+interface Place {
   nodeId: number;
   denom: string;
+}
+
+/** What a final ledger owes an account. */
+interface Owed extends Place {
   /** Answers that paid it so far. */
   uses: number;
   /** By final ledgers, in base units. */
   cumulative: bigint;
   claimed: bigint;
   claimable: bigint;
+  item: packed.ClaimItem | null;
+  problem: AppError | null;
+}
+
+/** What an account has with one node in one denom. */
+export interface NodeEarnings extends Owed {
   /** The root that waits, when there is one. */
   pending: PayableEscrow.EpochResponse | null;
   /** What the root that waits will add for this account; null when its leaves cannot be read. */
   waiting: bigint | null;
-  item: packed.ClaimItem | null;
-  problem: AppError | null;
 }
 
 /** Everything that an account has earned. */
@@ -61,7 +69,7 @@ function isOf(entry: LedgerEntry, address: string): boolean {
   return typeof entry.leaf.account === "object" && entry.leaf.account.contributor === address;
 }
 
-async function places(): Promise<{ nodeId: number; denom: string }[]> {
+async function places(): Promise<Place[]> {
   const { escrow, nodes } = await queries();
   const [{ params }, all] = await Promise.all([
     escrow.config(),
@@ -70,22 +78,12 @@ async function places(): Promise<{ nodeId: number; denom: string }[]> {
   return all.flatMap(({ node_id: nodeId }) => params.denoms.map(({ denom }) => ({ nodeId, denom })));
 }
 
-async function ofPlace(place: { nodeId: number; denom: string }, address: string): Promise<NodeEarnings | null> {
+/** What the newest final ledger of a node owes an address; null where there is none yet. */
+async function owed(place: Place, address: string): Promise<Owed | null> {
   const { escrow } = await queries();
-  const [state, { epoch }] = await Promise.all([escrow.ledger(place), escrow.pending({ nodeId: place.nodeId })]);
-  const pending = epoch && epoch.commit.denom === place.denom ? epoch : null;
+  const state = await escrow.ledger(place);
   if (state.epoch === 0) return null;
-  const entry: NodeEarnings = {
-    ...place,
-    uses: 0,
-    cumulative: 0n,
-    claimed: 0n,
-    claimable: 0n,
-    pending,
-    waiting: pending ? null : 0n,
-    item: null,
-    problem: null,
-  };
+  const entry: Owed = { ...place, uses: 0, cumulative: 0n, claimed: 0n, claimable: 0n, item: null, problem: null };
   try {
     if (state.leaves_blob) {
       const leaves = parseLedger(await blobFromAny(place.nodeId, state.leaves_blob.root), state.ledger);
@@ -107,28 +105,46 @@ async function ofPlace(place: { nodeId: number; denom: string }, address: string
         };
       }
     }
-    if (pending && pending.status === "pending") {
-      const bytes = await blobFromAny(place.nodeId, pending.commit.leaves_blob.root);
-      const next = parseLedger(bytes, pending.commit.ledger).find((candidate) => isOf(candidate, address));
-      entry.waiting = next ? units(next.leaf.cumulative) - entry.cumulative : 0n;
-    }
   } catch (error) {
     entry.problem = asAppError(error);
   }
   return entry;
 }
 
-/** What an address has earned with every node. A node that does not answer is reported in its entry. */
-export async function earnings(address: string): Promise<Earnings> {
+/** The same with what the root that waits will add. */
+async function ofPlace(place: Place, address: string): Promise<NodeEarnings | null> {
+  const { escrow } = await queries();
+  const [found, { epoch }] = await Promise.all([owed(place, address), escrow.pending({ nodeId: place.nodeId })]);
+  if (!found) return null;
+  const pending = epoch && epoch.commit.denom === place.denom ? epoch : null;
+  const entry: NodeEarnings = { ...found, pending, waiting: pending ? null : 0n };
+  if (entry.problem || pending?.status !== "pending") return entry;
+  try {
+    const bytes = await blobFromAny(place.nodeId, pending.commit.leaves_blob.root);
+    const next = parseLedger(bytes, pending.commit.ledger).find((candidate) => isOf(candidate, address));
+    entry.waiting = next ? units(next.leaf.cumulative) - entry.cumulative : 0n;
+  } catch (error) {
+    entry.problem = asAppError(error);
+  }
+  return entry;
+}
+
+/** What `look` finds with every node and denom, and what a withdrawal would pay now. */
+async function withEveryNode<T>(address: string, look: (place: Place, address: string) => Promise<T | null>) {
   const { escrow } = await queries();
   const [found, { amounts }] = await Promise.all([
-    places().then((all) => Promise.all(all.map((place) => ofPlace(place, address)))),
+    places().then((all) => Promise.all(all.map((place) => look(place, address)))),
     escrow.balance({ address }),
   ]);
   return {
     ledgers: found.filter((entry) => entry !== null),
     withdrawable: amounts.map(({ denom, amount }) => ({ denom, amount: units(amount) })).filter((a) => a.amount > 0n),
   };
+}
+
+/** What an address has earned with every node. A node that does not answer is reported in its entry. */
+export function earnings(address: string): Promise<Earnings> {
+  return withEveryNode(address, ofPlace);
 }
 
 /** Every detail that paid an address, the newest epoch first; at most `most` epochs a ledger are read. */
@@ -182,7 +198,7 @@ export async function claim(account: Account): Promise<Sent> {
 async function claimCalls(address: string): Promise<Call[]> {
   const known = await config();
   const contract = known.contracts.payable_escrow;
-  const found = await earnings(address);
+  const found = await withEveryNode(address, owed);
   const due = found.ledgers.filter((entry) => entry.claimable > 0n).slice(0, MAX_CLAIMS);
   const items = due.flatMap((entry) => (entry.item ? [entry.item] : []));
   const calls: Call[] = [];
